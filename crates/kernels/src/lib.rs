@@ -1,1 +1,12 @@
-//! kernels
+//! The arithmetic under the nets: matrix product, convolution, warping. f32, NHWC.
+//!
+//! All unsafe code of the project lives here; every other crate forbids it. Work is spread over rayon's
+//! current thread pool in blocks whose scratch memory stays in the second-level cache.
+
+mod conv;
+mod matmul;
+mod warp;
+
+pub use conv::{Conv2d, conv2d, conv2d_backward_data, conv2d_backward_weight};
+pub use matmul::{MatRef, matmul};
+pub use warp::warp_affine;

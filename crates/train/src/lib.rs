@@ -1,1 +1,10 @@
-//! train
+//! Teaches every net in the flow, and measures them: data sets, augmentation, training loops, metrics.
+//!
+//! Each trainer has `Options` (command-line arguments) and `run`; each evaluation likewise, under [`evaluate`].
+
+pub mod attributes;
+pub mod detector;
+pub mod evaluate;
+pub mod gan;
+pub mod inverter;
+pub mod landmarks;

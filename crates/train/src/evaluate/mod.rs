@@ -1,0 +1,7 @@
+//! The figures that we report, each with its confidence interval.
+
+pub mod attributes;
+pub mod detector;
+pub mod gan;
+pub mod inverter;
+pub mod landmarks;
