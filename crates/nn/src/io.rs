@@ -1,0 +1,244 @@
+//! Weights in safetensors files.
+//!
+//! Files hold PyTorch's layouts, so that other tools can read them: convolutions `[out, in, k, k]`, dense layers
+//! `[out, in]`, the run-time scale of the equalised learning rate multiplied in. In memory the output comes last.
+
+use crate::Param;
+use half::f16;
+use safetensors::{Dtype as FileType, SafeTensors, tensor::TensorView};
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+/// Why weights could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Not a safetensors file, or cut short.
+    #[error("not a readable safetensors file: {0}")]
+    Format(String),
+    /// A tensor is not there.
+    #[error("tensor \"{0}\" is missing")]
+    Missing(String),
+    /// A tensor has another shape.
+    #[error("tensor \"{name}\": expected {expected:?}, file has {found:?}")]
+    Shape {
+        /// Which.
+        name: String,
+        /// What the net needs, in the file's layout.
+        expected: Vec<usize>,
+        /// What the file has.
+        found: Vec<usize>,
+    },
+    /// A tensor holds neither f32 nor f16.
+    #[error("tensor \"{name}\": expected F32 or F16, file has {found}")]
+    Type {
+        /// Which.
+        name: String,
+        /// What the file has.
+        found: String,
+    },
+    /// A tensor holds NaN or infinity.
+    #[error("tensor \"{0}\" holds a value that is not finite")]
+    NotFinite(String),
+    /// The file has a tensor that the net does not know.
+    #[error("tensor \"{0}\" does not belong to this net")]
+    Unknown(String),
+    /// The metadata lacks an entry or holds a wrong one.
+    #[error("metadata {0}")]
+    Metadata(String),
+    /// The file could not be written.
+    #[error("{path}: {source}")]
+    Io {
+        /// Where.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// How a file stores its numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dtype {
+    /// 32 bits, exact.
+    F32,
+    /// 16 bits: half the size, relative error 5e-4.
+    F16,
+}
+
+/// A file's tensors and metadata, in the file's layout.
+#[derive(Clone, Debug, Default)]
+pub struct Weights {
+    /// Free text by key.
+    pub metadata: BTreeMap<String, String>,
+    /// Shape and values by name.
+    pub tensors: BTreeMap<String, (Vec<usize>, Vec<f32>)>,
+}
+
+/// Reads the bytes of a safetensors file.
+///
+/// # Errors
+/// If they are cut short, of another type than F32 or F16, or not finite.
+pub fn read(bytes: &[u8]) -> Result<Weights, Error> {
+    let format = |e: safetensors::SafeTensorError| Error::Format(e.to_string());
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(format)?;
+    let metadata = header.metadata().clone().unwrap_or_default().into_iter().collect();
+    let file = SafeTensors::deserialize(bytes).map_err(format)?;
+    let mut tensors = BTreeMap::new();
+    for (name, view) in file.tensors() {
+        let data = view.data();
+        let values: Vec<f32> = match view.dtype() {
+            FileType::F32 => data.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect(),
+            FileType::F16 => data.chunks_exact(2).map(|b| f16::from_le_bytes([b[0], b[1]]).to_f32()).collect(),
+            other => return Err(Error::Type { name, found: format!("{other:?}") }),
+        };
+        if values.iter().any(|v| !v.is_finite()) {
+            return Err(Error::NotFinite(name));
+        }
+        tensors.insert(name, (view.shape().to_vec(), values));
+    }
+    Ok(Weights { metadata, tensors })
+}
+
+/// The bytes of a safetensors file.
+pub fn write(weights: &Weights, dtype: Dtype) -> Vec<u8> {
+    let encode = |values: &[f32]| -> Vec<u8> {
+        match dtype {
+            Dtype::F32 => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+            Dtype::F16 => values.iter().flat_map(|v| f16::from_f32(*v).to_le_bytes()).collect(),
+        }
+    };
+    let bytes: Vec<_> = weights.tensors.iter().map(|(n, (shape, v))| (n, shape, encode(v))).collect();
+    let file_type = if dtype == Dtype::F32 { FileType::F32 } else { FileType::F16 };
+    let views = bytes.iter().map(|(name, shape, data)| {
+        (name.as_str(), TensorView::new(file_type, (*shape).clone(), data).expect("as many bytes as the shape says"))
+    });
+    let metadata: HashMap<_, _> = weights.metadata.clone().into_iter().collect();
+    safetensors::serialize(views, Some(metadata)).expect("tensors in memory always serialise")
+}
+
+/// Parameters as a file holds them.
+pub fn collect(params: &[&Param], metadata: &BTreeMap<String, String>) -> Weights {
+    let tensors = params.iter().map(|p| (p.name.clone(), (file_shape(p), to_file(p)))).collect();
+    Weights { metadata: metadata.clone(), tensors }
+}
+
+/// Writes parameters to a file: first beside it, then renamed, so that a reader never sees half of it.
+///
+/// # Errors
+/// If the file cannot be written.
+pub fn save(path: &Path, params: &[&Param], metadata: &BTreeMap<String, String>, dtype: Dtype) -> Result<(), Error> {
+    write_atomically(path, &write(&collect(params, metadata), dtype))
+}
+
+/// Writes bytes to a file beside `path`, syncs it, and renames it to `path`.
+///
+/// # Errors
+/// If any of it fails; then nothing is left behind.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    use std::io::Write;
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".tmp");
+    let beside = std::path::PathBuf::from(beside);
+    let written = std::fs::File::create(&beside)
+        .and_then(|mut f| f.write_all(bytes).and_then(|()| f.sync_all()))
+        .and_then(|()| std::fs::rename(&beside, path));
+    written.map_err(|source| {
+        // Nothing more can be done if this fails too; the first error says what is wrong.
+        let _ = std::fs::remove_file(&beside);
+        Error::Io { path: path.display().to_string(), source }
+    })
+}
+
+/// Fills parameters from the bytes of a file that holds exactly these; gives back the metadata.
+///
+/// # Errors
+/// If a tensor is missing, unknown, or of another shape or type; then no parameter has changed.
+pub fn load_into(bytes: &[u8], params: Vec<&mut Param>) -> Result<BTreeMap<String, String>, Error> {
+    let Weights { metadata, mut tensors } = read(bytes)?;
+    let mut values = Vec::with_capacity(params.len());
+    for p in &params {
+        let (found, value) = tensors.remove(&p.name).ok_or_else(|| Error::Missing(p.name.clone()))?;
+        let expected = file_shape(p);
+        if found != expected {
+            return Err(Error::Shape { name: p.name.clone(), expected, found });
+        }
+        values.push(value);
+    }
+    if let Some(name) = tensors.into_keys().next() {
+        return Err(Error::Unknown(name));
+    }
+    for (p, value) in params.into_iter().zip(values) {
+        from_file(p, &value);
+    }
+    Ok(metadata)
+}
+
+/// Extents in the file: the last moves to the front, then the one before it.
+fn file_shape(p: &Param) -> Vec<usize> {
+    match p.shape[..] {
+        [kh, kw, i, o] => vec![o, i, kh, kw],
+        [i, o] => vec![o, i],
+        _ => p.shape.clone(),
+    }
+}
+
+/// (index in the file, index in memory) of every value.
+fn layout(p: &Param) -> impl Iterator<Item = (usize, usize)> {
+    let (taps, i, o) = match p.shape[..] {
+        [kh, kw, i, o] => (kh * kw, i, o),
+        [i, o] => (1, i, o),
+        _ => (1, 1, p.value.len()),
+    };
+    (0..taps * i * o).map(move |m| {
+        let (tap, ci, co) = (m / (i * o), m / o % i, m % o);
+        ((co * i + ci) * taps + tap, m)
+    })
+}
+
+fn to_file(p: &Param) -> Vec<f32> {
+    let mut out = vec![0.0; p.value.len()];
+    layout(p).for_each(|(file, memory)| out[file] = p.value[memory] * p.scale);
+    out
+}
+
+fn from_file(p: &mut Param, values: &[f32]) {
+    let scale = p.scale;
+    layout(&p.clone()).for_each(|(file, memory)| p.value[memory] = values[file] / scale);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Conv2d, Dense, Init, Layer, Rng};
+
+    #[test]
+    fn weights_survive_the_file_and_lie_there_as_pytorch_has_them() {
+        let mut rng = Rng::new(1);
+        let a = Conv2d::new("conv", 2, 3, 3, 1, Init::Equalized { gain: 1.0 }, &mut rng);
+        let mut b = Conv2d::new("conv", 2, 3, 3, 1, Init::Equalized { gain: 1.0 }, &mut rng);
+        let bytes = write(&collect(&a.params(), &BTreeMap::new()), Dtype::F32);
+        load_into(&bytes, b.params_mut()).unwrap();
+        for (x, y) in a.weight.value.iter().zip(&b.weight.value) {
+            assert!((x - y).abs() <= 1e-6 * x.abs());
+        }
+        let file = read(&bytes).unwrap();
+        let (shape, values) = &file.tensors["conv/weight"];
+        assert_eq!(shape, &[3, 2, 3, 3]);
+        // [out 2, in 1, row 0, column 2] of the file is [row 0, column 2, in 1, out 2] in memory.
+        let memory = a.weight.value[(2 * 2 + 1) * 3 + 2] * a.weight.scale;
+        assert_eq!(values[((2 * 2 + 1) * 3) * 3 + 2], memory);
+    }
+
+    #[test]
+    fn a_wrong_file_changes_nothing_and_says_why() {
+        let mut rng = Rng::new(1);
+        let good = Dense::new("d", 4, 3, Init::He, &mut rng);
+        let bytes = write(&collect(&good.params(), &BTreeMap::new()), Dtype::F16);
+        let mut other = Dense::new("d", 5, 3, Init::He, &mut rng);
+        let before = other.weight.value.clone();
+        let error = load_into(&bytes, other.params_mut()).unwrap_err().to_string();
+        assert_eq!(error, "tensor \"d/weight\": expected [3, 5], file has [3, 4]");
+        assert_eq!(other.weight.value, before);
+        assert!(load_into(&bytes[..bytes.len() - 3], other.params_mut()).is_err());
+        assert!(load_into(b"\xff\xff\xff\xff\xff\xff\xff\x7f{}", other.params_mut()).is_err());
+    }
+}

@@ -1,0 +1,56 @@
+//! Fully connected layer.
+
+use super::{Init, Layer, Param};
+use crate::{Rng, Tensor};
+
+/// `[n, h, w, c]` flattened to `[n, h*w*c]`, times the weight, plus the bias: `[n, 1, 1, out]`.
+#[derive(Clone, Debug)]
+pub struct Dense {
+    /// `[in, out]`.
+    pub weight: Param,
+    /// `[out]`.
+    pub bias: Param,
+}
+
+impl Dense {
+    /// A layer from `n_in` values to `n_out`.
+    pub fn new(name: &str, n_in: usize, n_out: usize, init: Init, rng: &mut Rng) -> Self {
+        Self { weight: Param::weight(name, vec![n_in, n_out], init, rng), bias: Param::bias(name, n_out) }
+    }
+
+    /// A dense layer is a 1x1 convolution of one pixel a picture.
+    fn geometry(&self, x: &Tensor) -> kernels::Conv2d {
+        let [n_in, n_out] = self.weight.shape[..] else { unreachable!("made by new") };
+        assert_eq!(x.row_len(), n_in, "values into {}", self.weight.name);
+        kernels::Conv2d { n: 1, h: x.n(), w: 1, c_in: n_in, c_out: n_out, kernel: 1, stride: 1, pad: 0 }
+    }
+}
+
+impl Layer for Dense {
+    fn forward(&self, x: &Tensor) -> Tensor {
+        let g = self.geometry(x);
+        let mut y = Tensor::zeros([x.n(), 1, 1, g.c_out]);
+        kernels::conv2d(g, &x.data, &self.weight.effective(), &self.bias.value, &mut y.data);
+        y
+    }
+
+    fn backward(&self, x: &Tensor, _y: &Tensor, dy: &Tensor, grads: Option<&mut [Vec<f32>]>) -> Tensor {
+        let g = self.geometry(x);
+        if let Some([dw, db]) = grads {
+            let mut plain = vec![0.0; dw.len()];
+            kernels::conv2d_backward_weight(g, &x.data, &dy.data, &mut plain, db);
+            dw.iter_mut().zip(plain).for_each(|(d, v)| *d += self.weight.scale * v);
+        }
+        let mut dx = Tensor::zeros(x.shape);
+        kernels::conv2d_backward_data(g, &dy.data, &self.weight.effective(), &mut dx.data);
+        dx
+    }
+
+    fn params(&self) -> Vec<&Param> {
+        vec![&self.weight, &self.bias]
+    }
+
+    fn params_mut(&mut self) -> Vec<&mut Param> {
+        vec![&mut self.weight, &mut self.bias]
+    }
+}

@@ -1,0 +1,53 @@
+//! Adam.
+
+use crate::Param;
+
+/// Adam (Kingma and Ba 2015, algorithm 1) with bias correction.
+#[derive(Clone, Debug)]
+pub struct Adam {
+    /// Learning rate.
+    pub lr: f32,
+    /// Decay of the first moment.
+    pub beta1: f32,
+    /// Decay of the second moment.
+    pub beta2: f32,
+    /// Added to the root of the second moment.
+    pub eps: f32,
+    /// Steps taken.
+    pub t: u64,
+    /// First moments, a vector a parameter; empty before the first step.
+    pub m: Vec<Vec<f32>>,
+    /// Second moments, likewise.
+    pub v: Vec<Vec<f32>>,
+}
+
+impl Adam {
+    /// An optimiser that has seen nothing; eps 1e-8.
+    pub fn new(lr: f32, beta1: f32, beta2: f32) -> Self {
+        Self { lr, beta1, beta2, eps: 1e-8, t: 0, m: Vec::new(), v: Vec::new() }
+    }
+
+    /// Moves the parameters against their gradients.
+    ///
+    /// # Panics
+    /// If the number or lengths of the gradients are not the parameters'.
+    pub fn step(&mut self, params: Vec<&mut Param>, grads: &[Vec<f32>]) {
+        assert_eq!(params.len(), grads.len());
+        if self.m.is_empty() {
+            self.m = grads.iter().map(|g| vec![0.0; g.len()]).collect();
+            self.v = self.m.clone();
+        }
+        self.t += 1;
+        let c1 = 1.0 - f64::from(self.beta1).powf(self.t as f64);
+        let c2 = 1.0 - f64::from(self.beta2).powf(self.t as f64);
+        let (lr, root_c2) = ((f64::from(self.lr) / c1) as f32, c2.sqrt() as f32);
+        for (((p, g), m), v) in params.into_iter().zip(grads).zip(&mut self.m).zip(&mut self.v) {
+            assert_eq!(p.value.len(), g.len(), "gradient of {}", p.name);
+            for (((p, g), m), v) in p.value.iter_mut().zip(g).zip(m).zip(v) {
+                *m = self.beta1 * *m + (1.0 - self.beta1) * g;
+                *v = self.beta2 * *v + (1.0 - self.beta2) * g * g;
+                *p -= lr * *m / (v.sqrt() / root_c2 + self.eps);
+            }
+        }
+    }
+}
