@@ -1,5 +1,9 @@
 //! Finds faces and describes them.
 
+pub mod align;
+pub mod attributes;
+pub mod landmarks;
+
 /// Points of a face in the order of iBUG 300-W: jaw 0..17, brows 17..27, nose 27..36, eyes 36..48 (36 is the outer
 /// corner of the eye on the picture's left), mouth 48..68.
 pub const LANDMARKS: usize = 68;
