@@ -3,8 +3,11 @@
 //! Each trainer has `Options` (command-line arguments) and `run`; each evaluation likewise, under [`evaluate`].
 
 pub mod attributes;
+pub mod augment;
+pub mod data;
 pub mod detector;
 pub mod evaluate;
 pub mod gan;
 pub mod inverter;
 pub mod landmarks;
+pub mod progress;
