@@ -2,6 +2,10 @@
 
 use super::Layer;
 use crate::Tensor;
+use rayon::prelude::*;
+
+/// Values a task: enough to be worth handing to another thread.
+const TASK: usize = 1 << 15;
 
 /// `x` above 0, `0.2 x` below (PG-GAN, appendix A).
 #[derive(Clone, Copy, Debug)]
@@ -14,12 +18,13 @@ impl LeakyRelu {
 
 impl Layer for LeakyRelu {
     fn forward(&self, x: &Tensor) -> Tensor {
-        Tensor::new(x.shape, x.data.iter().map(|&v| v.max(Self::SLOPE * v)).collect())
+        let f = |&v: &f32| v.max(Self::SLOPE * v);
+        Tensor::new(x.shape, x.data.par_iter().with_min_len(TASK).map(f).collect())
     }
 
     fn backward(&self, x: &Tensor, _y: &Tensor, dy: &Tensor, _grads: Option<&mut [Vec<f32>]>) -> Tensor {
-        let slope = |&v: &f32| if v > 0.0 { 1.0 } else { Self::SLOPE };
-        Tensor::new(x.shape, x.data.iter().zip(&dy.data).map(|(v, d)| d * slope(v)).collect())
+        let f = |(&v, &d): (&f32, &f32)| if v > 0.0 { d } else { Self::SLOPE * d };
+        Tensor::new(x.shape, x.data.par_iter().zip(&dy.data).with_min_len(TASK).map(f).collect())
     }
 }
 
@@ -34,21 +39,22 @@ fn inverse_rms(x: &[f32]) -> f32 {
 impl Layer for PixelNorm {
     fn forward(&self, x: &Tensor) -> Tensor {
         let mut y = x.clone();
-        for pixel in y.data.chunks_exact_mut(x.c()) {
+        y.data.par_chunks_exact_mut(x.c()).with_min_len(TASK / x.c()).for_each(|pixel| {
             let r = inverse_rms(pixel);
             pixel.iter_mut().for_each(|v| *v *= r);
-        }
+        });
         y
     }
 
     fn backward(&self, x: &Tensor, y: &Tensor, dy: &Tensor, _grads: Option<&mut [Vec<f32>]>) -> Tensor {
         let mut dx = dy.clone();
         let c = x.c();
-        for ((dx, x), y) in dx.data.chunks_exact_mut(c).zip(x.data.chunks_exact(c)).zip(y.data.chunks_exact(c)) {
+        let pixels = dx.data.par_chunks_exact_mut(c).zip(x.data.par_chunks_exact(c)).zip(y.data.par_chunks_exact(c));
+        pixels.with_min_len(TASK / c).for_each(|((dx, x), y)| {
             let r = inverse_rms(x);
             let along = dx.iter().zip(y).map(|(d, y)| d * y).sum::<f32>() / c as f32;
             dx.iter_mut().zip(y).for_each(|(d, y)| *d = r * (*d - along * y));
-        }
+        });
         dx
     }
 }
