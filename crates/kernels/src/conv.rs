@@ -5,8 +5,9 @@
 use crate::matmul::{MatRef, matmul};
 use rayon::prelude::*;
 
-/// Output pixels gathered at a time: with 128 maps and a 3x3 kernel the patches take 0.3 MB.
-const BLOCK: usize = 64;
+/// Output pixels gathered at a time. Measured on two Zen 3 cores, 64 to 64 maps of 32x32: 76 GFLOP/s at 64 pixels, 123 at
+/// 128, 126 at 256; larger blocks leave the second-level cache.
+const BLOCK: usize = 256;
 
 /// The geometry of one convolution over a batch.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -97,16 +98,18 @@ pub fn conv2d(g: Conv2d, x: &[f32], weight: &[f32], bias: &[f32], y: &mut [f32])
     g.check(x.len(), weight.len(), y.len());
     assert_eq!(bias.len(), g.c_out);
     let (k, co) = (g.patch(), g.c_out);
-    y.par_chunks_mut(BLOCK * co).enumerate().for_each_init(Vec::new, |patches: &mut Vec<f32>, (block, y)| {
+    // One small picture still has work for every thread.
+    let size = g.pixels().div_ceil(rayon::current_num_threads()).clamp(16, BLOCK);
+    y.par_chunks_mut(size * co).enumerate().for_each_init(Vec::new, |patches: &mut Vec<f32>, (block, y)| {
         let rows = y.len() / co;
         for row in y.chunks_exact_mut(co) {
             row.copy_from_slice(bias);
         }
         let a = if g.pointwise() {
-            &x[block * BLOCK * k..][..rows * k]
+            &x[block * size * k..][..rows * k]
         } else {
-            patches.resize(BLOCK * k, 0.0);
-            g.gather(x, block * BLOCK, &mut patches[..rows * k]);
+            patches.resize(size * k, 0.0);
+            g.gather(x, block * size, &mut patches[..rows * k]);
             &patches[..rows * k]
         };
         matmul(y, MatRef::new(a, rows, k), MatRef::new(weight, k, co), true);
@@ -168,16 +171,15 @@ pub fn conv2d_backward_weight(g: Conv2d, x: &[f32], dy: &[f32], dweight: &mut [f
     let (k, co, pixels) = (g.patch(), g.c_out, g.pixels());
     // A fixed number of tasks, whatever the number of threads, summed in order: the result does not depend on the machine.
     const TASKS: usize = 4;
-    const ROWS: usize = 2 * BLOCK;
-    let per_task = pixels.div_ceil(TASKS).next_multiple_of(ROWS);
+    let per_task = pixels.div_ceil(TASKS).next_multiple_of(BLOCK);
     let parts: Vec<(Vec<f32>, Vec<f32>)> = (0..pixels.div_ceil(per_task))
         .into_par_iter()
         .map(|task| {
             let (mut dw, mut db) = (vec![0.0; k * co], vec![0.0; co]);
-            let mut patches = if g.pointwise() { Vec::new() } else { vec![0.0; ROWS * k] };
+            let mut patches = if g.pointwise() { Vec::new() } else { vec![0.0; BLOCK * k] };
             let end = ((task + 1) * per_task).min(pixels);
-            for first in (task * per_task..end).step_by(ROWS) {
-                let rows = ROWS.min(end - first);
+            for first in (task * per_task..end).step_by(BLOCK) {
+                let rows = BLOCK.min(end - first);
                 let dy = &dy[first * co..][..rows * co];
                 for row in dy.chunks_exact(co) {
                     for (b, v) in db.iter_mut().zip(row) {
