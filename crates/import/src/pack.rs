@@ -1,0 +1,163 @@
+//! Builds the pack around an imported generator.
+
+use crate::{Error, read_twin};
+use mirror::generator::Generator;
+use mirror::pack::{CARD_FILE, FORMAT, MANIFEST_FILE, Manifest, Net, Pack, seal};
+use nn::io::{Dtype, write_atomically};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// The nets that look at faces; they know nothing of the generator, so that any pack can share them.
+const FACE_NETS: [Net; 3] = [Net::Detector, Net::Landmarks, Net::Attributes];
+
+/// What came of an import.
+pub struct Imported {
+    /// The generator, as the pack has it.
+    pub generator: Generator,
+    /// What the pack still lacks before it can reflect.
+    pub missing: Vec<Net>,
+}
+
+/// Makes a pack in the folder `out` of the generator in `file` and of the face nets of another pack.
+///
+/// The inverter stays behind: it knows one generator, and with another, even of the same latent size, it would answer
+/// with faces that have nothing to do with the viewer. The pack can dream at once, and reflect after
+/// `narcissus train inverter`.
+///
+/// # Errors
+/// If the file is refused (see [`read_twin`]), `out` exists, or cannot be written; then nothing is left behind.
+pub fn import(file: &Path, face_nets: &Pack, out: &Path) -> Result<Imported, Error> {
+    let generator = read_twin(file)?;
+    if out.exists() {
+        return Err(Error::Exists(out.to_owned()));
+    }
+    let io = |source| Error::Io { path: out.to_owned(), source };
+    let parent = out.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(parent).map_err(io)?;
+    // Filled beside its place and then renamed, so that nobody finds half a pack.
+    let folder = tempfile::Builder::new().prefix(".import-").tempdir_in(parent).map_err(io)?;
+    let write = |name: &str, bytes: &[u8]| -> Result<(), Error> {
+        let path = folder.path().join(name);
+        write_atomically(&path, bytes).map_err(|source| Error::Weights { path, source })
+    };
+    write(Net::Generator.file(), &generator.to_bytes(generator.metadata(), dtype_for(&generator)))?;
+    let mut missing = vec![Net::Inverter];
+    for net in FACE_NETS {
+        match face_nets.weights(net) {
+            Ok(bytes) => write(net.file(), bytes)?,
+            Err(_) => missing.push(net),
+        }
+    }
+    let manifest = manifest(&generator, face_nets, out);
+    let text = toml::to_string(&manifest).expect("a manifest is a plain table");
+    write(MANIFEST_FILE, text.as_bytes())?;
+    write(CARD_FILE, card(&manifest, generator.metadata()).as_bytes())?;
+    seal(folder.path())?;
+    open_to_readers(folder.path()).map_err(io)?;
+    std::fs::rename(folder.path(), out).map_err(io)?;
+    Ok(Imported { generator, missing })
+}
+
+/// Half precision, unless a weight is too large for it.
+fn dtype_for(generator: &Generator) -> Dtype {
+    let largest = |p: &&nn::Param| p.value.iter().fold(0.0_f32, |m, v| m.max((v * p.scale).abs()));
+    if generator.params().iter().map(largest).all(|v| v < 65_000.0) { Dtype::F16 } else { Dtype::F32 }
+}
+
+fn manifest(generator: &Generator, face_nets: &Pack, out: &Path) -> Manifest {
+    let name = out.file_name().map_or("imported".into(), |n| n.to_string_lossy().into_owned());
+    let dataset = generator.metadata().get("dataset").map_or("not named in its file", String::as_str);
+    let mut data = vec![format!("generator: {dataset}")];
+    data.extend(
+        face_nets.manifest().data.iter().map(|d| format!("face nets, from {}: {d}", face_nets.manifest().name)),
+    );
+    let size = generator.config().resolution;
+    Manifest {
+        format: FORMAT,
+        name,
+        about: format!("an imported generator of {size}x{size} pixels; no inverter yet"),
+        licence: String::new(),
+        data,
+        files: BTreeMap::new(),
+    }
+}
+
+fn card(manifest: &Manifest, metadata: &BTreeMap<String, String>) -> String {
+    let mut text = format!("# {}\n\n{}.\n\n## Data\n\n", manifest.name, manifest.about);
+    manifest.data.iter().for_each(|d| text += &format!("- {d}\n"));
+    text += "\n## Licence\n\nNot known: ask whoever made the generator, then write it into pack.toml.\n";
+    text += "\n## What the generator's file says\n\n";
+    metadata.iter().for_each(|(key, value)| text += &format!("- {key}: {value}\n"));
+    text += "\n## Limits\n\nNothing has been measured. Without an inverter it dreams and does not reflect; \
+             `narcissus train inverter` makes one.\n";
+    text
+}
+
+/// Temporary folders are private; a pack is not.
+#[cfg(unix)]
+fn open_to_readers(folder: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755))
+}
+
+#[cfg(not(unix))]
+fn open_to_readers(_folder: &Path) -> std::io::Result<()> {
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mirror::generator::Config;
+    use mirror::latent::Latent;
+    use nn::{Layer, Rng};
+
+    const TINY: Config = Config { resolution: 8, fmap_base: 16, fmap_max: 4, latent_size: 3 };
+
+    /// A folder with a generator and a pack of one face net, which need not be a real one.
+    fn setting() -> (tempfile::TempDir, Pack) {
+        let dir = tempfile::tempdir().unwrap();
+        let donor = dir.path().join("donor");
+        std::fs::create_dir(&donor).unwrap();
+        let net = nn::Dense::new("d", 2, 2, nn::Init::He, &mut Rng::new(1));
+        nn::io::save(&donor.join(Net::Detector.file()), &net.params(), &BTreeMap::new(), Dtype::F32).unwrap();
+        seal(&donor).unwrap();
+        let about = BTreeMap::from([("dataset".to_owned(), "a test".to_owned())]);
+        Generator::new(TINY, &mut Rng::new(2)).save(&dir.path().join("gs.safetensors"), &about, Dtype::F32).unwrap();
+        let pack = Pack::load(&donor).unwrap();
+        (dir, pack)
+    }
+
+    #[test]
+    fn an_imported_pack_draws_what_the_file_drew_and_says_what_it_lacks() {
+        let (dir, donor) = setting();
+        let (file, out) = (dir.path().join("gs.safetensors"), dir.path().join("new"));
+        let imported = import(&file, &donor, &out).unwrap();
+        assert_eq!(imported.missing, [Net::Inverter, Net::Landmarks, Net::Attributes]);
+        let pack = Pack::load(&out).unwrap();
+        assert_eq!(pack.manifest().name, "new");
+        assert_eq!(pack.manifest().data[0], "generator: a test");
+        assert_eq!(pack.weights(Net::Detector).unwrap(), donor.weights(Net::Detector).unwrap());
+        assert!(pack.card().unwrap().contains("Not known"));
+        let latent = Latent::gaussian(3, &mut Rng::new(3));
+        let drawn = pack.open(Net::Generator, Generator::from_bytes).unwrap().generate(&latent);
+        let wanted = Generator::load(&file).unwrap().generate(&latent);
+        assert!(drawn.data.iter().zip(&wanted.data).all(|(a, b)| a.abs_diff(*b) <= 1));
+    }
+
+    #[test]
+    fn a_refused_file_leaves_nothing_behind() {
+        let (dir, donor) = setting();
+        std::fs::write(dir.path().join("gs.safetensors"), b"nonsense").unwrap();
+        assert!(import(&dir.path().join("gs.safetensors"), &donor, &dir.path().join("new")).is_err());
+        let left = std::fs::read_dir(dir.path()).unwrap().count();
+        assert_eq!(left, 2, "only the donor and the file");
+    }
+
+    #[test]
+    fn an_existing_folder_is_not_replaced() {
+        let (dir, donor) = setting();
+        let file = dir.path().join("gs.safetensors");
+        assert!(matches!(import(&file, &donor, dir.path()), Err(Error::Exists(_))));
+    }
+}
