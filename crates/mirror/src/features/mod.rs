@@ -228,7 +228,9 @@ pub(crate) mod tests {
                 "pose/roll" => assert!((a - b + 0.2f32.to_degrees()).abs() < 0.1, "roll {b} became {a}"),
                 // Outside both pictures the border pixel counts, and the borders differ.
                 n if n.starts_with("background") => assert!((a - b).abs() < 6.0, "{n}: {b} became {a}"),
-                n => assert!((a - b).abs() < 1.0 && (i >= 2 * LANDMARKS || (a - b).abs() < 1e-3), "{n}: {b} became {a}"),
+                n => {
+                    assert!((a - b).abs() < 1.0 && (i >= 2 * LANDMARKS || (a - b).abs() < 1e-3), "{n}: {b} became {a}")
+                }
             }
         }
     }

@@ -1,0 +1,284 @@
+//! The mirror itself: from a picture of a viewer to a picture of a reflection.
+
+use crate::face::attributes::{AttributeNet, Attributes};
+use crate::face::detector::Detector;
+use crate::face::landmarks::LandmarkNet;
+use crate::face::{Face, Landmarks, Rect};
+use crate::features::{self, FeatureVector, Pose};
+use crate::generator::Generator;
+use crate::inverter::Inverter;
+use crate::latent::Latent;
+use crate::pack::{Net, Pack, PackError};
+use frame::Image;
+
+/// Why a picture cannot be looked at. That nobody is in it is no error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MirrorError {
+    /// The picture's data does not fit its size.
+    #[error("a picture of {width} x {height} pixels needs {expected} bytes, it has {found}")]
+    Picture {
+        /// Columns.
+        width: usize,
+        /// Rows.
+        height: usize,
+        /// Bytes that the size asks for.
+        expected: usize,
+        /// Bytes that there are.
+        found: usize,
+    },
+}
+
+/// The nets that look: detector, landmarks, age and gender.
+pub struct Eyes {
+    detector: Detector,
+    landmarks: LandmarkNet,
+    attributes: AttributeNet,
+}
+
+/// A face and all that the eyes say of it; pixels of the picture that they looked at.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Seen {
+    /// Box and score.
+    pub face: Face,
+    /// The 68 points.
+    pub landmarks: Landmarks,
+    /// Where it looks.
+    pub pose: Pose,
+    /// Age and gender.
+    pub attributes: Attributes,
+    /// All that goes on to the inverter.
+    pub features: FeatureVector,
+}
+
+/// What the viewer gets to see, and how it came about.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reflection {
+    /// The viewer.
+    pub viewer: Seen,
+    /// Where in the space of faces the mirror puts them.
+    pub latent: Latent,
+    /// The face that the generator draws there.
+    pub image: Image,
+}
+
+/// The whole flow.
+pub struct Mirror {
+    eyes: Eyes,
+    inverter: Inverter,
+    generator: Generator,
+}
+
+impl Mirror {
+    /// A mirror of a pack's nets.
+    ///
+    /// # Errors
+    /// If a net is missing or broken, or the inverter was made for another generator.
+    pub fn new(pack: &Pack) -> Result<Self, PackError> {
+        let eyes = Eyes::new(pack)?;
+        let generator = pack.open(Net::Generator, Generator::from_bytes)?;
+        let inverter = pack.open(Net::Inverter, Inverter::from_weights)?;
+        let (drawn, found) = (generator.config().latent_size, inverter.settings.latent_size);
+        if drawn != found {
+            let why = format!("the generator takes latents of {drawn} numbers, the inverter finds {found}");
+            return Err(PackError::Mismatch { pack: pack.origin().to_owned(), why });
+        }
+        Ok(Self { eyes, inverter, generator })
+    }
+
+    /// Looks once into the mirror. `None` when nobody stands there; of several viewers, the nearest is reflected.
+    ///
+    /// # Errors
+    /// If the picture is not well formed.
+    pub fn reflect(&self, image: &Image) -> Result<Option<Reflection>, MirrorError> {
+        let viewers = self.eyes.look(image)?;
+        Ok(nearest(viewers).map(|viewer| self.reflect_viewer(viewer)))
+    }
+
+    /// The reflection of somebody whom the eyes have seen.
+    pub fn reflect_viewer(&self, viewer: Seen) -> Reflection {
+        let latent = self.inverter.invert(&viewer.features);
+        let image = self.generator.generate(&latent);
+        Reflection { viewer, latent, image }
+    }
+
+    /// All faces of a picture, the surest first.
+    ///
+    /// # Errors
+    /// If the picture is not well formed.
+    pub fn look(&self, image: &Image) -> Result<Vec<Seen>, MirrorError> {
+        self.eyes.look(image)
+    }
+
+    /// The nets that look.
+    pub fn eyes(&self) -> &Eyes {
+        &self.eyes
+    }
+
+    /// What finds latents for features.
+    pub fn inverter(&self) -> &Inverter {
+        &self.inverter
+    }
+
+    /// What draws.
+    pub fn generator(&self) -> &Generator {
+        &self.generator
+    }
+}
+
+impl Eyes {
+    /// The eyes of a pack, which need not be complete otherwise.
+    ///
+    /// # Errors
+    /// If one of the three nets is missing or broken.
+    pub fn new(pack: &Pack) -> Result<Self, PackError> {
+        Ok(Self {
+            detector: pack.open(Net::Detector, Detector::from_weights)?,
+            landmarks: pack.open(Net::Landmarks, LandmarkNet::from_weights)?,
+            attributes: pack.open(Net::Attributes, AttributeNet::from_weights)?,
+        })
+    }
+
+    /// Eyes of these nets.
+    pub fn from_nets(detector: Detector, landmarks: LandmarkNet, attributes: AttributeNet) -> Self {
+        Self { detector, landmarks, attributes }
+    }
+
+    /// All faces of a picture, the surest first. What the landmarks cannot make a face of does not count.
+    ///
+    /// # Errors
+    /// If the picture is not well formed.
+    pub fn look(&self, image: &Image) -> Result<Vec<Seen>, MirrorError> {
+        check(image)?;
+        Ok(self.detector.detect(image).into_iter().filter_map(|face| self.describe(image, face)).collect())
+    }
+
+    fn describe(&self, image: &Image, face: Face) -> Option<Seen> {
+        let landmarks = self.landmarks.locate(image, &face);
+        let pose = Pose::of(&landmarks)?;
+        let attributes = self.attributes.estimate(image, &landmarks)?;
+        let features = features::extract(image, &landmarks, &attributes).ok()?;
+        Some(Seen { face, landmarks, pose, attributes, features })
+    }
+
+    /// The face in one of the generator's own pictures, which it fills: the picture is set in a wide margin and
+    /// enlarged if it is small, as the detector is used to faces with something around them.
+    ///
+    /// # Errors
+    /// If the picture is not well formed.
+    pub fn look_at_dream(&self, image: &Image) -> Result<Option<Seen>, MirrorError> {
+        check(image)?;
+        if image.data.is_empty() {
+            return Ok(None);
+        }
+        let scale = (DREAM_PIXELS / image.width.max(image.height) as f32).max(1.0);
+        let margin = DREAM_MARGIN * image.width.max(image.height) as f32;
+        let side = |s: usize| ((s as f32 + 2.0 * margin) * scale).round() as usize;
+        let (width, height) = (side(image.width), side(image.height));
+        let mut framed = Image { width, height, data: vec![0; width * height * 3] };
+        let shrink = 1.0 / scale;
+        let m = [[shrink, 0.0, -margin], [0.0, shrink, -margin]];
+        kernels::warp_affine(&image.data, (image.width, image.height), &mut framed.data, (width, height), m);
+        // Back to the picture itself: the margin is not its background.
+        let back = |v: f32| v * shrink - margin;
+        let describe = |face: Face| -> Option<Seen> {
+            let seen = self.describe(&framed, face)?;
+            let landmarks = Landmarks { points: seen.landmarks.points.map(|p| p.map(back)) };
+            let features = features::extract(image, &landmarks, &seen.attributes).ok()?;
+            let Rect { x, y, w, h } = face.rect;
+            let rect = Rect { x: back(x), y: back(y), w: w * shrink, h: h * shrink };
+            Some(Seen { face: Face { rect, ..face }, landmarks, features, ..seen })
+        };
+        Ok(self.detector.detect(&framed).into_iter().find_map(describe))
+    }
+}
+
+/// Long side, in pixels, to which a smaller picture of the generator is enlarged.
+const DREAM_PIXELS: f32 = 192.0;
+/// Width of the margin around a picture of the generator, as a share of its longer side.
+const DREAM_MARGIN: f32 = 1.0 / 6.0;
+
+/// Whoever has the largest face.
+pub fn nearest(viewers: Vec<Seen>) -> Option<Seen> {
+    let area = |s: &Seen| s.face.rect.w * s.face.rect.h;
+    viewers.into_iter().max_by(|a, b| area(a).total_cmp(&area(b)))
+}
+
+fn check(image: &Image) -> Result<(), MirrorError> {
+    let Image { width, height, .. } = *image;
+    let (expected, found) = (width.saturating_mul(height).saturating_mul(3), image.data.len());
+    if expected == found { Ok(()) } else { Err(MirrorError::Picture { width, height, expected, found }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::face::attributes::{self, Calibration};
+    use crate::face::detector::DetectorNet;
+    use crate::face::landmarks;
+    use crate::features::tests::{mean_face, smooth_picture};
+    use crate::generator::Config;
+    use crate::inverter::Settings;
+    use nn::{Layer, Rng};
+
+    /// A mirror that has learned nothing; `threshold` 0 sees faces everywhere, 1 nowhere.
+    fn untaught(threshold: f32) -> Mirror {
+        let mut rng = Rng::new(2);
+        let shape = landmarks::mean_shape(&[mean_face([0.0, 0.0], 1.0)]);
+        let mut points = landmarks::network(&mut rng);
+        // It answers with the mean shape, whatever it sees.
+        let bias = points.params_mut().pop().expect("the last layer has a bias");
+        bias.value = shape.iter().flatten().copied().collect();
+        let eyes = Eyes::from_nets(
+            Detector::from_net(DetectorNet::new(&mut rng), threshold),
+            LandmarkNet::from_parts(points, shape),
+            AttributeNet::from_parts(attributes::network(&mut rng), Calibration::default()),
+        );
+        let config = Config { resolution: 8, fmap_base: 16, fmap_max: 4, latent_size: 16 };
+        let generator = Generator::new(config, &mut rng);
+        let (hidden, forward_hidden) = (8, 8);
+        let settings = Settings {
+            latent_size: 16,
+            hidden,
+            forward_hidden,
+            individuality: 0.5,
+            refine_steps: 2,
+            quality_target: 0.0,
+        };
+        Mirror { eyes, inverter: Inverter::new(settings, &mut rng), generator }
+    }
+
+    #[test]
+    fn where_nobody_stands_there_is_no_reflection() {
+        let mirror = untaught(1.0);
+        for side in [0, 1, 64] {
+            assert_eq!(mirror.reflect(&smooth_picture(side)).unwrap(), None);
+        }
+    }
+
+    #[test]
+    fn the_same_picture_has_the_same_reflection() {
+        let mirror = untaught(0.0);
+        let image = smooth_picture(96);
+        let reflection = mirror.reflect(&image).unwrap().expect("an untaught detector sees faces");
+        assert_eq!((reflection.image.width, reflection.image.height), (8, 8));
+        assert_eq!(mirror.reflect(&image).unwrap(), Some(reflection));
+        assert!(!mirror.look(&image).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_picture_that_lies_about_its_size_is_an_error() {
+        let image = Image { width: 10, height: 10, data: vec![0; 7] };
+        let error = untaught(0.0).reflect(&image).unwrap_err().to_string();
+        assert_eq!(error, "a picture of 10 x 10 pixels needs 300 bytes, it has 7");
+    }
+
+    #[test]
+    fn a_dreamt_picture_is_described_in_its_own_pixels() {
+        let mirror = untaught(0.0);
+        let seen = mirror.eyes().look_at_dream(&smooth_picture(64)).unwrap().expect("faces everywhere");
+        let centre = seen.landmarks.points[30];
+        assert!(centre.iter().all(|v| (-64.0..128.0).contains(v)), "{centre:?}");
+        let empty = Image { width: 0, height: 0, data: Vec::new() };
+        assert_eq!(mirror.eyes().look_at_dream(&empty).unwrap(), None);
+    }
+}

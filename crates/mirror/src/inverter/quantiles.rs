@@ -1,0 +1,158 @@
+//! Where a feature stands in its population.
+
+use crate::features::{FEATURES, FeatureVector};
+use nn::Param;
+
+/// The largest score: rarer than one in a hundred on either side is all the same.
+pub const LIMIT: f32 = 2.4;
+/// Entries of the table for each feature.
+const LEVELS: usize = 33;
+/// Scores between neighbouring entries.
+const STEP: f32 = 2.0 * LIMIT / (LEVELS - 1) as f32;
+
+/// For each feature the values at evenly spaced normal scores from -[`LIMIT`] to [`LIMIT`].
+#[derive(Clone, Debug)]
+pub struct Quantiles {
+    /// `[LEVELS, FEATURES]`, which the file holds as `[FEATURES, LEVELS]`.
+    table: Param,
+}
+
+impl Quantiles {
+    /// A table without knowledge: every score is 0.
+    pub(super) fn flat(name: &str) -> Self {
+        let table = Param {
+            name: format!("quantiles/{name}"),
+            shape: vec![LEVELS, FEATURES],
+            value: vec![0.0; LEVELS * FEATURES],
+            scale: 1.0,
+        };
+        Self { table }
+    }
+
+    pub(super) fn param(&self) -> &Param {
+        &self.table
+    }
+
+    pub(super) fn param_mut(&mut self) -> &mut Param {
+        &mut self.table
+    }
+
+    /// Learns the distribution of each feature.
+    pub fn fit(&mut self, rows: &[FeatureVector]) {
+        if rows.is_empty() {
+            return;
+        }
+        for i in 0..FEATURES {
+            let mut values: Vec<f32> = rows.iter().map(|r| r.values()[i]).collect();
+            values.sort_by(f32::total_cmp);
+            for level in 0..LEVELS {
+                let rank = normal_cdf(level_score(level)) * (values.len() - 1) as f32;
+                let below = (rank as usize).min(values.len() - 1);
+                let above = (below + 1).min(values.len() - 1);
+                let t = rank - below as f32;
+                self.table.value[level * FEATURES + i] = values[below] * (1.0 - t) + values[above] * t;
+            }
+        }
+    }
+
+    /// Makes a table from a file rise, whatever the file says.
+    pub(super) fn mend(&mut self) {
+        for at in FEATURES..LEVELS * FEATURES {
+            self.table.value[at] = self.table.value[at].max(self.table.value[at - FEATURES]);
+        }
+    }
+
+    fn at(&self, i: usize, level: usize) -> f32 {
+        self.table.value[level * FEATURES + i]
+    }
+
+    /// The normal score of a value, within ±[`LIMIT`]; of a value that many share, the middle of their scores.
+    pub fn score(&self, i: usize, value: f32) -> f32 {
+        let below = partition(|level| self.at(i, level) < value);
+        let not_above = partition(|level| self.at(i, level) <= value);
+        if not_above > below {
+            return (level_score(below) + level_score(not_above - 1)) / 2.0;
+        }
+        if below == 0 {
+            return -LIMIT;
+        }
+        if below == LEVELS {
+            return LIMIT;
+        }
+        let (low, high) = (self.at(i, below - 1), self.at(i, below));
+        level_score(below - 1) + STEP * (value - low) / (high - low)
+    }
+
+    /// The value at a score: the way back.
+    pub fn value(&self, i: usize, score: f32) -> f32 {
+        let position = ((score.clamp(-LIMIT, LIMIT) + LIMIT) / STEP).min((LEVELS - 1) as f32);
+        let below = (position as usize).min(LEVELS - 2);
+        let t = position - below as f32;
+        self.at(i, below) * (1.0 - t) + self.at(i, below + 1) * t
+    }
+
+    /// Distance from the median in standard deviations, without bound.
+    pub fn deviation(&self, i: usize, value: f32) -> f32 {
+        // Half of the span between the scores -1.05 and 1.05, which are entries of the table.
+        let seven = (LEVELS - 1) / 2 - 7;
+        let spread = (self.at(i, LEVELS - 1 - seven) - self.at(i, seven)) / (2.0 * 7.0 * STEP);
+        let deviation = (value - self.at(i, (LEVELS - 1) / 2)) / spread.max(1e-3);
+        // A feature that hardly varies in the archive says nothing sensible about how strange a stranger is.
+        deviation.clamp(-10.0, 10.0)
+    }
+}
+
+fn level_score(level: usize) -> f32 {
+    level as f32 * STEP - LIMIT
+}
+
+/// The number of levels for which `p` holds; it must hold for all below one that it holds for.
+fn partition(p: impl Fn(usize) -> bool) -> usize {
+    let (mut low, mut high) = (0, LEVELS);
+    while low < high {
+        let middle = (low + high) / 2;
+        if p(middle) { low = middle + 1 } else { high = middle }
+    }
+    low
+}
+
+/// The share of a normal distribution below `x`, to 1e-7 (Abramowitz and Stegun 26.2.17).
+fn normal_cdf(x: f32) -> f32 {
+    let a = f64::from(x.abs());
+    let t = 1.0 / (1.0 + 0.231_641_9 * a);
+    let poly =
+        t * (0.319_381_530 + t * (-0.356_563_782 + t * (1.781_477_937 + t * (-1.821_255_978 + t * 1.330_274_429))));
+    let tail = (-a * a / 2.0).exp() / std::f64::consts::TAU.sqrt() * poly;
+    (if x < 0.0 { tail } else { 1.0 - tail }) as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nn::Rng;
+
+    #[test]
+    fn scores_of_a_population_are_normal_and_lead_back() {
+        let mut rng = Rng::new(5);
+        let rows: Vec<FeatureVector> =
+            (0..2000).map(|_| FeatureVector::new(std::array::from_fn(|_| rng.normal().exp())).unwrap()).collect();
+        let mut quantiles = Quantiles::flat("test");
+        quantiles.fit(&rows);
+        let scores: Vec<f32> = rows.iter().map(|r| quantiles.score(7, r.values()[7])).collect();
+        let mean = scores.iter().sum::<f32>() / 2000.0;
+        let variance = scores.iter().map(|s| s * s).sum::<f32>() / 2000.0;
+        assert!(mean.abs() < 0.05 && (variance - 1.0).abs() < 0.05, "mean {mean}, variance {variance}");
+        for value in [0.3, 1.0, 2.5] {
+            let back = quantiles.value(7, quantiles.score(7, value));
+            assert!((back - value).abs() < 1e-3, "{value} came back as {back}");
+        }
+        assert_eq!((quantiles.score(7, -1.0), quantiles.score(7, 1e6)), (-LIMIT, LIMIT));
+    }
+
+    #[test]
+    fn a_feature_that_never_varies_scores_0() {
+        assert_eq!(Quantiles::flat("test").score(0, 0.0), 0.0);
+        assert_eq!(Quantiles::flat("test").score(0, 1.0), LIMIT);
+        assert!(Quantiles::flat("test").deviation(0, 1.0).is_finite());
+    }
+}

@@ -1,0 +1,45 @@
+//! Writes down what a folder of nets holds.
+
+use super::{FORMAT, FileEntry, MANIFEST_FILE, Manifest, Net, PackError};
+use std::path::Path;
+
+/// Writes the sizes, hashes and metadata of the nets in a folder into its `pack.toml`; keeps its name, licence and data.
+///
+/// A folder without a manifest gets one with the folder's name, to be completed by hand. Comments in it are lost.
+///
+/// # Errors
+/// If there is no net in the folder, one cannot be read as weights, or the manifest cannot be read or written.
+pub fn seal(folder: &Path) -> Result<Manifest, PackError> {
+    let pack = folder.display().to_string();
+    let mut manifest = match Manifest::of_folder(folder) {
+        Ok(manifest) => manifest,
+        Err(PackError::NotAPack(_)) if folder.is_dir() => Manifest::unnamed(folder),
+        Err(error) => return Err(error),
+    };
+    manifest.format = FORMAT;
+    manifest.files.clear();
+    for net in Net::ALL {
+        let path = folder.join(net.file());
+        let bytes = match std::fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => continue,
+            Err(source) => return Err(PackError::Io { path, source }),
+        };
+        let weights = nn::io::read(&bytes).map_err(|source| PackError::Weights {
+            pack: pack.clone(),
+            file: net.file(),
+            source,
+        })?;
+        manifest.files.insert(net.file().to_owned(), FileEntry::of(&bytes, weights.metadata));
+    }
+    if manifest.files.is_empty() {
+        return Err(PackError::Missing { pack, file: Net::Generator.file().to_owned() });
+    }
+    let text =
+        toml::to_string(&manifest).map_err(|e| PackError::Manifest { pack: pack.clone(), why: e.to_string() })?;
+    nn::io::write_atomically(&folder.join(MANIFEST_FILE), text.as_bytes()).map_err(|e| match e {
+        nn::Error::Io { path, source } => PackError::Io { path: path.into(), source },
+        other => PackError::Manifest { pack, why: other.to_string() },
+    })?;
+    Ok(manifest)
+}

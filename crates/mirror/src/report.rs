@@ -1,0 +1,117 @@
+//! What the mirror saw, as JSON for other programs: the lines of `narcissus analyse`.
+
+use crate::engine::Seen;
+use crate::face::LANDMARKS;
+use crate::features::Pose;
+use serde::{Serialize, Serializer};
+
+/// One picture.
+#[derive(Clone, Debug, Serialize)]
+pub struct Analysis {
+    /// The picture, as it was named.
+    pub input: String,
+    /// Its faces, the surest first.
+    pub faces: Vec<FaceReport>,
+}
+
+/// One face; pixels of the picture.
+#[derive(Clone, Debug, Serialize)]
+pub struct FaceReport {
+    /// x, y, width, height.
+    #[serde(rename = "box")]
+    pub rect: [f32; 4],
+    /// Probability.
+    pub score: f32,
+    /// x, y of the 68 points.
+    #[serde(serialize_with = "points")]
+    pub landmarks: [[f32; 2]; LANDMARKS],
+    /// Degrees.
+    pub pose: Pose,
+    /// Years.
+    pub age: AgeReport,
+    /// Probabilities.
+    pub gender: GenderReport,
+    /// The numbers that go on to the inverter.
+    pub features: Vec<f32>,
+}
+
+/// An age, years.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct AgeReport {
+    /// Expectation.
+    pub mean: f32,
+    /// One in ten is younger.
+    pub low: f32,
+    /// One in ten is older.
+    pub high: f32,
+}
+
+/// What the archive makes of a face; probabilities that sum to 1.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct GenderReport {
+    /// Of "female".
+    pub female: f32,
+    /// Of "male".
+    pub male: f32,
+}
+
+impl Analysis {
+    /// Of what the eyes saw in a picture.
+    pub fn new(input: impl Into<String>, seen: &[Seen]) -> Self {
+        Self { input: input.into(), faces: seen.iter().map(FaceReport::from).collect() }
+    }
+}
+
+impl From<&Seen> for FaceReport {
+    fn from(seen: &Seen) -> Self {
+        let (r, age, female) = (seen.face.rect, seen.attributes.age, seen.attributes.female);
+        Self {
+            rect: [r.x, r.y, r.w, r.h],
+            score: seen.face.score,
+            landmarks: seen.landmarks.points,
+            pose: seen.pose,
+            age: AgeReport { mean: age.mean, low: age.low, high: age.high },
+            gender: GenderReport { female, male: 1.0 - female },
+            features: seen.features.values().to_vec(),
+        }
+    }
+}
+
+/// Serde knows arrays up to 32 entries only.
+fn points<S: Serializer>(points: &[[f32; 2]; LANDMARKS], serializer: S) -> Result<S::Ok, S::Error> {
+    points.as_slice().serialize(serializer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::face::{Face, Rect};
+    use crate::features::tests::{SOMEBODY, mean_face, smooth_picture};
+    use crate::features::{FEATURES, extract};
+
+    #[test]
+    fn a_line_keeps_to_the_contract() {
+        let landmarks = mean_face([30.0, 30.0], 12.0);
+        let features = extract(&smooth_picture(64), &landmarks, &SOMEBODY).unwrap();
+        let seen = Seen {
+            face: Face { rect: Rect { x: 1.0, y: 2.0, w: 3.0, h: 4.0 }, score: 0.5 },
+            pose: Pose::of(&landmarks).unwrap(),
+            landmarks,
+            attributes: SOMEBODY,
+            features,
+        };
+        let line = serde_json::to_value(Analysis::new("a.jpg", &[seen])).unwrap();
+        let face = &line["faces"][0];
+        assert_eq!(line["input"], "a.jpg");
+        assert_eq!(face["box"], serde_json::json!([1.0, 2.0, 3.0, 4.0]));
+        assert_eq!(face["landmarks"].as_array().unwrap().len(), 68);
+        assert_eq!(face["features"].as_array().unwrap().len(), FEATURES);
+        assert_eq!(face["age"], serde_json::json!({"mean": 40.0, "low": 30.0, "high": 50.0}));
+        assert!(
+            face["pose"]["yaw"].is_number() && face["pose"]["pitch"].is_number() && face["pose"]["roll"].is_number()
+        );
+        let gender = &face["gender"];
+        assert!((gender["female"].as_f64().unwrap() + gender["male"].as_f64().unwrap() - 1.0).abs() < 1e-6);
+        assert_eq!(serde_json::to_string(&line).unwrap().lines().count(), 1);
+    }
+}
