@@ -5,9 +5,12 @@
 pub mod attributes;
 pub mod augment;
 pub mod data;
+pub mod deform;
 pub mod detector;
+pub mod detector_loss;
 pub mod evaluate;
 pub mod gan;
 pub mod inverter;
 pub mod landmarks;
 pub mod progress;
+pub mod scenes;

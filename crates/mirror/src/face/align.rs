@@ -128,6 +128,12 @@ impl Landmarks {
         (p[0] - q[0]).hypot(p[1] - q[1])
     }
 
+    /// Mean distance of the points from those of another opinion.
+    pub fn mean_distance(&self, other: &Self) -> f32 {
+        let distances = self.points.iter().zip(other.points).map(|(p, q)| (p[0] - q[0]).hypot(p[1] - q[1]));
+        distances.sum::<f32>() / LANDMARKS as f32
+    }
+
     /// Every point moved by `map`.
     pub fn map(&self, map: &Similarity) -> Self {
         Self { points: self.points.map(|p| map.apply(p)) }

@@ -9,7 +9,7 @@
 use super::Landmarks;
 use super::align::{Similarity, crop_square, portrait_crop};
 use frame::Image;
-use nn::{Conv2d, Dense, Init, Layer, LeakyRelu, Param, Rng, Sequential, Tensor};
+use nn::{Conv2d, Dense, Init, Layer, LeakyRelu, Rng, Sequential, Tensor};
 
 /// Width and height of the aligned crop that the net sees, pixels.
 pub const CROP: usize = 64;
@@ -130,14 +130,9 @@ impl AttributeNet {
         Self { net, calibration }
     }
 
-    /// The net's layers.
-    pub fn network(&self) -> &Sequential {
-        &self.net
-    }
-
-    /// The net's weights, to be written by a trainer.
-    pub fn params_mut(&mut self) -> Vec<&mut Param> {
-        self.net.params_mut()
+    /// The layers again.
+    pub fn into_network(self) -> Sequential {
+        self.net
     }
 
     /// Age and gender of the face with these landmarks. `None` if the landmarks do not span a face.

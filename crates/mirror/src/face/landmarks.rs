@@ -6,7 +6,7 @@
 use super::align::{MIRROR, Similarity, crop_square};
 use super::{Face, LANDMARKS, Landmarks, Rect};
 use frame::Image;
-use nn::{Conv2d, Dense, Init, Layer, LeakyRelu, Param, Rng, Sequential, Tensor};
+use nn::{Conv2d, Dense, Init, Layer, LeakyRelu, Rng, Sequential, Tensor};
 use std::collections::BTreeMap;
 
 /// Width and height of the crop that the net sees, pixels.
@@ -23,6 +23,8 @@ pub const SHAPE_LIFT: f32 = 0.067;
 /// centre lies this many h below the box's, and their root mean square distance is this many sqrt(w h).
 const BOX_TO_CENTRE: f32 = 0.092;
 const BOX_TO_RMS: f32 = 0.332;
+/// Width over height of a detector's box, median over the same portraits.
+const BOX_ASPECT: f32 = 0.738;
 
 /// The name under which the mean shape (68 x, y in crop units, separated by spaces) is stored with the weights.
 pub const MEAN_SHAPE_KEY: &str = "mean_shape";
@@ -66,6 +68,14 @@ pub fn crop_of_box(rect: &Rect) -> Similarity {
     Similarity::new(scale, 0.0, [rect.x + rect.w * 0.5, centre_y])
 }
 
+/// The box that a detector gives, on average, for a face whose crop is known: undoes [`crop_of_box`].
+pub fn box_of_crop(image_from_crop: &Similarity) -> Rect {
+    let size = image_from_crop.scale() * SHAPE_RMS / BOX_TO_RMS;
+    let (w, h) = (size * BOX_ASPECT.sqrt(), size / BOX_ASPECT.sqrt());
+    let [x, y] = image_from_crop.apply([0.0, -SHAPE_LIFT]);
+    Rect { x: x - 0.5 * w, y: y - h * (0.5 + BOX_TO_CENTRE), w, h }
+}
+
 /// Finds the landmarks of faces.
 pub struct LandmarkNet {
     net: Sequential,
@@ -94,16 +104,6 @@ impl LandmarkNet {
     pub fn with_looks(mut self, looks: usize) -> Self {
         self.looks = looks.max(1);
         self
-    }
-
-    /// The net's layers.
-    pub fn network(&self) -> &Sequential {
-        &self.net
-    }
-
-    /// The net's weights, to be written by a trainer.
-    pub fn params_mut(&mut self) -> Vec<&mut Param> {
-        self.net.params_mut()
     }
 
     /// The 68 points of a face that the detector found.
@@ -190,6 +190,13 @@ mod tests {
     fn shape() -> [[f32; 2]; LANDMARKS] {
         let ring = std::array::from_fn(|i| [(i as f32).cos() * 3.0, (i as f32 * 0.7).sin() * 4.0]);
         mean_shape(&[Landmarks { points: ring }, Landmarks { points: ring.map(|p| [p[0] * 2.0 + 5.0, p[1] * 2.0]) }])
+    }
+
+    #[test]
+    fn box_of_a_crop_leads_back_to_it() {
+        let crop = Similarity::new(40.0, 0.0, [100.0, 80.0]);
+        let back = crop_of_box(&box_of_crop(&crop));
+        assert!((back.scale() - 40.0).abs() < 1e-3 && (back.tx - 100.0).abs() < 1e-3 && (back.ty - 80.0).abs() < 1e-3);
     }
 
     #[test]

@@ -3,5 +3,6 @@
 pub mod attributes;
 pub mod detector;
 pub mod gan;
+pub mod interval;
 pub mod inverter;
 pub mod landmarks;
