@@ -1,13 +1,226 @@
-//! Trains the inverter.
+//! Trains the inverter on pictures that the generator draws and the mirror's own eyes describe.
+//!
+//! First pairs of latents and features are drawn; then the forward model learns features from latents; then the
+//! inverter learns to bend noise until the forward model is content, and what it gives still looks like the prior.
+
+pub mod bend;
+mod energy;
+pub mod forward;
+pub mod pairs;
+pub mod ridge;
+
+use crate::data;
+use crate::progress::{Session, bar};
+use anyhow::{Context, Result};
+use mirror::engine::{Eyes, nearest};
+use mirror::features::{FeatureVector, Group};
+use mirror::generator::Generator;
+use mirror::inverter::{Inverter, Settings};
+use mirror::pack::{Net, Pack};
+use nn::Rng;
+use nn::io::Dtype;
+use pairs::Pairs;
+use rayon::prelude::*;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 /// Command-line options.
 #[derive(Debug, clap::Args)]
-pub struct Options {}
+pub struct Options {
+    /// Folder with `congress`, whose portraits stand in for visitors [default: $NARCISSUS_DATA or ../shared/data]
+    #[arg(long)]
+    pub data: Option<PathBuf>,
+    /// Folder with the generator and the nets that look
+    #[arg(long, default_value = "packs/congress")]
+    pub nets: PathBuf,
+    /// Folder for pairs, log.csv and inverter.safetensors
+    #[arg(long, default_value = "runs/inverter")]
+    pub out: PathBuf,
+    /// Time for everything but the portraits; at most 60 % of it goes into pairs
+    #[arg(long, default_value_t = 25.0)]
+    pub minutes: f64,
+    /// Pairs to draw, if the time allows
+    #[arg(long, default_value_t = 20_000)]
+    pub pairs: usize,
+    /// Portraits that stand in for visitors
+    #[arg(long, default_value_t = 1200)]
+    pub portraits: usize,
+    /// Start of the random numbers
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Go on from the pairs in --out; the nets, which take minutes, begin anew
+    #[arg(long)]
+    pub resume: bool,
+    /// From 0, everybody shares one noise, to 1, everybody has their own
+    #[arg(long, default_value_t = 0.5)]
+    pub individuality: f32,
+    /// Gradient steps on the forward model whenever a latent is sought
+    #[arg(long, default_value_t = 8)]
+    pub refine_steps: usize,
+    /// How well the detector should see a reflection, as a normal score among the samples
+    #[arg(long, default_value_t = 0.5)]
+    pub quality: f32,
+    /// Weight of likeness to the prior against likeness of the features
+    #[arg(long, default_value_t = 1.0)]
+    pub prior_weight: f32,
+}
 
 /// Runs it.
 ///
 /// # Errors
-/// On bad input.
-pub fn run(_options: &Options) -> anyhow::Result<()> {
-    anyhow::bail!("not built yet")
+/// On missing nets, unreadable data or an unwritable output.
+pub fn run(options: &Options) -> Result<()> {
+    anyhow::ensure!((0.0..=1.0).contains(&options.individuality), "--individuality must lie between 0 and 1");
+    anyhow::ensure!(options.minutes > 0.0, "--minutes must be positive");
+    let pack = Pack::gather(&options.nets)?;
+    let eyes = Eyes::new(&pack)?;
+    let generator = pack.open(Net::Generator, Generator::from_bytes)?;
+    let columns = ["forward_loss", "misfit", "energy", "latent_loss", "lr"];
+    let mut session = Session::open(&options.out, "inverter", options.minutes, &columns, (0, 0.0))?;
+
+    let pairs_path = options.out.join("pairs.safetensors");
+    let before = if options.resume && pairs_path.exists() {
+        Pairs::load(&pairs_path, generator.config().latent_size)?
+    } else {
+        Pairs::new(generator.config().latent_size, options.seed)
+    };
+    let pairs = draw(before, &generator, &eyes, options, &mut session, &pairs_path)?;
+    let mut rng = Rng::new(options.seed ^ 0x5EED);
+    let settings = Settings {
+        latent_size: generator.config().latent_size,
+        hidden: 384,
+        forward_hidden: 512,
+        individuality: options.individuality,
+        refine_steps: options.refine_steps,
+        quality_target: options.quality,
+    };
+    let mut inverter = Inverter::new(settings, &mut rng);
+    inverter.samples.fit(&pairs.found());
+    inverter.visitors.fit(&visitors(&eyes, options)?);
+
+    let table = pairs.scored(&inverter);
+    let (train, held) = table.split(10);
+    anyhow::ensure!(train.found().len() >= 100, "only {} faces among the samples: too few", train.found().len());
+    ridge::fit(&mut inverter.ridge, &train, &held)?;
+    // What is left of the time: less than half for the forward model, the rest for the inverter.
+    let now = session.fraction();
+    let ceiling =
+        forward::teach(&mut inverter, &train, &held, (now, now + 0.45 * (1.0 - now)), &mut session, &mut rng)?;
+    bend::teach(&mut inverter, &train, options.prior_weight, (session.fraction(), 1.0), &mut session, &mut rng)?;
+
+    let mut about = inverter.settings.to_metadata();
+    about.insert("pairs".into(), pairs.len().to_string());
+    about.insert("pairs_with_a_face".into(), pairs.found().len().to_string());
+    about.insert("seed".into(), options.seed.to_string());
+    for (group, share) in Group::ALL.iter().zip(ceiling) {
+        about.insert(format!("forward_explains_{}", group.name()), format!("{share:.3}"));
+        eprintln!("the forward model explains {:4.0} % of {}", 100.0 * share, group.name());
+    }
+    let path = session.path("inverter.safetensors");
+    nn::io::save(&path, &inverter.params(), &about, Dtype::F16)?;
+    eprintln!("{}", path.display());
+    session.finish();
+    Ok(())
+}
+
+/// Draws pairs until there are enough or the time for it is up; stores them once a minute and at the end.
+fn draw(
+    mut pairs: Pairs,
+    generator: &Generator,
+    eyes: &Eyes,
+    options: &Options,
+    session: &mut Session,
+    path: &Path,
+) -> Result<Pairs> {
+    let (began, at_first) = (Instant::now(), pairs.len());
+    while pairs.len() < options.pairs && session.fraction() < 0.6 {
+        pairs.draw_more(generator, eyes, 64)?;
+        let drawn = pairs.len() - at_first;
+        let rate = drawn as f64 / began.elapsed().as_secs_f64();
+        session.show(format!("{} pairs, {rate:.1}/s", pairs.len()));
+        if session.checkpoint_due() {
+            pairs.save(path)?;
+            eprintln!("{} pairs, {} with a face, {rate:.1}/s", pairs.len(), pairs.found().len());
+        }
+    }
+    pairs.save(path)?;
+    eprintln!("{} pairs, {} with a face", pairs.len(), pairs.found().len());
+    Ok(pairs)
+}
+
+/// Features of the archive's colour portraits: what people in front of the mirror may look like to it. They are
+/// evenly spread over the table; only faces that are not turned far away count.
+fn visitors(eyes: &Eyes, options: &Options) -> Result<Vec<FeatureVector>> {
+    let root = data::data_root(options.data.as_deref())?;
+    let table = data::read_table(&root)?;
+    let usable: Vec<_> = table.into_iter().filter(|p| p.colour).collect();
+    let step = (usable.len() / options.portraits.max(1)).max(1);
+    let chosen: Vec<_> = usable.into_iter().step_by(step).collect();
+    let bar = bar(chosen.len() as u64, "portraits");
+    let seen: Vec<Option<FeatureVector>> = chosen
+        .par_iter()
+        .map(|p| {
+            bar.inc(1);
+            let path = root.join("congress/portraits").join(&p.file);
+            let image = frame::Image::load(&path).with_context(|| path.display().to_string())?;
+            Ok(nearest(eyes.look(&image)?).map(|s| s.features))
+        })
+        .collect::<Result<_>>()?;
+    bar.finish_and_clear();
+    let found: Vec<FeatureVector> = seen.into_iter().flatten().collect();
+    eprintln!("{} of {} portraits with a face", found.len(), chosen.len());
+    anyhow::ensure!(!found.is_empty(), "no face in any portrait");
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mirror::features::FEATURES;
+    use mirror::inverter::{FORWARD_OUTPUTS, onto_sphere};
+    use pairs::{Row, Table};
+
+    /// A world in which every feature is a fixed direction of the latent.
+    fn toy(rows: usize, size: usize) -> Table {
+        let mut rng = Rng::new(8);
+        let directions: Vec<Vec<f32>> = (0..6).map(|_| rng.normals(size)).collect();
+        let unit = (size as f32).sqrt().recip();
+        let row = |_| {
+            let mut latent = rng.normals(size);
+            onto_sphere(&mut latent);
+            let along = |i: usize| latent.iter().zip(&directions[i % 6]).map(|(z, d)| z * d * unit).sum::<f32>();
+            let scores = (0..FORWARD_OUTPUTS).map(along).collect();
+            Row { latent, scores, has_face: true }
+        };
+        Table { rows: (0..rows).map(row).collect() }
+    }
+
+    #[test]
+    fn a_toy_world_is_learned_and_the_reflections_do_not_collapse() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut session = Session::open(folder.path(), "toy", 0.1, &["a", "b", "c", "d", "e"], (0, 0.0)).unwrap();
+        let (train, held) = toy(1500, 16).split(10);
+        let mut rng = Rng::new(1);
+        let (individuality, refine_steps, quality_target) = (0.5, 4, -2.0);
+        let settings =
+            Settings { latent_size: 16, hidden: 64, forward_hidden: 64, individuality, refine_steps, quality_target };
+        let mut inverter = Inverter::new(settings, &mut rng);
+        ridge::fit(&mut inverter.ridge, &train, &held).unwrap();
+        let explained = forward::teach(&mut inverter, &train, &held, (0.0, 0.5), &mut session, &mut rng).unwrap();
+        assert!(explained.iter().all(|e| *e > 0.7), "{explained:?}");
+        bend::teach(&mut inverter, &train, 1.0, (0.5, 1.0), &mut session, &mut rng).unwrap();
+
+        let noise = pairs::random_latents(1, 16, &mut rng);
+        let (mut before, mut after) = (0.0, 0.0);
+        let mut latents = Vec::new();
+        for row in &held.rows {
+            before += inverter.misfit(&noise, &row.scores[..FEATURES]).0;
+            latents.push(inverter.bend_noise(&row.scores[..FEATURES], &noise));
+            after += inverter.misfit(latents.last().unwrap(), &row.scores[..FEATURES]).0;
+        }
+        assert!(after < 0.4 * before, "misfit {before} became {after}");
+        let cosine = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>() / 16.0;
+        let mean = latents.windows(2).map(|w| cosine(&w[0], &w[1])).sum::<f32>() / latents.len() as f32;
+        assert!(mean < 0.8, "latents of different people point the same way: cosine {mean}");
+    }
 }

@@ -1,0 +1,182 @@
+//! Teaches the inverter itself: to bend noise towards features.
+
+use super::energy::energy_distance;
+use super::pairs::{Row, Table};
+use crate::progress::Session;
+use anyhow::Result;
+use mirror::features::{FEATURES, Group};
+use mirror::inverter::{FORWARD_OUTPUTS, Inverter, misfit_of_scores};
+use nn::{Adam, Layer, Rng, Tensor, grads_like};
+use rayon::prelude::*;
+
+const BATCH: usize = 128;
+const LR: f32 = 1e-3;
+/// Weight of the misfit; that of the energy distance is given.
+const MISFIT: f32 = 4.0;
+/// Weight of the angle to the latent that the features were measured on: a hint where features can be met, no more.
+const LATENT: f32 = 0.05;
+/// Share of examples whose groups of features come from several samples: visitors are mixed anew, too.
+const MIXED: f32 = 0.5;
+/// Standard deviation of what is added to the scores: eyes are never sure.
+const JITTER: f32 = 0.1;
+const LOG_EVERY: u64 = 200;
+
+/// Trains from one share of the session's time to another.
+///
+/// # Errors
+/// If the log cannot be written.
+pub fn teach(
+    inverter: &mut Inverter,
+    train: &Table,
+    prior_weight: f32,
+    (from, to): (f32, f32),
+    session: &mut Session,
+    rng: &mut Rng,
+) -> Result<()> {
+    let rows = train.found();
+    // The prior of well visible faces: the better half, more or less.
+    let target = inverter.settings.quality_target;
+    let mut good: Vec<&Row> = rows.iter().copied().filter(|r| r.scores[FEATURES] > target - 0.5).collect();
+    if good.is_empty() {
+        good.clone_from(&rows);
+    }
+    let mut adam = Adam::new(LR, 0.9, 0.99);
+    let mut sums = [0.0; 3];
+    let mut step = 0;
+    while session.fraction() < to {
+        adam.lr = LR * (1.0 - (session.fraction() - from) / (to - from).max(1e-6)).clamp(0.01, 1.0);
+        let losses =
+            learn(inverter, &mut adam, &Batch::draw(&rows, &good, inverter.settings.latent_size, rng), prior_weight);
+        anyhow::ensure!(losses.iter().all(|l| l.is_finite()), "the loss is no number at step {step}");
+        sums.iter_mut().zip(losses).for_each(|(s, l)| *s += l / LOG_EVERY as f32);
+        step += 1;
+        if step % LOG_EVERY == 0 {
+            let [misfit, energy, latent] = sums;
+            session.log(step, &[f32::NAN, misfit, energy, latent, adam.lr])?;
+            session.show(format!("inverter: step {step}, misfit {misfit:.3}, energy {energy:.3}"));
+            sums = [0.0; 3];
+            if step % (10 * LOG_EVERY) == 0 {
+                eprintln!("inverter: step {step}, misfit {misfit:.3}, energy {energy:.3}, latent {latent:.3}");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// One step's examples, side by side.
+struct Batch {
+    scores: Vec<f32>,
+    noise: Vec<f32>,
+    /// Where the scores were measured; `None` where they are mixed.
+    truth: Vec<Option<Vec<f32>>>,
+    prior: Vec<f32>,
+}
+
+impl Batch {
+    fn draw(rows: &[&Row], good: &[&Row], size: usize, rng: &mut Rng) -> Self {
+        let mut batch = Self { scores: Vec::new(), noise: Vec::new(), truth: Vec::new(), prior: Vec::new() };
+        for _ in 0..BATCH {
+            let row = rows[rng.below(rows.len())];
+            let mut scores = row.scores[..FEATURES].to_vec();
+            let mixed = rng.chance(MIXED);
+            if mixed {
+                let other = rows[rng.below(rows.len())];
+                for group in Group::ALL.into_iter().filter(|_| rng.chance(0.5)).collect::<Vec<_>>() {
+                    scores[group.range()].copy_from_slice(&other.scores[group.range()]);
+                }
+            }
+            batch.scores.extend(scores.iter().map(|s| s + JITTER * rng.normal()));
+            batch.noise.extend(super::pairs::random_latents(1, size, rng));
+            batch.truth.push((!mixed).then(|| row.latent.clone()));
+            batch.prior.extend(&good[rng.below(good.len())].latent);
+        }
+        batch
+    }
+}
+
+/// One step; gives misfit, energy distance and angle to the truth.
+fn learn(inverter: &mut Inverter, adam: &mut Adam, batch: &Batch, prior_weight: f32) -> [f32; 3] {
+    let size = inverter.settings.latent_size;
+    let examples = batch.scores.chunks_exact(FEATURES).zip(batch.noise.chunks_exact(size));
+    let input: Vec<f32> = examples.flat_map(|(s, n)| s.iter().chain(n).copied()).collect();
+    let tape = inverter.bend.forward_tape(&Tensor::new([BATCH, 1, 1, FEATURES + size], input));
+    let bent: Vec<f32> = tape.output().data.iter().zip(&batch.noise).map(|(b, n)| b + n).collect();
+    let (latents, lengths) = onto_sphere(&bent, size);
+
+    // Towards the features, as the forward model sees them.
+    let forward = inverter.forward.forward_tape(&Tensor::new([BATCH, 1, 1, size], latents.clone()));
+    let mut d_scores = Tensor::zeros(forward.output().shape);
+    let mut misfit = 0.0;
+    let rows = forward.output().rows().zip(batch.scores.chunks_exact(FEATURES));
+    for ((predicted, wanted), d) in rows.zip(d_scores.data.chunks_exact_mut(FORWARD_OUTPUTS)) {
+        misfit += misfit_of_scores(predicted, wanted, inverter.settings.quality_target, d) / BATCH as f32;
+    }
+    d_scores.data.iter_mut().for_each(|d| *d *= MISFIT / BATCH as f32);
+    let mut d_latents = inverter.forward.backward_tape(&forward, &d_scores, None).data;
+
+    // Towards the prior, on the unit sphere.
+    let unit = (size as f32).sqrt().recip();
+    let scaled = |v: &[f32]| v.iter().map(|x| x * unit).collect::<Vec<f32>>();
+    let (energy, d_energy) = energy_distance(&scaled(&latents), &scaled(&batch.prior), size);
+    d_latents.iter_mut().zip(d_energy).for_each(|(d, e)| *d += prior_weight * unit * e);
+
+    // Towards the latent that the features came from: 1 - cosine.
+    let mut latent = 0.0;
+    for (i, truth) in batch.truth.iter().enumerate() {
+        let Some(truth) = truth else { continue };
+        let own = i * size..(i + 1) * size;
+        let cosine = latents[own.clone()].iter().zip(truth).map(|(a, b)| a * b).sum::<f32>() / size as f32;
+        latent += (1.0 - cosine) / BATCH as f32;
+        let factor = LATENT / (BATCH * size) as f32;
+        d_latents[own].iter_mut().zip(truth).for_each(|(d, t)| *d -= factor * t);
+    }
+
+    let d_bent = off_sphere(&latents, &lengths, &d_latents, size);
+    let mut grads = grads_like(&inverter.bend.params());
+    inverter.bend.backward_tape(&tape, &Tensor::new([BATCH, 1, 1, size], d_bent), Some(&mut grads));
+    adam.step(inverter.bend.params_mut(), &grads);
+    [misfit, energy, latent]
+}
+
+/// Each row scaled to root mean square 1; and what the root mean squares were.
+fn onto_sphere(rows: &[f32], size: usize) -> (Vec<f32>, Vec<f32>) {
+    let lengths: Vec<f32> = rows
+        .par_chunks_exact(size)
+        .map(|r| (r.iter().map(|v| v * v).sum::<f32>() / size as f32).sqrt().max(1e-6))
+        .collect();
+    let scaled = rows.chunks_exact(size).zip(&lengths).flat_map(|(r, l)| r.iter().map(move |v| v / l));
+    (scaled.collect(), lengths)
+}
+
+/// The gradient before [`onto_sphere`], from that after it.
+fn off_sphere(scaled: &[f32], lengths: &[f32], d: &[f32], size: usize) -> Vec<f32> {
+    let rows = scaled.chunks_exact(size).zip(d.chunks_exact(size)).zip(lengths);
+    let mut out = Vec::with_capacity(d.len());
+    for ((z, d), length) in rows {
+        let along = z.iter().zip(d).map(|(z, d)| z * d).sum::<f32>() / size as f32;
+        out.extend(z.iter().zip(d).map(|(z, d)| (d - along * z) / length));
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gradient_through_the_sphere_equals_finite_differences() {
+        let mut rng = Rng::new(6);
+        let (x, d) = (rng.normals(8), rng.normals(8));
+        let (scaled, lengths) = onto_sphere(&x, 4);
+        let gradient = off_sphere(&scaled, &lengths, &d, 4);
+        for i in 0..8 {
+            let at = |e: f32| {
+                let mut moved = x.clone();
+                moved[i] += e;
+                onto_sphere(&moved, 4).0.iter().zip(&d).map(|(y, d)| y * d).sum::<f32>()
+            };
+            let slope = (at(1e-2) - at(-1e-2)) / 2e-2;
+            assert!((slope - gradient[i]).abs() < 5e-3, "{i}: {slope} against {}", gradient[i]);
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Teaches the forward model: from a latent to what the eyes will say of its picture.
+
+use super::pairs::{Row, Table};
+use crate::progress::Session;
+use anyhow::Result;
+use mirror::features::{FEATURES, Group};
+use mirror::inverter::{FORWARD_OUTPUTS, Inverter, feature_weights};
+use nn::{Adam, Layer, Rng, Sequential, Tensor, grads_like};
+
+const BATCH: usize = 128;
+const LR: f32 = 1e-3;
+/// Pull of the weights towards 0 a step, as a share of the learning rate: the pairs are few.
+const DECAY: f32 = 0.05;
+/// Steps between looks at the held-out pairs.
+const LOOK_EVERY: u64 = 100;
+/// Looks without a gain after which learning stops.
+const PATIENCE: usize = 12;
+/// Weight of the quality among the outputs; the features' weights sum to 1.
+const QUALITY_WEIGHT: f32 = 0.1;
+
+/// Trains from one share of the session's time to another, or until the held-out pairs gain nothing; keeps the best.
+/// Gives the share of the held-out variance that it explains, a number a group.
+///
+/// # Errors
+/// If the log cannot be written.
+pub fn teach(
+    inverter: &mut Inverter,
+    train: &Table,
+    held: &Table,
+    (from, to): (f32, f32),
+    session: &mut Session,
+    rng: &mut Rng,
+) -> Result<Vec<f32>> {
+    let mut adam = Adam::new(LR, 0.9, 0.99);
+    let (mut best, mut best_weights, mut since) = (f32::INFINITY, Vec::new(), 0);
+    let mut step = 0;
+    while session.fraction() < to && since < PATIENCE {
+        let rows: Vec<&Row> = (0..BATCH).map(|_| &train.rows[rng.below(train.rows.len())]).collect();
+        adam.lr = LR * (1.0 - (session.fraction() - from) / (to - from)).clamp(0.05, 1.0);
+        learn(&mut inverter.forward, &mut adam, &rows);
+        step += 1;
+        if step % LOOK_EVERY == 0 {
+            let loss = held_out_loss(&inverter.forward, &held.rows);
+            session.log(step, &[loss, f32::NAN, f32::NAN, f32::NAN, adam.lr])?;
+            session.show(format!("forward model: step {step}, held-out loss {loss:.4}"));
+            since += 1;
+            if loss < best {
+                (best, since) = (loss, 0);
+                best_weights = inverter.forward.params().into_iter().cloned().collect();
+            }
+        }
+    }
+    for (param, value) in inverter.forward.params_mut().into_iter().zip(best_weights) {
+        *param = value;
+    }
+    eprintln!("forward model: {step} steps, held-out loss {best:.4}");
+    Ok(explained(&inverter.forward, &held.found()))
+}
+
+fn inputs(rows: &[&Row]) -> Tensor {
+    let size = rows.first().map_or(0, |r| r.latent.len());
+    Tensor::new([rows.len(), 1, 1, size], rows.iter().flat_map(|r| r.latent.iter().copied()).collect())
+}
+
+/// Half the weighted mean squared error, and its gradient.
+fn loss(output: &Tensor, rows: &[&Row]) -> (f32, Tensor) {
+    let weights = feature_weights();
+    let mut d = Tensor::zeros(output.shape);
+    let (mut value, n) = (0.0, rows.len() as f32);
+    for ((row, y), d) in rows.iter().zip(output.rows()).zip(d.data.chunks_exact_mut(FORWARD_OUTPUTS)) {
+        for i in 0..FORWARD_OUTPUTS {
+            let weight = match weights.get(i) {
+                Some(w) if row.has_face => *w,
+                Some(_) => continue,
+                None => QUALITY_WEIGHT,
+            } / n;
+            let error = y[i] - row.scores[i];
+            value += 0.5 * weight * error * error;
+            d[i] = weight * error;
+        }
+    }
+    (value, d)
+}
+
+fn learn(net: &mut Sequential, adam: &mut Adam, rows: &[&Row]) {
+    let tape = net.forward_tape(&inputs(rows));
+    let (_, d) = loss(tape.output(), rows);
+    let mut grads = grads_like(&net.params());
+    net.backward_tape(&tape, &d, Some(&mut grads));
+    adam.step(net.params_mut(), &grads);
+    let keep = 1.0 - DECAY * adam.lr;
+    for param in net.params_mut().into_iter().filter(|p| p.shape.len() > 1) {
+        param.value.iter_mut().for_each(|v| *v *= keep);
+    }
+}
+
+fn held_out_loss(net: &Sequential, rows: &[Row]) -> f32 {
+    let rows: Vec<&Row> = rows.iter().collect();
+    loss(&net.forward(&inputs(&rows)), &rows).0
+}
+
+/// 1 - squared error / variance, over each group's features.
+fn explained(net: &Sequential, rows: &[&Row]) -> Vec<f32> {
+    let output = net.forward(&inputs(rows));
+    let (mut error, mut variance) = ([0.0f32; FEATURES], [0.0f32; FEATURES]);
+    for i in 0..FEATURES {
+        let mean = rows.iter().map(|r| r.scores[i]).sum::<f32>() / rows.len().max(1) as f32;
+        for (row, y) in rows.iter().zip(output.rows()) {
+            error[i] += (row.scores[i] - y[i]).powi(2);
+            variance[i] += (row.scores[i] - mean).powi(2);
+        }
+    }
+    let sum = |values: &[f32], group: Group| values[group.range()].iter().sum::<f32>();
+    Group::ALL.into_iter().map(|g| 1.0 - sum(&error, g) / sum(&variance, g).max(1e-9)).collect()
+}

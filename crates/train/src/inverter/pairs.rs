@@ -1,0 +1,212 @@
+//! Latents, and what the eyes say of their pictures.
+
+use crate::progress::Checkpoint;
+use anyhow::Result;
+use mirror::engine::{Eyes, Seen};
+use mirror::features::{FEATURES, FeatureVector};
+use mirror::generator::{Generator, images};
+use mirror::inverter::{FORWARD_OUTPUTS, Inverter, LIMIT, Population, onto_sphere};
+use mirror::latent::Latent;
+use nn::Rng;
+use rayon::prelude::*;
+use std::path::Path;
+
+/// Pairs as they were drawn, those without a face included.
+pub struct Pairs {
+    latent_size: usize,
+    rng: Rng,
+    /// On the sphere of root mean square 1.
+    latents: Vec<Vec<f32>>,
+    features: Vec<Option<FeatureVector>>,
+    /// The detector's score; 0 without a face.
+    quality: Vec<f32>,
+}
+
+impl Pairs {
+    /// None yet.
+    pub fn new(latent_size: usize, seed: u64) -> Self {
+        let rng = Rng::new(seed);
+        Self { latent_size, rng, latents: Vec::new(), features: Vec::new(), quality: Vec::new() }
+    }
+
+    /// How many, those without a face included.
+    pub fn len(&self) -> usize {
+        self.latents.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.latents.is_empty()
+    }
+
+    /// The features of those with a face.
+    pub fn found(&self) -> Vec<FeatureVector> {
+        self.features.iter().flatten().cloned().collect()
+    }
+
+    /// Draws `count` pictures and looks at them.
+    ///
+    /// # Errors
+    /// If the generator draws something that is no picture.
+    pub fn draw_more(&mut self, generator: &Generator, eyes: &Eyes, count: usize) -> Result<()> {
+        let latents: Vec<Latent> =
+            (0..count).map(|_| Latent::gaussian(self.latent_size, &mut self.rng).normalised()).collect();
+        let seen = look_at(generator, eyes, &latents)?;
+        for (latent, seen) in latents.iter().zip(seen) {
+            self.latents.push(latent.as_slice().to_vec());
+            self.quality.push(seen.as_ref().map_or(0.0, |s| s.face.score));
+            self.features.push(seen.map(|s| s.features));
+        }
+        Ok(())
+    }
+
+    /// Writes them all.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        let mut file = Checkpoint::default();
+        file.put_number("latent_size", self.latent_size as f64);
+        file.put_rng("rng", &self.rng);
+        file.put_values("latents", &self.latents.concat());
+        file.put_values("quality", &self.quality);
+        let rows = self.features.iter().map(|f| f.as_ref().map_or([0.0; FEATURES], |f| *f.values()));
+        file.put_values("features", &rows.flatten().collect::<Vec<f32>>());
+        file.save(path)
+    }
+
+    /// Reads them back, to be gone on with.
+    ///
+    /// # Errors
+    /// If the file is damaged or belongs to a generator with other latents.
+    pub fn load(path: &Path, latent_size: usize) -> Result<Self> {
+        let file = Checkpoint::load(path)?;
+        let (latents, features, quality) = (file.values("latents")?, file.values("features")?, file.values("quality")?);
+        anyhow::ensure!(
+            file.number("latent_size")? == latent_size as f64
+                && latents.len() == quality.len() * latent_size
+                && features.len() == quality.len() * FEATURES,
+            "{}: pairs of another generator or other features\nhint: begin without --resume",
+            path.display()
+        );
+        let feature_rows = features.chunks_exact(FEATURES).zip(quality).map(|(row, quality)| {
+            let values = std::array::from_fn(|i| row[i]);
+            FeatureVector::new(values).filter(|_| *quality > 0.0)
+        });
+        Ok(Self {
+            latent_size,
+            rng: file.rng("rng")?,
+            latents: latents.chunks_exact(latent_size).map(<[f32]>::to_vec).collect(),
+            features: feature_rows.collect(),
+            quality: quality.to_vec(),
+        })
+    }
+
+    /// The pairs in the terms that the nets speak.
+    pub fn scored(&self, inverter: &Inverter) -> Table {
+        let mut order: Vec<usize> = (0..self.len()).collect();
+        order.sort_by(|a, b| self.quality[*a].total_cmp(&self.quality[*b]));
+        let mut rank = vec![0.0; self.len()];
+        for (place, i) in order.into_iter().enumerate() {
+            rank[i] = (place as f32 + 0.5) / self.len() as f32;
+        }
+        let rows = (0..self.len()).map(|i| {
+            let features = self.features[i].as_ref();
+            let mut scores = vec![0.0; FORWARD_OUTPUTS];
+            if let Some(f) = features {
+                scores[..FEATURES].copy_from_slice(&inverter.scores(f, Population::Samples));
+            }
+            scores[FEATURES] = normal_score(rank[i]);
+            Row { latent: self.latents[i].clone(), scores, has_face: features.is_some() }
+        });
+        Table { rows: rows.collect() }
+    }
+}
+
+/// What the eyes see in the pictures of latents.
+///
+/// # Errors
+/// If the generator draws something that is no picture.
+pub fn look_at(generator: &Generator, eyes: &Eyes, latents: &[Latent]) -> Result<Vec<Option<Seen>>> {
+    let pictures: Vec<frame::Image> =
+        latents.chunks(16).flat_map(|batch| images(&generator.forward(&Latent::batch(batch)))).collect();
+    Ok(pictures.par_iter().map(|p| eyes.look_at_dream(p)).collect::<Result<_, _>>()?)
+}
+
+/// A pair in normal scores.
+pub struct Row {
+    /// On the sphere.
+    pub latent: Vec<f32>,
+    /// [`FORWARD_OUTPUTS`] scores: features, then quality.
+    pub scores: Vec<f32>,
+    /// Without a face, only the quality counts.
+    pub has_face: bool,
+}
+
+/// Pairs in normal scores.
+#[derive(Default)]
+pub struct Table {
+    /// In the order in which they were drawn.
+    pub rows: Vec<Row>,
+}
+
+impl Table {
+    /// All but every `one_in`th, and the rest.
+    pub fn split(self, one_in: usize) -> (Self, Self) {
+        let (mut most, mut rest) = (Self::default(), Self::default());
+        for (i, row) in self.rows.into_iter().enumerate() {
+            if i % one_in == 0 { rest.rows.push(row) } else { most.rows.push(row) }
+        }
+        (most, rest)
+    }
+
+    /// Those with a face.
+    pub fn found(&self) -> Vec<&Row> {
+        self.rows.iter().filter(|r| r.has_face).collect()
+    }
+}
+
+/// The normal score of a rank between 0 and 1, within ±[`LIMIT`]: bisection of a logistic-free normal distribution.
+fn normal_score(rank: f32) -> f32 {
+    // Winitzki's inverse error function, good to 2e-3 of the score.
+    let x = 2.0 * rank - 1.0;
+    let l = (1.0 - x * x).max(1e-9).ln();
+    let a = 0.147f32;
+    let b = 2.0 / (std::f32::consts::PI * a) + l / 2.0;
+    let z = x.signum() * ((b * b - l / a).sqrt() - b).max(0.0).sqrt() * std::f32::consts::SQRT_2;
+    z.clamp(-LIMIT, LIMIT)
+}
+
+/// Random latents on the sphere, side by side.
+pub fn random_latents(count: usize, size: usize, rng: &mut Rng) -> Vec<f32> {
+    let mut latents = rng.normals(count * size);
+    latents.chunks_exact_mut(size).for_each(onto_sphere);
+    latents
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn normal_scores_of_known_ranks() {
+        for (rank, score) in [(0.5, 0.0), (0.8413, 1.0), (0.1587, -1.0), (0.9772, 2.0), (1.0, LIMIT)] {
+            assert!((normal_score(rank) - score).abs() < 0.02, "{rank}: {}", normal_score(rank));
+        }
+    }
+
+    #[test]
+    fn stored_pairs_come_back_and_go_on_with_the_same_stream() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pairs.safetensors");
+        let mut pairs = Pairs::new(4, 7);
+        pairs.latents = vec![vec![1.0; 4], vec![-1.0; 4]];
+        pairs.features = vec![FeatureVector::new([0.5; FEATURES]), None];
+        pairs.quality = vec![0.9, 0.0];
+        pairs.save(&path).unwrap();
+        let mut again = Pairs::load(&path, 4).unwrap();
+        assert_eq!((again.len(), again.found()), (2, pairs.found()));
+        assert_eq!(again.rng.next_u64(), pairs.rng.next_u64());
+        assert!(Pairs::load(&path, 8).is_err());
+    }
+}
