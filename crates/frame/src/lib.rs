@@ -1,12 +1,5 @@
-//! Pictures and how they travel: [`Image`], [`Frame`], sources, sinks, and [`Latest`] (the newest wins).
+//! Pictures and how they travel: [`Image`] and the files it comes from and goes to.
 
-/// An 8-bit RGB picture, rows from the top, no padding.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Image {
-    /// Columns.
-    pub width: usize,
-    /// Rows.
-    pub height: usize,
-    /// `height * width * 3` bytes.
-    pub data: Vec<u8>,
-}
+mod image;
+
+pub use crate::image::{Image, ImageError, MAX_PIXELS, MAX_SIDE};
