@@ -1,0 +1,111 @@
+//! The generator's first layer: from a latent to maps of 4x4 pixels.
+
+use nn::{Init, Layer, Param, Rng, Tensor};
+
+/// `[n, 1, 1, latent]` times the weight: `[n, 4, 4, maps]`, plus one bias a map (not one a value, as a dense layer has).
+pub struct LatentToMaps {
+    /// `[latent, 16 * maps]`, the maps of a pixel side by side.
+    weight: Param,
+    /// `[maps]`.
+    bias: Param,
+}
+
+const PIXELS: usize = 16;
+
+impl LatentToMaps {
+    pub fn new(name: &str, latent: usize, maps: usize, init: Init, rng: &mut Rng) -> Self {
+        let weight = nn::Dense::new(name, latent, PIXELS * maps, init, rng).weight;
+        let bias = Param { name: format!("{name}/bias"), shape: vec![maps], value: vec![0.0; maps], scale: 1.0 };
+        Self { weight, bias }
+    }
+
+    fn latent(&self) -> usize {
+        self.weight.shape[0]
+    }
+
+    fn geometry(&self, n: usize) -> kernels::Conv2d {
+        let (c_in, c_out) = (self.latent(), self.weight.shape[1]);
+        kernels::Conv2d { n: 1, h: n, w: 1, c_in, c_out, kernel: 1, stride: 1, pad: 0 }
+    }
+}
+
+impl Layer for LatentToMaps {
+    fn forward(&self, x: &Tensor) -> Tensor {
+        assert_eq!(x.row_len(), self.latent(), "coordinates of a latent");
+        let mut y = Tensor::zeros([x.n(), 4, 4, self.bias.value.len()]);
+        let bias = self.bias.value.repeat(PIXELS);
+        kernels::conv2d(self.geometry(x.n()), &x.data, &self.weight.effective(), &bias, &mut y.data);
+        y
+    }
+
+    fn backward(&self, x: &Tensor, _y: &Tensor, dy: &Tensor, grads: Option<&mut [Vec<f32>]>) -> Tensor {
+        let g = self.geometry(x.n());
+        if let Some([dw, db]) = grads {
+            let (mut plain, mut per_value) = (vec![0.0; dw.len()], vec![0.0; g.c_out]);
+            kernels::conv2d_backward_weight(g, &x.data, &dy.data, &mut plain, &mut per_value);
+            dw.iter_mut().zip(plain).for_each(|(d, v)| *d += self.weight.scale * v);
+            for pixel in per_value.chunks_exact(db.len()) {
+                db.iter_mut().zip(pixel).for_each(|(d, v)| *d += v);
+            }
+        }
+        let mut dx = Tensor::zeros(x.shape);
+        kernels::conv2d_backward_data(g, &dy.data, &self.weight.effective(), &mut dx.data);
+        dx
+    }
+
+    fn params(&self) -> Vec<&Param> {
+        vec![&self.weight, &self.bias]
+    }
+
+    fn params_mut(&mut self) -> Vec<&mut Param> {
+        vec![&mut self.weight, &mut self.bias]
+    }
+}
+
+/// Turns the outputs of a weight `[in, maps * 16]` from (map, pixel) order, as files have them, to (pixel, map) order.
+pub fn pixels_first(weight: &mut Param) {
+    reorder(weight, |pixel, map, maps| (map * PIXELS + pixel, pixel * maps + map));
+}
+
+/// The inverse of [`pixels_first`].
+pub fn maps_first(weight: &mut Param) {
+    reorder(weight, |pixel, map, maps| (pixel * maps + map, map * PIXELS + pixel));
+}
+
+fn reorder(weight: &mut Param, from_to: impl Fn(usize, usize, usize) -> (usize, usize)) {
+    let columns = weight.shape[1];
+    let maps = columns / PIXELS;
+    for row in weight.value.chunks_exact_mut(columns) {
+        let old = row.to_vec();
+        for (pixel, map) in (0..PIXELS).flat_map(|p| (0..maps).map(move |m| (p, m))) {
+            let (from, to) = from_to(pixel, map, maps);
+            row[to] = old[from];
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gradient_is_that_of_the_forward_pass() {
+        let mut rng = Rng::new(6);
+        let mut layer = LatentToMaps::new("d", 7, 3, Init::Equalized { gain: 0.5 }, &mut rng);
+        let x = Tensor::new([2, 1, 1, 7], rng.normals(14));
+        let error = nn::check::worst_gradient_error(&mut layer, &x, &mut rng);
+        assert!(error < 1e-2, "relative error {error}");
+    }
+
+    #[test]
+    fn the_orders_are_inverse() {
+        let mut rng = Rng::new(6);
+        let weight = LatentToMaps::new("d", 2, 3, Init::He, &mut rng).weight;
+        let mut turned = weight.clone();
+        pixels_first(&mut turned);
+        assert_ne!(turned.value, weight.value);
+        assert_eq!(turned.value[1], weight.value[PIXELS], "map 1 of pixel 0");
+        maps_first(&mut turned);
+        assert_eq!(turned.value, weight.value);
+    }
+}

@@ -1,0 +1,201 @@
+//! Reading and writing the generator: safetensors in PyTorch's layouts with the paper's layer names.
+
+use super::{Config, Generator, input};
+use nn::io::{self, Dtype};
+use nn::{Error, Param, Rng};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// The metadata entry `format` of our weight files.
+pub const FORMAT: &str = "narcissus-pggan-1";
+
+const INPUT: &str = "4x4/Dense/weight";
+
+impl Generator {
+    /// Reads a weight file for drawing. `ToRGB` layers below the full resolution may be missing; then lower levels
+    /// of detail are grey.
+    ///
+    /// # Errors
+    /// If the bytes are no such file: another format, a shape that cannot be, a tensor missing, of another shape or
+    /// unknown.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+        let (config, metadata, bytes) = inspect(bytes)?;
+        let mut generator = Self::empty(config);
+        generator.fill(&bytes)?;
+        generator.metadata = metadata;
+        Ok(generator)
+    }
+
+    /// Reads a weight file to learn on: the same pictures, with equalised learning rate.
+    ///
+    /// # Errors
+    /// As [`Generator::from_bytes`].
+    pub fn from_bytes_to_train(bytes: &[u8]) -> Result<Self, Error> {
+        let (config, metadata, bytes) = inspect(bytes)?;
+        let mut generator = Self::new(config, &mut Rng::new(0));
+        generator.fill(&bytes)?;
+        generator.metadata = metadata;
+        Ok(generator)
+    }
+
+    /// Reads a weight file for drawing.
+    ///
+    /// # Errors
+    /// If it cannot be read, or as [`Generator::from_bytes`].
+    pub fn load(path: &Path) -> Result<Self, Error> {
+        let bytes = std::fs::read(path).map_err(|source| Error::Io { path: path.display().to_string(), source })?;
+        Self::from_bytes(&bytes)
+    }
+
+    fn fill(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        io::load_into(bytes, self.params_mut())?;
+        self.params_mut().into_iter().filter(|p| p.name == INPUT).for_each(input::pixels_first);
+        Ok(())
+    }
+
+    /// The parameters in the order of outputs that files have.
+    fn params_as_filed(&self) -> Vec<Param> {
+        let filed = |p: &Param| {
+            let mut p = p.clone();
+            if p.name == INPUT {
+                input::maps_first(&mut p);
+            }
+            p
+        };
+        self.params().into_iter().map(filed).collect()
+    }
+
+    /// The bytes of a weight file; the metadata names the format and the shape besides the entries given here.
+    pub fn to_bytes(&self, about: &BTreeMap<String, String>, dtype: Dtype) -> Vec<u8> {
+        let mut metadata = about.clone();
+        metadata.insert("format".into(), FORMAT.into());
+        let c = self.config;
+        for (key, value) in entries(c) {
+            metadata.insert(key.into(), value.to_string());
+        }
+        let params = self.params_as_filed();
+        io::write(&io::collect(&params.iter().collect::<Vec<_>>(), &metadata), dtype)
+    }
+
+    /// Writes a weight file, so that a reader never sees half of it.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn save(&self, path: &Path, about: &BTreeMap<String, String>, dtype: Dtype) -> Result<(), Error> {
+        io::write_atomically(path, &self.to_bytes(about, dtype))
+    }
+}
+
+fn entries(c: Config) -> [(&'static str, usize); 4] {
+    [("resolution", c.resolution), ("fmap_base", c.fmap_base), ("fmap_max", c.fmap_max), ("latent_size", c.latent_size)]
+}
+
+/// The shape and metadata of a weight file, and its bytes with grey `ToRGB` layers where it has none.
+fn inspect(bytes: &[u8]) -> Result<(Config, BTreeMap<String, String>, std::borrow::Cow<'_, [u8]>), Error> {
+    let mut file = io::read(bytes)?;
+    let found = file.metadata.get("format").map_or("nothing", String::as_str);
+    if found != FORMAT {
+        return Err(Error::Metadata(format!("format: expected \"{FORMAT}\", file has {found}")));
+    }
+    let number = |key: &str| -> Result<usize, Error> {
+        let text = file.metadata.get(key).ok_or_else(|| Error::Metadata(format!("{key}: missing")))?;
+        text.parse().map_err(|_| Error::Metadata(format!("{key}: expected a number, file has \"{text}\"")))
+    };
+    let config = Config {
+        resolution: number("resolution")?,
+        fmap_base: number("fmap_base")?,
+        fmap_max: number("fmap_max")?,
+        latent_size: number("latent_size")?,
+    };
+    config.check().map_err(Error::Metadata)?;
+    // Before any memory is taken for the shape that the metadata promises: does the file hold that much?
+    let promised = values(config);
+    let held: usize = file.tensors.values().map(|(_, v)| v.len()).sum();
+    if held < promised {
+        return Err(Error::Metadata(format!("promises at least {promised} values, the tensors hold {held}")));
+    }
+    let mut completed = false;
+    for level in 2..config.levels() {
+        let (name, maps) = (format!("ToRGB_lod{}", config.levels() - level), config.maps(level - 1));
+        for (part, shape) in [("weight", vec![3, maps, 1, 1]), ("bias", vec![3])] {
+            file.tensors.entry(format!("{name}/{part}")).or_insert_with(|| {
+                completed = true;
+                let len = shape.iter().product();
+                (shape, vec![0.0; len])
+            });
+        }
+    }
+    let bytes = if completed { io::write(&file, Dtype::F32).into() } else { bytes.into() };
+    Ok((config, file.metadata, bytes))
+}
+
+/// Learned values of a generator with only the last `ToRGB`.
+fn values(c: Config) -> usize {
+    let maps = c.maps(1);
+    let input = (16 * c.latent_size + 1) * maps + (9 * maps + 1) * maps;
+    let blocks = (3..=c.levels()).map(|r| {
+        let (below, maps) = (c.maps(r - 2), c.maps(r - 1));
+        (9 * below + 1 + 9 * maps + 1) * maps
+    });
+    input + blocks.sum::<usize>() + 3 * (c.maps(c.levels() - 1) + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nn::Tensor;
+
+    const TINY: Config = Config { resolution: 16, fmap_base: 32, fmap_max: 6, latent_size: 5 };
+
+    fn about() -> BTreeMap<String, String> {
+        BTreeMap::from([("dataset".to_string(), "none".to_string())])
+    }
+
+    #[test]
+    fn pictures_survive_the_file_for_drawing_and_for_learning() {
+        let mut rng = Rng::new(8);
+        let a = Generator::new(TINY, &mut rng);
+        let bytes = a.to_bytes(&about(), Dtype::F32);
+        let z = Tensor::new([2, 1, 1, 5], rng.normals(10));
+        let want = a.forward(&z);
+        for b in [Generator::from_bytes(&bytes).unwrap(), Generator::from_bytes_to_train(&bytes).unwrap()] {
+            let got = b.forward(&z);
+            let error = got.data.iter().zip(&want.data).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(error < 1e-5, "largest difference {error}");
+            assert_eq!(b.metadata()["dataset"], "none");
+            assert_eq!(b.config(), TINY);
+        }
+    }
+
+    #[test]
+    fn files_that_are_wrong_say_why() {
+        let a = Generator::new(TINY, &mut Rng::new(8));
+        let bytes = a.to_bytes(&about(), Dtype::F16);
+        assert!(Generator::from_bytes(&bytes[..bytes.len() / 2]).is_err());
+        let with = |change: &dyn Fn(&mut io::Weights)| {
+            let mut file = io::read(&bytes).unwrap();
+            change(&mut file);
+            Generator::from_bytes(&io::write(&file, Dtype::F16)).map(|_| ()).map_err(|e| e.to_string())
+        };
+        let set = |key: &'static str, value: &'static str| {
+            with(&move |f| {
+                f.metadata.insert(key.into(), value.into());
+            })
+        };
+        assert!(set("format", "other").unwrap_err().contains("expected \"narcissus-pggan-1\", file has other"));
+        assert!(set("resolution", "17").unwrap_err().contains("power of two"));
+        assert!(set("fmap_max", "many").unwrap_err().contains("expected a number"));
+        assert!(set("latent_size", "8000").unwrap_err().contains("promises at least"));
+        assert!(with(&|f| drop(f.tensors.remove("8x8/Conv0/weight"))).is_err());
+        assert!(with(&|f| drop(f.tensors.remove("ToRGB_lod1/bias"))).is_ok());
+        let extra = |f: &mut io::Weights| drop(f.tensors.insert("extra".into(), (vec![1], vec![0.0])));
+        assert!(with(&extra).unwrap_err().contains("extra"));
+    }
+
+    #[test]
+    fn promised_values_are_the_parameters() {
+        let a = Generator::new(TINY, &mut Rng::new(8));
+        let lower: usize = (2..TINY.levels()).map(|r| 3 * (TINY.maps(r - 1) + 1)).sum();
+        assert_eq!(values(TINY) + lower, a.params().iter().map(|p| p.value.len()).sum::<usize>());
+    }
+}

@@ -1,0 +1,115 @@
+//! A point in the space that the generator draws from.
+
+use nn::{Rng, Tensor};
+
+/// A latent vector. Its direction decides the picture; the generator ignores its length (pixel norm over the vector).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Latent(Vec<f32>);
+
+impl Latent {
+    /// A latent of these coordinates.
+    pub fn new(coordinates: Vec<f32>) -> Self {
+        Self(coordinates)
+    }
+
+    /// One drawn from the standard normal distribution, as in training.
+    pub fn gaussian(size: usize, rng: &mut Rng) -> Self {
+        Self(rng.normals(size))
+    }
+
+    /// The coordinates.
+    pub fn as_slice(&self) -> &[f32] {
+        &self.0
+    }
+
+    /// Number of coordinates.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether it has no coordinate.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The same direction with root mean square 1: what the generator sees. The zero vector stays as it is.
+    #[must_use]
+    pub fn normalised(&self) -> Self {
+        let mean_square = self.0.iter().map(|v| v * v).sum::<f32>() / self.0.len().max(1) as f32;
+        let factor = if mean_square > 0.0 { mean_square.sqrt().recip() } else { 1.0 };
+        Self(self.0.iter().map(|v| v * factor).collect())
+    }
+
+    /// The point at `t` of the straight line from here (0) to `other` (1).
+    ///
+    /// # Panics
+    /// If the sizes differ.
+    #[must_use]
+    pub fn lerp(&self, other: &Self, t: f32) -> Self {
+        assert_eq!(self.len(), other.len(), "latents of different sizes");
+        Self(self.0.iter().zip(&other.0).map(|(a, b)| a + (b - a) * t).collect())
+    }
+
+    /// The point at `t` of the great circle between both directions, on the sphere of root mean square 1: equal steps
+    /// of `t` turn by equal angles. Opposite or equal directions fall back to the straight line.
+    ///
+    /// # Panics
+    /// If the sizes differ.
+    #[must_use]
+    pub fn slerp(&self, other: &Self, t: f32) -> Self {
+        let (a, b) = (self.normalised(), other.normalised());
+        let dot = a.0.iter().zip(&b.0).map(|(a, b)| a * b).sum::<f32>() / a.len().max(1) as f32;
+        let angle = dot.clamp(-1.0, 1.0).acos();
+        let sine = angle.sin();
+        if sine < 1e-4 {
+            return a.lerp(&b, t).normalised();
+        }
+        let (wa, wb) = (((1.0 - t) * angle).sin() / sine, (t * angle).sin() / sine);
+        Self(a.0.iter().zip(&b.0).map(|(a, b)| wa * a + wb * b).collect())
+    }
+
+    /// Several latents as a batch `[n, 1, 1, size]`.
+    ///
+    /// # Panics
+    /// If the sizes differ.
+    pub fn batch(latents: &[Self]) -> Tensor {
+        let size = latents.first().map_or(0, Self::len);
+        assert!(latents.iter().all(|l| l.len() == size), "latents of different sizes");
+        Tensor::new([latents.len(), 1, 1, size], latents.iter().flat_map(|l| l.0.iter().copied()).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slerp_keeps_the_length_and_turns_evenly() {
+        let mut rng = Rng::new(4);
+        let (a, b) = (Latent::gaussian(64, &mut rng), Latent::gaussian(64, &mut rng));
+        let angle = |a: &Latent, b: &Latent| {
+            let dot = a.as_slice().iter().zip(b.as_slice()).map(|(a, b)| a * b).sum::<f32>() / 64.0;
+            dot.acos()
+        };
+        let points: Vec<Latent> = (0..=4).map(|i| a.slerp(&b, i as f32 / 4.0)).collect();
+        for p in &points {
+            let rms = (p.as_slice().iter().map(|v| v * v).sum::<f32>() / 64.0).sqrt();
+            assert!((rms - 1.0).abs() < 1e-5, "root mean square {rms}");
+        }
+        let whole = angle(&points[0], &points[4]);
+        for pair in points.windows(2) {
+            assert!((angle(&pair[0], &pair[1]) - whole / 4.0).abs() < 1e-3);
+        }
+    }
+
+    #[test]
+    fn degenerate_latents_stay_finite() {
+        let zero = Latent::new(vec![0.0; 3]);
+        assert_eq!(zero.normalised(), zero);
+        let a = Latent::new(vec![1.0, 0.0, 0.0]);
+        for other in [&a, &Latent::new(vec![-1.0, 0.0, 0.0]), &zero] {
+            assert!(a.slerp(other, 0.3).as_slice().iter().all(|v| v.is_finite()));
+        }
+        assert!(Latent::new(vec![]).normalised().is_empty());
+    }
+}
