@@ -83,7 +83,7 @@ pub fn grey(image: &mut Image) {
 }
 
 /// Random brightness, contrast and gamma, and a random gain for each channel.
-fn tone_and_cast(image: &mut Image, tone: bool, cast: bool, rng: &mut Rng) {
+pub fn tone_and_cast(image: &mut Image, tone: bool, cast: bool, rng: &mut Rng) {
     let (mut shift, mut contrast, mut gamma) = (0.0, 1.0, 1.0);
     if tone {
         (shift, contrast) = (rng.range(-0.22, 0.22), rng.range(0.55, 1.45));

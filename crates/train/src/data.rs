@@ -78,16 +78,6 @@ pub fn data_root(named: Option<&Path>) -> Result<PathBuf> {
     Ok(root)
 }
 
-/// The data folder for tests, run from a crate's folder; `None`, having said so, where there is none.
-pub fn data_root_for_tests() -> Option<PathBuf> {
-    let root = std::env::var_os("NARCISSUS_DATA").map_or_else(|| "../../../shared/data".into(), PathBuf::from);
-    let found = root.join("congress/faces.csv").is_file();
-    if !found {
-        eprintln!("skipped: no data (set NARCISSUS_DATA)");
-    }
-    found.then_some(root)
-}
-
 /// True for one in `one_in` keys, always the same ones, whatever the machine: the fixed held-out split.
 pub fn is_held_out(key: &str, one_in: u64) -> bool {
     // FNV-1a, then splitmix64's finaliser: FNV alone leaves the low bits of short keys too regular.
@@ -248,7 +238,7 @@ mod tests {
 
     #[test]
     fn landmarks_of_the_table_lie_around_the_box_within_the_picture() {
-        let Some(root) = data_root_for_tests() else { return };
+        let Some(root) = testing::data_root_or_skip("landmarks of the table") else { return };
         let portraits = load_portraits_where(&root, Portrait::is_held_out).unwrap();
         assert!(portraits.len() > 100);
         for p in portraits {

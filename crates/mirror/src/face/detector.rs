@@ -82,9 +82,8 @@ impl DetectorNet {
             stage("stride16", &[(32, 64, 2), (64, 64, 1)]),
             stage("stride32", &[(64, 64, 2), (64, 64, 1)]),
         ];
-        let mut lateral = |stride: usize, c_in| {
-            Conv2d::new(&format!("lateral{stride}"), c_in, 32, 1, 1, Init::Gain(1.0), rng)
-        };
+        let mut lateral =
+            |stride: usize, c_in| Conv2d::new(&format!("lateral{stride}"), c_in, 32, 1, 1, Init::Gain(1.0), rng);
         let lateral = [lateral(8, 32), lateral(16, 64), lateral(32, 64)];
         let heads = STRIDES.map(|stride| {
             let hidden = Conv2d::new(&format!("head{stride}/hidden"), 32, 32, 3, 1, Init::He, rng);
@@ -364,8 +363,8 @@ mod tests {
             face(3.0, 3.0, 4.0, 0.4),
         ]);
         assert_eq!(merged.len(), 2);
-        assert_eq!(merged[0].rect.x, 50.0);
-        assert!((merged[1].rect.x - 0.5).abs() < 1e-6 && merged[1].rect.w == 10.0);
+        assert!((merged[0].rect.x - 50.0).abs() < 1e-3);
+        assert!((merged[1].rect.x - 0.5).abs() < 1e-3 && (merged[1].rect.w - 10.0).abs() < 1e-3);
     }
 
     #[test]
