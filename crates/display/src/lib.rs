@@ -1,1 +1,21 @@
-//! display
+//! Shows reflections: in files ([`ContactSheet`]) and live in a browser ([`server`]).
+
+mod contact_sheet;
+pub mod server;
+
+pub use contact_sheet::ContactSheet;
+
+use frame::Image;
+use jpeg_encoder::{ColorType, Encoder, EncodingError};
+
+/// The bytes of a JPEG file.
+///
+/// # Errors
+/// If the picture is empty or a side has more than 65,535 pixels.
+pub fn to_jpeg(picture: &Image, quality: u8) -> Result<Vec<u8>, EncodingError> {
+    let (width, height) = (picture.width, picture.height);
+    let side = |s: usize| u16::try_from(s).unwrap_or(0);
+    let mut bytes = Vec::new();
+    Encoder::new(&mut bytes, quality).encode(&picture.data, side(width), side(height), ColorType::Rgb)?;
+    Ok(bytes)
+}

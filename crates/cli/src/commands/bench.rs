@@ -1,0 +1,138 @@
+//! `narcissus bench`: how long every stage takes on this computer.
+
+use crate::arguments::Global;
+use crate::output;
+use frame::Image;
+use mirror::engine::{Mirror, nearest};
+use mirror::face::attributes::AttributeNet;
+use mirror::face::detector::Detector;
+use mirror::face::landmarks::LandmarkNet;
+use mirror::face::{Face, Rect};
+use mirror::features;
+use mirror::generator::samples;
+use mirror::pack::Net;
+use serde::Serialize;
+use std::hint::black_box;
+use std::time::Instant;
+
+/// Time every stage, from a picture of 640x480 pixels to its reflection.
+///
+/// The viewer is a face that the generator dreams. Each stage runs --rounds times after a warm-up; reported are the
+/// median and the 95th percentile of the milliseconds, the peak memory of the process and the instruction set.
+#[derive(clap::Args, Debug)]
+#[command(after_long_help = "Examples:\n    narcissus bench\n    narcissus bench --json --threads 1 --rounds 200")]
+pub struct Options {
+    /// One JSON object, for other programs
+    #[arg(long)]
+    pub json: bool,
+    /// How often each stage runs
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub rounds: u32,
+}
+
+#[derive(Serialize)]
+struct Report {
+    pack: String,
+    instruction_set: &'static str,
+    threads: usize,
+    load_ms: f64,
+    stages: Vec<Stage>,
+    /// Where the system tells.
+    peak_memory_mb: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct Stage {
+    stage: &'static str,
+    median_ms: f64,
+    p95_ms: f64,
+}
+
+/// Runs it.
+pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
+    let began = Instant::now();
+    let pack = super::open_pack(global)?;
+    let mirror = Mirror::new(&pack)?;
+    let load_ms = began.elapsed().as_secs_f64() * 1e3;
+    let detector = pack.open(Net::Detector, Detector::from_weights)?;
+    let landmark_net = pack.open(Net::Landmarks, LandmarkNet::from_weights)?;
+    let attribute_net = pack.open(Net::Attributes, AttributeNet::from_weights)?;
+
+    let (frame, placed) = viewer(&mirror);
+    let png = frame.to_png();
+    let seen = nearest(mirror.look(&frame)?);
+    // A pack whose eyes do not see its own dreams can still be timed: the face is where it was put.
+    let face = seen.map_or(Face { rect: placed, score: 1.0 }, |s| s.face);
+    let landmarks = landmark_net.locate(&frame, &face);
+    let attributes = attribute_net.estimate(&frame, &landmarks);
+    let attributes = attributes.ok_or_else(|| anyhow::anyhow!("the landmark net finds no face in a dream"))?;
+    let features = features::extract(&frame, &landmarks, &attributes)?;
+    let latent = mirror.inverter().invert(&features);
+
+    let stages = vec![
+        time("decode PNG", options.rounds, || Image::decode(&png)),
+        time("detect", options.rounds, || detector.detect(&frame)),
+        time("landmarks", options.rounds, || landmark_net.locate(&frame, &face)),
+        time("attributes", options.rounds, || attribute_net.estimate(&frame, &landmarks)),
+        time("features", options.rounds, || features::extract(&frame, &landmarks, &attributes)),
+        time("invert", options.rounds, || mirror.inverter().invert(&features)),
+        time("generate", options.rounds, || mirror.generator().generate(&latent)),
+        time("reflect", options.rounds, || mirror.reflect(&frame)),
+    ];
+    let report = Report {
+        pack: pack.manifest().name.clone(),
+        instruction_set: super::doctor::instruction_set(),
+        threads: rayon::current_num_threads(),
+        load_ms,
+        stages,
+        peak_memory_mb: peak_memory_mb(),
+    };
+    if options.json {
+        return output::print_line(&serde_json::to_string(&report)?);
+    }
+    let memory = report.peak_memory_mb.map_or(String::new(), |mb| format!(", peak memory {mb:.0} MB"));
+    let (name, threads, set) = (&report.pack, report.threads, report.instruction_set);
+    output::print_line(&format_args!("pack \"{name}\" loaded in {load_ms:.1} ms; {threads} threads, {set}{memory}"))?;
+    output::print_line(&format_args!("{:<12} {:>10} {:>10}", "stage", "median ms", "p95 ms"))?;
+    for s in &report.stages {
+        output::print_line(&format_args!("{:<12} {:>10.2} {:>10.2}", s.stage, s.median_ms, s.p95_ms))?;
+    }
+    Ok(())
+}
+
+/// A dream of the generator, 240 pixels wide, in the middle of a grey picture of 640x480.
+fn viewer(mirror: &Mirror) -> (Image, Rect) {
+    const SIDE: usize = 240;
+    let (width, height) = (640, 480);
+    let mut frame = Image { width, height, data: vec![110; width * height * 3] };
+    let (left, top) = ((width - SIDE) / 2, (height - SIDE) / 2);
+    let dream = samples(mirror.generator(), 1, 1).next().expect("one was asked for").1;
+    for (y, x) in (0..SIDE).flat_map(|y| (0..SIDE).map(move |x| (y, x))) {
+        let from = (y * dream.height / SIDE * dream.width + x * dream.width / SIDE) * 3;
+        let to = ((top + y) * width + left + x) * 3;
+        frame.data[to..to + 3].copy_from_slice(&dream.data[from..from + 3]);
+    }
+    let (left, top, side) = (left as f32, top as f32, SIDE as f32);
+    (frame, Rect { x: left + 0.2 * side, y: top + 0.15 * side, w: 0.6 * side, h: 0.75 * side })
+}
+
+fn time<T>(stage: &'static str, rounds: u32, run: impl Fn() -> T) -> Stage {
+    (0..3).for_each(|_| drop(black_box(run())));
+    let mut milliseconds: Vec<f64> = (0..rounds)
+        .map(|_| {
+            let began = Instant::now();
+            black_box(run());
+            began.elapsed().as_secs_f64() * 1e3
+        })
+        .collect();
+    milliseconds.sort_by(f64::total_cmp);
+    let quantile = |q: f64| milliseconds[((milliseconds.len() - 1) as f64 * q).round() as usize];
+    Stage { stage, median_ms: quantile(0.5), p95_ms: quantile(0.95) }
+}
+
+/// The most memory that the process has held; `None` where the system does not tell.
+fn peak_memory_mb() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
+    Some(line.trim().trim_end_matches("kB").trim().parse::<f64>().ok()? / 1024.0)
+}

@@ -1,0 +1,159 @@
+//! `narcissus doctor`: what is missing on this computer, each with a cure.
+
+use crate::arguments::Global;
+use crate::{browser, output};
+use mirror::engine::Mirror;
+use mirror::generator::{Generator, samples};
+use mirror::pack::Net;
+use std::net::{Ipv4Addr, TcpListener};
+use std::time::Instant;
+
+/// Find out what is missing on this computer, and how to cure it.
+///
+/// Looks at the processor, the pack, the port, the browser, ffmpeg and the cameras. Each line begins with `ok`;
+/// with `lack` where something is missing that the mirror can do without; or with `FAIL`. Ends with exit code 1
+/// if anything failed.
+#[derive(clap::Args, Debug)]
+#[command(after_long_help = "Examples:\n    narcissus doctor\n    narcissus doctor --pack my-pack --port 8000")]
+pub struct Options {
+    /// The port that the mirror will use
+    #[arg(long, default_value_t = 7860)]
+    pub port: u16,
+}
+
+enum Finding {
+    Fine(String),
+    Lack { found: String, cure: &'static str },
+    Fail { found: String, cure: &'static str },
+}
+use Finding::{Fail, Fine, Lack};
+
+/// Runs it.
+pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
+    let findings = [
+        ("processor", processor()),
+        ("pack", pack(global)),
+        ("port", port(options.port)),
+        ("browser", browser()),
+        ("ffmpeg", ffmpeg()),
+        ("camera", camera()),
+    ];
+    let mut failed = Vec::new();
+    for (name, finding) in findings {
+        let (mark, found, cure) = match finding {
+            Fine(found) => ("ok", found, None),
+            Lack { found, cure } => ("lack", found, Some(cure)),
+            Fail { found, cure } => {
+                failed.push(name);
+                ("FAIL", found, Some(cure))
+            }
+        };
+        output::print_line(&format_args!("{mark:<5} {name:<10} {found}"))?;
+        if let Some(cure) = cure {
+            output::print_line(&format_args!("{:<16} cure: {cure}", ""))?;
+        }
+    }
+    anyhow::ensure!(failed.is_empty(), "the mirror cannot work: {}", failed.join(", "));
+    Ok(())
+}
+
+/// The instruction set that the kernels will choose.
+pub fn instruction_set() -> &'static str {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if std::is_x86_feature_detected!("avx512f") {
+            return "AVX-512";
+        }
+        if std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma") {
+            return "AVX2+FMA";
+        }
+    }
+    if cfg!(target_arch = "aarch64") { "NEON" } else { "scalar" }
+}
+
+fn processor() -> Finding {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let found = format!("{cores} threads, {}", instruction_set());
+    match instruction_set() {
+        "scalar" => {
+            Lack { found, cure: "works, but slowly; x86 processors with AVX2 (since about 2015) are far faster" }
+        }
+        _ => Fine(found),
+    }
+}
+
+fn pack(global: &Global) -> Finding {
+    let drawn = || -> anyhow::Result<String> {
+        let pack = super::open_pack(global)?;
+        Mirror::new(&pack)?;
+        let generator = pack.open(Net::Generator, Generator::from_bytes)?;
+        let began = Instant::now();
+        let picture = samples(&generator, 1, 1).next().map(|s| s.1);
+        let took = began.elapsed();
+        let picture = picture.filter(|p| p.data.iter().any(|v| *v != p.data[0]));
+        let picture = picture.ok_or_else(|| anyhow::anyhow!("{}: draws nothing", pack.origin()))?;
+        let (name, width, height) = (&pack.manifest().name, picture.width, picture.height);
+        Ok(format!("\"{name}\", draws {width}x{height} pixels in {:.1} ms", took.as_secs_f64() * 1e3))
+    };
+    drawn().map_or_else(
+        |e| Fail {
+            found: super::one_line(&e),
+            cure: "`narcissus pack verify` says more; without --pack the built-in pack is used",
+        },
+        Fine,
+    )
+}
+
+fn port(port: u16) -> Finding {
+    match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+        Ok(_) => Fine(format!("{port} is free")),
+        Err(e) => Fail {
+            found: format!("{port}: {e}"),
+            cure: "stop the program that uses it (another mirror?), or choose another --port",
+        },
+    }
+}
+
+fn browser() -> Finding {
+    match browser::find() {
+        Some(path) => Fine(path.display().to_string()),
+        None => Lack {
+            found: "none found where they usually are".into(),
+            cure: "install Chromium, Chrome, Edge or Firefox; `mirror` prints an address that any browser can open",
+        },
+    }
+}
+
+fn ffmpeg() -> Finding {
+    match browser::in_path("ffmpeg") {
+        Some(path) => Fine(path.display().to_string()),
+        None => Lack {
+            found: "not in PATH".into(),
+            cure: "install it from your system's packages or ffmpeg.org; only videos need it",
+        },
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn camera() -> Finding {
+    let names = std::fs::read_dir("/dev").into_iter().flatten().flatten().map(|e| e.path());
+    let mut cameras: Vec<_> = names.filter(|p| p.to_string_lossy().starts_with("/dev/video")).collect();
+    cameras.sort();
+    let readable = cameras.iter().find(|p| std::fs::File::open(p).is_ok());
+    match (readable, cameras.first()) {
+        (Some(path), _) => Fine(path.display().to_string()),
+        (None, Some(path)) => Lack {
+            found: format!("{} may not be opened", path.display()),
+            cure: "add yourself to the group `video` and log in again",
+        },
+        (None, None) => Lack {
+            found: "none".into(),
+            cure: "plug one in; pictures and videos (`mirror --source PATH`, `reflect`) work without one",
+        },
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn camera() -> Finding {
+    Fine("not looked for on this system: the browser finds it, and asks for leave to use it".into())
+}

@@ -1,0 +1,77 @@
+//! `narcissus dream`: faces of nobody.
+
+use super::video;
+use crate::arguments::Global;
+use crate::output::{OutputDir, Progress};
+use mirror::generator::{Generator, Walk, grid, samples};
+use mirror::pack::Net;
+use std::path::PathBuf;
+
+/// Draw faces of nobody: samples of the generator.
+///
+/// Writes dream-0001.png and so on, and grid.png with the first hundred of them. The same seed gives the same faces.
+/// With --video also walk.mp4, a walk through the space of faces that ends where it began; that needs ffmpeg.
+#[derive(clap::Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+    narcissus dream --out dreams
+    narcissus dream --count 64 --seed 7 --out dreams
+    narcissus dream --count 8 --video --out walk")]
+pub struct Options {
+    /// How many faces; with --video also how many stations the walk has
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub count: u32,
+    /// Which faces: any number
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// The folder for the results; made if need be
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Also a video of a walk from face to face
+    #[arg(long)]
+    pub video: bool,
+}
+
+/// Pictures in the grid at most.
+const GRID: usize = 100;
+/// Frames a second of the walk, and from station to station.
+const RATE: &str = "25";
+const STEPS: usize = 50;
+/// Small pictures are enlarged to this side in the walk, pixels.
+const WALK_SIDE: usize = 256;
+
+/// Runs it.
+pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
+    if options.video {
+        video::require_ffmpeg()?;
+    }
+    let out = OutputDir::open(&options.out)?;
+    let generator = super::open_pack(global)?.open(Net::Generator, Generator::from_bytes)?;
+    let count = options.count as usize;
+    let progress = Progress::new(count);
+    let mut shown = Vec::new();
+    for (i, (_, picture)) in samples(&generator, count, options.seed).enumerate() {
+        picture.save(&out.file(&format!("dream-{:04}.png", i + 1)))?;
+        if i < GRID {
+            shown.push(picture);
+        }
+        progress.step();
+    }
+    progress.finish();
+    let columns = (shown.len() as f64).sqrt().ceil() as usize;
+    grid(&shown, columns).save(&out.file("grid.png"))?;
+    if options.video {
+        let walk = Walk::new(generator.config().latent_size, count, STEPS, options.seed);
+        let progress = Progress::new(walk.len());
+        let side = WALK_SIDE.max(generator.config().resolution);
+        let mut film = video::Writer::create(&out.file("walk.mp4"), side, side, RATE)?;
+        for latent in walk {
+            film.write(&video::enlarged(&generator.generate(&latent), side))?;
+            progress.step();
+        }
+        film.finish()?;
+        progress.finish();
+    }
+    eprintln!("{count} faces of nobody in {}", options.out.display());
+    Ok(())
+}

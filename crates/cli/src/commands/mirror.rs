@@ -1,0 +1,115 @@
+//! `narcissus mirror`: the live mirror.
+
+use crate::arguments::Global;
+use crate::inputs::{Input, expand};
+use crate::{browser, output};
+use anyhow::Context;
+use display::server::{Answer, Reflector, serve};
+use frame::Image;
+use mirror::engine::{Mirror, nearest};
+use mirror::report::Analysis;
+use std::path::PathBuf;
+use std::sync::Mutex;
+
+/// The live mirror: a page for the browser, camera in, reflection out.
+///
+/// Prints the address and serves until it is interrupted, to this computer only. The browser asks for leave to use
+/// the camera. No frame is stored or sent anywhere. GET /healthz says whether it lives, /metrics what it has done.
+#[derive(clap::Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+    narcissus mirror                          then open http://127.0.0.1:7860
+    narcissus mirror --kiosk                  fills the screen with it
+    narcissus mirror --source portraits/      pictures stand in for the camera, a few seconds each")]
+pub struct Options {
+    /// Who stands before the mirror: `browser` (its camera), or a picture or a folder of them
+    #[arg(long, default_value = "browser", value_name = "browser|PATH")]
+    pub source: String,
+    /// The port of the page; 0 takes any that is free
+    #[arg(long, default_value_t = 7860)]
+    pub port: u16,
+    /// Also start a browser that fills the screen with the page
+    #[arg(long)]
+    pub kiosk: bool,
+}
+
+/// Runs it.
+pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
+    let pictures = stand_ins(&options.source)?;
+    let kiosk = options.kiosk.then(|| {
+        browser::find().context("no browser found to fill the screen; hint: `narcissus doctor` names those that do")
+    });
+    let kiosk = kiosk.transpose()?;
+    let mirror = Mirror::new(&super::open_pack(global)?)?;
+    let live = Live { mirror, pictures, next: Mutex::new(0) };
+    let mut announced = Ok(());
+    serve(options.port, live, |address| {
+        announced = output::print_line(&format_args!("the mirror is at http://{address}"));
+        if let Some(browser) = kiosk {
+            fill_screen(&browser, &format!("http://{address}"));
+        }
+    })?;
+    announced
+}
+
+/// The pictures of `--source PATH`; none for the browser's camera.
+fn stand_ins(source: &str) -> anyhow::Result<Vec<PathBuf>> {
+    if source == "browser" {
+        return Ok(Vec::new());
+    }
+    anyhow::ensure!(
+        !source.starts_with("camera:"),
+        "{source}: this build reads no camera itself; hint: `--source browser` uses the browser's"
+    );
+    let path = PathBuf::from(source);
+    anyhow::ensure!(path.exists(), "{source}: no such file or folder");
+    expand(&[path])
+        .into_iter()
+        .map(|input| match input? {
+            Input::Picture(path) => Ok(path),
+            Input::Video(path) => anyhow::bail!("{}: a video; hint: `reflect` takes videos", path.display()),
+        })
+        .collect()
+}
+
+/// Starts the browser. That it ends says nothing: where one runs already, it only hands the address over.
+fn fill_screen(browser: &std::path::Path, address: &str) {
+    if let Err(error) = std::process::Command::new(browser).arg("--kiosk").arg(address).spawn() {
+        eprintln!("warning: {}: {error}; the mirror goes on without a window", browser.display());
+    }
+}
+
+struct Live {
+    mirror: Mirror,
+    pictures: Vec<PathBuf>,
+    next: Mutex<usize>,
+}
+
+impl Reflector for Live {
+    fn reflect(&self, picture: &Image) -> Result<Answer, String> {
+        let seen = self.mirror.look(picture).map_err(|e| e.to_string())?;
+        let words = serde_json::to_string(&Analysis::new("live", &seen)).map_err(|e| e.to_string())?;
+        let reflection = nearest(seen).map(|viewer| self.mirror.reflect_viewer(viewer).image);
+        Ok(Answer { reflection, seen: words })
+    }
+
+    /// The next picture that can be read; others are passed over, so that one bad file does not stop the show.
+    fn next_viewer(&self) -> Option<Vec<u8>> {
+        let mut next = self.next.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        (0..self.pictures.len()).find_map(|_| {
+            let path = &self.pictures[*next % self.pictures.len()];
+            *next = (*next + 1) % self.pictures.len();
+            match Image::load(path).map(|picture| display::to_jpeg(&picture, 92)) {
+                Ok(Ok(jpeg)) => Some(jpeg),
+                Ok(Err(error)) => {
+                    eprintln!("error: {}: {error}", path.display());
+                    None
+                }
+                Err(error) => {
+                    eprintln!("error: {error}");
+                    None
+                }
+            }
+        })
+    }
+}

@@ -1,0 +1,56 @@
+//! One file a command.
+
+pub mod analyse;
+pub mod bench;
+pub mod doctor;
+pub mod dream;
+pub mod evaluate;
+pub mod import;
+pub mod mirror;
+pub mod pack;
+pub mod reflect;
+pub mod train;
+pub mod video;
+
+use crate::arguments::{Cli, Command, Global};
+use ::mirror::pack::{MANIFEST_FILE, Pack};
+use anyhow::Context;
+use std::path::Path;
+
+/// Runs the command of a command line.
+pub fn run(cli: Cli) -> anyhow::Result<()> {
+    let global = &cli.global;
+    if let Some(threads) = global.threads {
+        rayon::ThreadPoolBuilder::new().num_threads(threads.into()).build_global().context("cannot start threads")?;
+    }
+    match cli.command {
+        Command::Mirror(options) => mirror::run(&options, global),
+        Command::Reflect(options) => reflect::run(&options, global),
+        Command::Analyse(options) => analyse::run(&options, global),
+        Command::Dream(options) => dream::run(&options, global),
+        Command::Train(which) => train::run(&which),
+        Command::Evaluate(which) => evaluate::run(&which),
+        Command::Import(options) => import::run(&options, global),
+        Command::Pack(what) => pack::run(&what, global),
+        Command::Bench(options) => bench::run(&options, global),
+        Command::Doctor(options) => doctor::run(&options, global),
+    }
+}
+
+/// The pack that the command line names, or the built-in one.
+pub fn open_pack(global: &Global) -> anyhow::Result<Pack> {
+    open_pack_at(global.pack.as_deref())
+}
+
+/// The pack in a folder, or the folder of a pack.toml; without a path the built-in one.
+pub fn open_pack_at(path: Option<&Path>) -> anyhow::Result<Pack> {
+    let Some(path) = path else { return Ok(Pack::embedded()?) };
+    let names_manifest = path.file_name().is_some_and(|name| name == MANIFEST_FILE);
+    let folder = path.parent().filter(|_| names_manifest).unwrap_or(path);
+    Ok(Pack::load(if folder.as_os_str().is_empty() { Path::new(".") } else { folder })?)
+}
+
+/// An error and its causes in one line; a hint that a library put on a line of its own joins it.
+pub fn one_line(error: &anyhow::Error) -> String {
+    format!("{error:#}").lines().map(str::trim).collect::<Vec<_>>().join("; ")
+}

@@ -1,0 +1,158 @@
+//! `narcissus reflect`: the reflections of pictures and videos.
+
+use super::video;
+use crate::arguments::Global;
+use crate::inputs::{Input, expand};
+use crate::output::{OutputDir, Progress};
+use display::ContactSheet;
+use frame::Image;
+use mirror::engine::{Mirror, nearest};
+use mirror::report::FaceReport;
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+/// Draw the reflections of pictures and videos.
+///
+/// Per picture NAME.reflection.png; of all of them contact-sheet.png (viewer | reflection) and reflections.jsonl, a
+/// line a picture: {"input", "faces", "reflection", "viewer", "survived", "distance", "latent"}. "viewer" is what the
+/// machine saw (as in `analyse`), "survived" what it sees in its own reflection. A picture without a face has no
+/// reflection, and the line says so. Of several people the nearest is reflected. A video becomes NAME.reflection.mp4,
+/// viewer and reflection side by side; that needs ffmpeg. A file that is no picture is named on stderr, the
+/// others are still done, and the exit code is 1.
+#[derive(clap::Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+    narcissus reflect me.jpg --out out
+    narcissus reflect portraits/ --out out
+    narcissus reflect dance.mp4 --out out
+    narcissus reflect portraits/ --video --out out     also all of them as a film, a second each")]
+pub struct Options {
+    /// Pictures, videos, or folders of them
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// The folder for the results; made if need be
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Also reflections.mp4: the pictures, a second each, viewer and reflection side by side
+    #[arg(long)]
+    pub video: bool,
+}
+
+/// A line of reflections.jsonl.
+#[derive(Default, Serialize)]
+struct Line {
+    /// The picture, as it was named.
+    input: String,
+    /// Faces in it.
+    faces: usize,
+    /// The file of the reflection, `null` without a face.
+    reflection: Option<String>,
+    /// What the machine saw of the viewer.
+    viewer: Option<FaceReport>,
+    /// What it sees in its own reflection of them.
+    survived: Option<FaceReport>,
+    /// How far the viewer is from the faces that the generator knows.
+    distance: Option<f32>,
+    /// Where the mirror puts them in the space of faces.
+    latent: Option<Vec<f32>>,
+    /// Why there is nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+/// Runs it.
+pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
+    let inputs = expand(&options.paths);
+    if options.video {
+        video::require_ffmpeg()?;
+    }
+    let mut out = OutputDir::open(&options.out)?;
+    let mirror = Mirror::new(&super::open_pack(global)?)?;
+    let progress = Progress::new(inputs.len());
+    let (mut sheet, mut lines) = (ContactSheet::new(), String::new());
+    let film = options.video.then(|| video::Writer::create(&out.file("reflections.mp4"), FILM_WIDTH, FILM_HEIGHT, "1"));
+    let mut film = film.transpose()?;
+    let (mut reflected, mut failed) = (0, 0);
+    for input in &inputs {
+        let result = match input {
+            Ok(Input::Picture(path)) => picture(&mirror, path, &mut out, &mut sheet, film.as_mut()),
+            Ok(Input::Video(path)) => video::reflect(&mirror, path, &mut out).map(|name| Line {
+                input: path.display().to_string(),
+                reflection: Some(name),
+                ..Line::default()
+            }),
+            Err(error) => Err(anyhow::anyhow!("{error:#}")),
+        };
+        let line = result.unwrap_or_else(|error| {
+            failed += 1;
+            let error = super::one_line(&error);
+            progress.say(&format!("error: {error}"));
+            let input = input.as_ref().map_or(String::new(), |i| i.path().display().to_string());
+            Line { input, error: Some(error), ..Line::default() }
+        });
+        if line.error.is_none() && line.reflection.is_none() {
+            progress.say(&format!("{}: no face", line.input));
+        }
+        reflected += usize::from(line.reflection.is_some());
+        if global.verbose > 0
+            && let Some(name) = &line.reflection
+        {
+            progress.say(&format!("{} -> {name}", line.input));
+        }
+        lines += &serde_json::to_string(&line)?;
+        lines.push('\n');
+        progress.step();
+    }
+    progress.finish();
+    if failed < inputs.len() {
+        out.write("reflections.jsonl", lines.as_bytes())?;
+        if !sheet.is_empty() {
+            sheet.draw().save(&out.file("contact-sheet.png"))?;
+        }
+        if let Some(film) = film {
+            film.finish()?;
+        }
+        eprintln!("{reflected} of {} reflected, in {}", inputs.len(), options.out.display());
+    }
+    anyhow::ensure!(failed == 0, "{failed} of {} inputs could not be reflected", inputs.len());
+    Ok(())
+}
+
+/// A frame of the film: a square for the viewer, a square for the reflection.
+const FILM_HEIGHT: usize = 480;
+const FILM_WIDTH: usize = 2 * FILM_HEIGHT;
+
+fn picture(
+    mirror: &Mirror,
+    path: &Path,
+    out: &mut OutputDir,
+    sheet: &mut ContactSheet,
+    film: Option<&mut video::Writer>,
+) -> anyhow::Result<Line> {
+    let image = Image::load(path)?;
+    let input = path.display().to_string();
+    let seen = mirror.look(&image)?;
+    let faces = seen.len();
+    let reflection = nearest(seen).map(|viewer| mirror.reflect_viewer(viewer));
+    let drawn = reflection.as_ref().map(|r| &r.image);
+    sheet.add(&image, drawn);
+    if let Some(film) = film {
+        film.write(&video::side_by_side(&video::fitted(&image, FILM_HEIGHT), drawn))?;
+    }
+    let Some(reflection) = reflection else {
+        return Ok(Line { input, ..Line::default() });
+    };
+    let name = out.name_for(path, "reflection.png");
+    reflection.image.save(&out.file(&name))?;
+    let survived = mirror.eyes().look_at_dream(&reflection.image)?;
+    Ok(Line {
+        input,
+        faces,
+        reflection: Some(name),
+        viewer: Some(FaceReport::from(&reflection.viewer)),
+        survived: survived.as_ref().map(FaceReport::from),
+        distance: Some(mirror.inverter().distance_from_archive(&reflection.viewer.features)),
+        latent: Some(reflection.latent.as_slice().to_vec()),
+        error: None,
+    })
+}

@@ -1,0 +1,83 @@
+//! Which files the paths on a command line mean.
+
+use anyhow::Context;
+use std::path::{Path, PathBuf};
+
+const PICTURES: [&str; 6] = ["jpg", "jpeg", "png", "bmp", "webp", "gif"];
+const VIDEOS: [&str; 7] = ["mp4", "m4v", "mov", "mkv", "webm", "avi", "mpg"];
+
+/// A file to look at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// One picture.
+    Picture(PathBuf),
+    /// A video.
+    Video(PathBuf),
+}
+
+impl Input {
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        let (Self::Picture(path) | Self::Video(path)) = self;
+        path
+    }
+}
+
+/// The files that the paths mean, each with the reason where there is none: a folder stands for the pictures and
+/// videos in it, by name; any other path for itself.
+pub fn expand(paths: &[PathBuf]) -> Vec<anyhow::Result<Input>> {
+    paths
+        .iter()
+        .flat_map(|path| match path.is_dir() {
+            true => of_folder(path).map_or_else(|e| vec![Err(e)], |found| found.into_iter().map(Ok).collect()),
+            false if has_extension(path, &VIDEOS) => vec![Ok(Input::Video(path.clone()))],
+            false => vec![Ok(Input::Picture(path.clone()))],
+        })
+        .collect()
+}
+
+fn of_folder(folder: &Path) -> anyhow::Result<Vec<Input>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).with_context(|| folder.display().to_string())? {
+        let path = entry.with_context(|| folder.display().to_string())?.path();
+        if path.is_dir() {
+            continue;
+        } else if has_extension(&path, &PICTURES) {
+            found.push(Input::Picture(path));
+        } else if has_extension(&path, &VIDEOS) {
+            found.push(Input::Video(path));
+        }
+    }
+    found.sort_by(|a, b| a.path().cmp(b.path()));
+    anyhow::ensure!(!found.is_empty(), "{}: no picture or video in it", folder.display());
+    Ok(found)
+}
+
+fn has_extension(path: &Path, known: &[&str]) -> bool {
+    path.extension().and_then(|e| e.to_str()).is_some_and(|e| known.iter().any(|k| k.eq_ignore_ascii_case(e)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_stands_for_its_pictures_and_videos_by_name() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["b.PNG", "a.jpg", "notes.txt", "c.mp4"] {
+            std::fs::write(dir.path().join(name), "").unwrap();
+        }
+        std::fs::create_dir(dir.path().join("folder.png")).unwrap();
+        let found: Vec<Input> = expand(&[dir.path().to_owned()]).into_iter().map(Result::unwrap).collect();
+        let path = |name: &str| dir.path().join(name);
+        assert_eq!(found, [Input::Picture(path("a.jpg")), Input::Picture(path("b.PNG")), Input::Video(path("c.mp4"))]);
+    }
+
+    #[test]
+    fn an_empty_folder_and_a_missing_file_do_not_hide_the_others() {
+        let dir = tempfile::tempdir().unwrap();
+        let found = expand(&[dir.path().to_owned(), "nowhere.jpg".into()]);
+        assert!(found[0].as_ref().unwrap_err().to_string().contains("no picture"));
+        assert!(matches!(&found[1], Ok(Input::Picture(path)) if path.ends_with("nowhere.jpg")));
+    }
+}

@@ -1,0 +1,237 @@
+//! What the commands do when all is well.
+
+use crate::setting::{DREAMT, Setting, files, json_lines, narcissus, pack_copy, viewer};
+use std::collections::HashSet;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Command, Stdio};
+
+/// Puts all dreamt viewers into the folder of inputs.
+fn with_viewers() -> Setting {
+    let setting = Setting::new();
+    for i in 0..DREAMT {
+        setting.put_picture(&format!("{i:02}.png"), &viewer(i));
+    }
+    setting
+}
+
+#[test]
+fn dreamt_viewers_get_reflections_that_are_faces_and_differ() {
+    let setting = with_viewers();
+    setting.reflect(&setting.input()).assert_success();
+    let lines = setting.lines();
+    assert_eq!(lines.len(), DREAMT);
+    let reflected: Vec<_> = lines.iter().filter(|l| l["reflection"].is_string()).collect();
+    assert!(reflected.len() * 4 >= DREAMT * 3, "{} of {DREAMT} dreams are seen", reflected.len());
+    let survived = reflected.iter().filter(|l| l["survived"]["score"].is_number()).count();
+    assert!(survived * 4 >= reflected.len() * 3, "{survived} of {} reflections are faces", reflected.len());
+    let mut pictures = HashSet::new();
+    for line in &reflected {
+        let name = line["reflection"].as_str().unwrap();
+        assert_eq!(line["viewer"]["landmarks"].as_array().unwrap().len(), 68);
+        assert!(pictures.insert(std::fs::read(setting.out().join(name)).unwrap()), "{name} repeats another");
+    }
+    let sheet = image::open(setting.out().join("contact-sheet.png")).unwrap();
+    assert!(sheet.width() > 100 && sheet.height() > 100);
+}
+
+#[test]
+fn a_reflection_repeats_byte_for_byte() {
+    let setting = with_viewers();
+    let again = tempfile::tempdir().unwrap();
+    setting.reflect(&setting.input()).assert_success();
+    let (input, out) = (setting.input(), again.path());
+    narcissus(&["reflect".as_ref(), input.as_os_str(), "--out".as_ref(), out.as_os_str()]).assert_success();
+    for name in files(out) {
+        let read = |folder: &std::path::Path| std::fs::read(folder.join(&name)).unwrap();
+        assert!(read(out) == read(&setting.out()), "{name} differs");
+    }
+}
+
+#[test]
+fn pictures_of_one_name_do_not_overwrite_each_other() {
+    let setting = Setting::new();
+    // The first dream that is seen.
+    let seen = (0..DREAMT).find(|&i| {
+        let path = setting.put_picture("try.png", &viewer(i));
+        let outcome = narcissus(&["analyse".as_ref(), path.as_os_str(), "--json".as_ref()]);
+        !json_lines(&outcome.stdout)[0]["faces"].as_array().unwrap().is_empty()
+    });
+    std::fs::remove_file(setting.input().join("try.png")).unwrap();
+    let seen = seen.expect("one of the dreams is seen");
+    setting.put_picture("a.jpg", &viewer(seen));
+    setting.put_picture("a.png", &viewer(seen));
+    setting.reflect(&setting.input()).assert_success();
+    let names: Vec<_> = setting.lines().iter().map(|l| l["reflection"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(names, ["a.reflection.png", "a.png.reflection.png"]);
+    assert!(names.iter().all(|n| setting.out().join(n).exists()));
+}
+
+#[test]
+fn analyse_keeps_to_its_contract() {
+    let setting = with_viewers();
+    let outcome = narcissus(&["analyse".as_ref(), setting.input().as_os_str(), "--json".as_ref()]);
+    let lines = json_lines(&outcome.assert_success().stdout);
+    assert_eq!(lines.len(), DREAMT);
+    let mut faces = 0;
+    for (i, line) in lines.iter().enumerate() {
+        assert!(line["input"].as_str().unwrap().ends_with(&format!("{i:02}.png")));
+        for face in line["faces"].as_array().unwrap() {
+            faces += 1;
+            let numbers = |value: &serde_json::Value| -> Vec<f64> {
+                value.as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect()
+            };
+            let rect = numbers(&face["box"]);
+            assert!(rect.len() == 4 && rect[2] > 0.0 && rect[3] > 0.0, "{rect:?}");
+            assert!((0.0..=1.0).contains(&face["score"].as_f64().unwrap()));
+            let landmarks = face["landmarks"].as_array().unwrap();
+            assert!(landmarks.len() == 68 && landmarks.iter().all(|p| numbers(p).len() == 2));
+            assert!(["yaw", "pitch", "roll"].iter().all(|k| face["pose"][k].is_number()));
+            let age = ["low", "mean", "high"].map(|k| face["age"][k].as_f64().unwrap());
+            assert!(age[0] <= age[1] && age[1] <= age[2], "{age:?}");
+            let gender = ["female", "male"].map(|k| face["gender"][k].as_f64().unwrap());
+            assert!((gender[0] + gender[1] - 1.0).abs() < 1e-5, "{gender:?}");
+            assert!(!numbers(&face["features"]).is_empty());
+        }
+    }
+    assert!(faces * 4 >= DREAMT * 3, "{faces} faces in {DREAMT} pictures");
+}
+
+#[test]
+fn analyse_speaks_to_people_too() {
+    let setting = with_viewers();
+    let outcome = narcissus(&["analyse".as_ref(), setting.input().as_os_str()]);
+    assert!(outcome.assert_success().stdout.contains("face"), "{}", outcome.stdout);
+}
+
+#[test]
+fn the_same_seed_dreams_the_same_and_another_does_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let dream = |name: &str, seed: &str, threads: &str| {
+        let out = dir.path().join(name);
+        let text = out.to_str().unwrap();
+        narcissus(&["dream", "--count", "3", "--seed", seed, "--threads", threads, "--out", text]).assert_success();
+        assert_eq!(files(&out), ["dream-0001.png", "dream-0002.png", "dream-0003.png", "grid.png"]);
+        std::fs::read(out.join("grid.png")).unwrap()
+    };
+    let first = dream("a", "7", "1");
+    assert!(first == dream("b", "7", "2"), "the number of threads changes the picture");
+    assert!(first != dream("c", "8", "1"));
+}
+
+#[test]
+fn the_built_in_pack_is_whole_and_is_the_one_in_the_repository() {
+    let built_in = narcissus(&["pack", "verify"]);
+    assert!(built_in.assert_success().stdout.contains("every net fits"), "{}", built_in.stdout);
+    let copy = pack_copy();
+    narcissus(&["pack", "verify", copy.path().to_str().unwrap()]).assert_success();
+    narcissus(&["pack", "verify", copy.path().join("pack.toml").to_str().unwrap()]).assert_success();
+    let hashes = |arguments: &[&str]| -> Vec<String> {
+        let outcome = narcissus(arguments);
+        let lines = outcome.assert_success().stdout.lines();
+        lines.filter_map(|l| l.split("sha256 ").nth(1)).map(str::to_owned).collect()
+    };
+    let known = hashes(&["pack", "info"]);
+    assert_eq!(known.len(), 5);
+    assert_eq!(known, hashes(&["pack", "info", copy.path().to_str().unwrap()]));
+}
+
+#[test]
+fn a_resealed_pack_is_accepted_again() {
+    let copy = pack_copy();
+    let path = copy.path().to_str().unwrap();
+    let manifest = copy.path().join("pack.toml");
+    let text = std::fs::read_to_string(&manifest).unwrap();
+    std::fs::write(&manifest, text.replace("sha256 = \"", "sha256 = \"0")).unwrap();
+    assert_eq!(narcissus(&["pack", "verify", path]).code, 1);
+    narcissus(&["pack", "seal", path]).assert_success();
+    narcissus(&["pack", "verify", path]).assert_success();
+}
+
+#[test]
+fn an_imported_generator_dreams_and_says_that_it_cannot_reflect() {
+    let dir = tempfile::tempdir().unwrap();
+    let pack = pack_copy();
+    let (file, out) = (pack.path().join("generator.safetensors"), dir.path().join("new"));
+    let (file, out) = (file.to_str().unwrap(), out.to_str().unwrap());
+    let imported = narcissus(&["import", file, "--out", out]);
+    assert!(
+        imported.assert_success().stderr.contains("missing before it can reflect: inverter"),
+        "{}",
+        imported.stderr
+    );
+    let dreams = dir.path().join("dreams");
+    narcissus(&["dream", "--count", "1", "--pack", out, "--out", dreams.to_str().unwrap()]).assert_success();
+    narcissus(&["pack", "verify", out]).assert_one_error(&["inverter.safetensors"]);
+    narcissus(&["import", file, "--out", out]).assert_one_error(&["already exists"]);
+}
+
+#[test]
+fn bench_reports_every_stage() {
+    let outcome = narcissus(&["bench", "--json", "--rounds", "2"]);
+    let report = &json_lines(&outcome.assert_success().stdout)[0];
+    let stages: Vec<_> = report["stages"].as_array().unwrap().iter().map(|s| s["stage"].as_str().unwrap()).collect();
+    assert!(["detect", "landmarks", "attributes", "features", "invert", "generate"].iter().all(|s| stages.contains(s)));
+    assert!(report["stages"].as_array().unwrap().iter().all(|s| s["median_ms"].as_f64().unwrap() >= 0.0));
+}
+
+#[test]
+fn doctor_has_a_cure_for_every_failure() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let outcome = narcissus(&["doctor", "--port", &port]);
+    outcome.assert_one_error(&["port"]);
+    let lines: Vec<&str> = outcome.stdout.lines().collect();
+    assert!(lines.iter().any(|l| l.starts_with("ok    pack")), "{}", outcome.stdout);
+    for (i, _) in lines.iter().enumerate().filter(|(_, l)| l.starts_with("FAIL") || l.starts_with("lack")) {
+        assert!(lines[i + 1].trim_start().starts_with("cure: "), "{}", outcome.stdout);
+    }
+}
+
+#[test]
+fn the_environment_and_the_file_give_what_flags_do_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("narcissus.toml");
+    std::fs::write(&config, "[dream]\ncount = 2\nseed = 3\n").unwrap();
+    let run = |environment: Option<&str>, flags: &[&str]| {
+        let out = tempfile::tempdir_in(dir.path()).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_narcissus"));
+        command.args(["dream", "--config"]).arg(&config).arg("--out").arg(out.path()).args(flags);
+        if let Some(count) = environment {
+            command.env("NARCISSUS_COUNT", count);
+        }
+        assert!(command.output().unwrap().status.success());
+        files(out.path()).len() - 1
+    };
+    assert_eq!(run(None, &[]), 2);
+    assert_eq!(run(Some("3"), &[]), 3);
+    assert_eq!(run(Some("3"), &["--count", "4"]), 4);
+}
+
+/// Ends the mirror when the test ends, however it ends.
+struct Running(std::process::Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn the_mirror_prints_its_address_and_is_healthy() {
+    let child = Command::new(env!("CARGO_BIN_EXE_narcissus"))
+        .args(["mirror", "--port", "0"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut child = Running(child);
+    let mut line = String::new();
+    BufReader::new(child.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let address = line.split("http://").nth(1).expect("an address").trim().trim_end_matches('/');
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    write!(stream, "GET /healthz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+    let mut reply = String::new();
+    stream.read_to_string(&mut reply).unwrap();
+    assert!(reply.starts_with("HTTP/1.1 200"), "{reply}");
+}

@@ -1,0 +1,8 @@
+//! The binary from outside: what it prints, writes and exits with.
+//!
+//! Viewers are faces that the built-in generator dreams, so that no test needs a photograph.
+
+mod bad_input;
+mod commands;
+mod setting;
+mod visitors;
