@@ -1,1 +1,38 @@
-//! camera
+//! Where viewers come from: picture files and folders of them ([`expand`]), video files ([`VideoReader`]).
+//!
+//! The camera itself is the browser's: its frames arrive in the server of `display`.
+
+mod ffmpeg;
+mod files;
+mod video;
+
+pub use ffmpeg::{ffmpeg, in_path};
+pub use files::{Input, expand};
+pub use video::VideoReader;
+
+use std::path::PathBuf;
+
+/// Why there is nothing to look at.
+#[derive(Debug, thiserror::Error)]
+pub enum CameraError {
+    /// A folder without a picture or video.
+    #[error("{}: no picture or video in it", .0.display())]
+    Empty(PathBuf),
+    /// A video needs ffmpeg.
+    #[error("ffmpeg is not in PATH\nhint: install it from your system's packages or ffmpeg.org")]
+    NoFfmpeg,
+    /// ffmpeg does not know the file.
+    #[error("{}: ffmpeg finds no video in it", .0.display())]
+    NotAVideo(PathBuf),
+    /// ffmpeg broke off in the middle.
+    #[error("{}: a damaged video, ffmpeg gave up", .0.display())]
+    Damaged(PathBuf),
+    /// The file system says no.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}

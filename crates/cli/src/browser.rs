@@ -31,12 +31,6 @@ pub fn find() -> Option<PathBuf> {
             "firefox",
             "firefox-esr",
         ];
-        names.into_iter().find_map(in_path)
+        names.into_iter().find_map(camera::in_path)
     }
-}
-
-/// A program in the folders of `PATH`.
-pub fn in_path(name: &str) -> Option<PathBuf> {
-    let name = format!("{name}{}", std::env::consts::EXE_SUFFIX);
-    std::env::split_paths(&std::env::var_os("PATH")?).map(|folder| folder.join(&name)).find(|p| p.is_file())
 }

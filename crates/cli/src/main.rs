@@ -6,7 +6,6 @@ mod arguments;
 mod browser;
 mod commands;
 mod config;
-mod inputs;
 mod output;
 
 use arguments::Cli;

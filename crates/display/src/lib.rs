@@ -1,9 +1,13 @@
-//! Shows reflections: in files ([`ContactSheet`]) and live in a browser ([`server`]).
+//! Shows reflections: in files ([`ContactSheet`], [`VideoWriter`]) and live in a browser ([`server`]).
 
 mod contact_sheet;
+mod layout;
 pub mod server;
+mod video;
 
 pub use contact_sheet::ContactSheet;
+pub use layout::{enlarged, fitted, side_by_side};
+pub use video::{VideoError, VideoWriter};
 
 use frame::Image;
 use jpeg_encoder::{ColorType, Encoder, EncodingError};

@@ -1,8 +1,8 @@
 //! `narcissus analyse`: what the machine sees in pictures, in numbers.
 
 use crate::arguments::Global;
-use crate::inputs::{Input, expand};
 use crate::output;
+use camera::{Input, expand};
 use frame::Image;
 use mirror::engine::Eyes;
 use mirror::report::{Analysis, FaceReport};

@@ -125,9 +125,9 @@ fn browser() -> Finding {
 }
 
 fn ffmpeg() -> Finding {
-    match browser::in_path("ffmpeg") {
-        Some(path) => Fine(path.display().to_string()),
-        None => Lack {
+    match camera::ffmpeg() {
+        Ok(path) => Fine(path.display().to_string()),
+        Err(_) => Lack {
             found: "not in PATH".into(),
             cure: "install it from your system's packages or ffmpeg.org; only videos need it",
         },

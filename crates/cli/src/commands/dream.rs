@@ -1,8 +1,8 @@
 //! `narcissus dream`: faces of nobody.
 
-use super::video;
 use crate::arguments::Global;
 use crate::output::{OutputDir, Progress};
+use display::{VideoWriter, enlarged};
 use mirror::generator::{Generator, Walk, grid, samples};
 use mirror::pack::Net;
 use std::path::PathBuf;
@@ -43,7 +43,8 @@ const WALK_SIDE: usize = 256;
 /// Runs it.
 pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
     if options.video {
-        video::require_ffmpeg()?;
+        // Before any work.
+        camera::ffmpeg()?;
     }
     let out = OutputDir::open(&options.out)?;
     let generator = super::open_pack(global)?.open(Net::Generator, Generator::from_bytes)?;
@@ -64,9 +65,9 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
         let walk = Walk::new(generator.config().latent_size, count, STEPS, options.seed);
         let progress = Progress::new(walk.len());
         let side = WALK_SIDE.max(generator.config().resolution);
-        let mut film = video::Writer::create(&out.file("walk.mp4"), side, side, RATE)?;
+        let mut film = VideoWriter::create(&out.file("walk.mp4"), side, side, RATE)?;
         for latent in walk {
-            film.write(&video::enlarged(&generator.generate(&latent), side))?;
+            film.write(&enlarged(&generator.generate(&latent), side))?;
             progress.step();
         }
         film.finish()?;

@@ -1,9 +1,9 @@
 //! `narcissus mirror`: the live mirror.
 
 use crate::arguments::Global;
-use crate::inputs::{Input, expand};
 use crate::{browser, output};
 use anyhow::Context;
+use camera::{Input, expand};
 use display::server::{Answer, Reflector, serve};
 use frame::Image;
 use mirror::engine::{Mirror, nearest};

@@ -10,7 +10,6 @@ pub mod mirror;
 pub mod pack;
 pub mod reflect;
 pub mod train;
-pub mod video;
 
 use crate::arguments::{Cli, Command, Global};
 use ::mirror::pack::{MANIFEST_FILE, Pack};

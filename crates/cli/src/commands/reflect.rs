@@ -1,10 +1,9 @@
 //! `narcissus reflect`: the reflections of pictures and videos.
 
-use super::video;
 use crate::arguments::Global;
-use crate::inputs::{Input, expand};
 use crate::output::{OutputDir, Progress};
-use display::ContactSheet;
+use camera::{Input, VideoReader, expand};
+use display::{ContactSheet, VideoWriter, fitted, side_by_side};
 use frame::Image;
 use mirror::engine::{Mirror, nearest};
 use mirror::report::FaceReport;
@@ -64,19 +63,20 @@ struct Line {
 pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
     let inputs = expand(&options.paths);
     if options.video {
-        video::require_ffmpeg()?;
+        // Before any work.
+        camera::ffmpeg()?;
     }
     let mut out = OutputDir::open(&options.out)?;
     let mirror = Mirror::new(&super::open_pack(global)?)?;
     let progress = Progress::new(inputs.len());
     let (mut sheet, mut lines) = (ContactSheet::new(), String::new());
-    let film = options.video.then(|| video::Writer::create(&out.file("reflections.mp4"), FILM_WIDTH, FILM_HEIGHT, "1"));
+    let film = options.video.then(|| VideoWriter::create(&out.file("reflections.mp4"), FILM_WIDTH, FILM_HEIGHT, "1"));
     let mut film = film.transpose()?;
     let (mut reflected, mut failed) = (0, 0);
     for input in &inputs {
         let result = match input {
             Ok(Input::Picture(path)) => picture(&mirror, path, &mut out, &mut sheet, film.as_mut()),
-            Ok(Input::Video(path)) => video::reflect(&mirror, path, &mut out).map(|name| Line {
+            Ok(Input::Video(path)) => video(&mirror, path, &mut out).map(|name| Line {
                 input: path.display().to_string(),
                 reflection: Some(name),
                 ..Line::default()
@@ -127,7 +127,7 @@ fn picture(
     path: &Path,
     out: &mut OutputDir,
     sheet: &mut ContactSheet,
-    film: Option<&mut video::Writer>,
+    film: Option<&mut VideoWriter>,
 ) -> anyhow::Result<Line> {
     let image = Image::load(path)?;
     let input = path.display().to_string();
@@ -137,7 +137,7 @@ fn picture(
     let drawn = reflection.as_ref().map(|r| &r.image);
     sheet.add(&image, drawn);
     if let Some(film) = film {
-        film.write(&video::side_by_side(&video::fitted(&image, FILM_HEIGHT), drawn))?;
+        film.write(&side_by_side(&fitted(&image, FILM_HEIGHT), drawn))?;
     }
     let Some(reflection) = reflection else {
         return Ok(Line { input, ..Line::default() });
@@ -155,4 +155,21 @@ fn picture(
         latent: Some(reflection.latent.as_slice().to_vec()),
         error: None,
     })
+}
+
+/// Draws `NAME.reflection.mp4`, viewer and reflection side by side; gives back its name.
+fn video(mirror: &Mirror, path: &Path, out: &mut OutputDir) -> anyhow::Result<String> {
+    let mut source = VideoReader::open(path)?;
+    let name = out.name_for(path, "reflection.mp4");
+    let (width, height) = (source.width, source.height);
+    let mut sink = VideoWriter::create(&out.file(&name), width + height, height, &source.rate)?;
+    let mut frames = 0;
+    while let Some(frame) = source.next_frame()? {
+        let reflection = mirror.reflect(&frame)?.map(|r| r.image);
+        sink.write(&side_by_side(&frame, reflection.as_ref()))?;
+        frames += 1;
+    }
+    anyhow::ensure!(frames > 0, "{}: no frame in it", path.display());
+    sink.finish()?;
+    Ok(name)
 }

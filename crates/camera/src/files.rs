@@ -1,6 +1,6 @@
 //! Which files the paths on a command line mean.
 
-use anyhow::Context;
+use crate::CameraError;
 use std::path::{Path, PathBuf};
 
 const PICTURES: [&str; 6] = ["jpg", "jpeg", "png", "bmp", "webp", "gif"];
@@ -25,7 +25,7 @@ impl Input {
 
 /// The files that the paths mean, each with the reason where there is none: a folder stands for the pictures and
 /// videos in it, by name; any other path for itself.
-pub fn expand(paths: &[PathBuf]) -> Vec<anyhow::Result<Input>> {
+pub fn expand(paths: &[PathBuf]) -> Vec<Result<Input, CameraError>> {
     paths
         .iter()
         .flat_map(|path| match path.is_dir() {
@@ -36,10 +36,11 @@ pub fn expand(paths: &[PathBuf]) -> Vec<anyhow::Result<Input>> {
         .collect()
 }
 
-fn of_folder(folder: &Path) -> anyhow::Result<Vec<Input>> {
+fn of_folder(folder: &Path) -> Result<Vec<Input>, CameraError> {
+    let io = |source| CameraError::Io { path: folder.to_owned(), source };
     let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).with_context(|| folder.display().to_string())? {
-        let path = entry.with_context(|| folder.display().to_string())?.path();
+    for entry in std::fs::read_dir(folder).map_err(io)? {
+        let path = entry.map_err(io)?.path();
         if path.is_dir() {
             continue;
         } else if has_extension(&path, &PICTURES) {
@@ -49,8 +50,7 @@ fn of_folder(folder: &Path) -> anyhow::Result<Vec<Input>> {
         }
     }
     found.sort_by(|a, b| a.path().cmp(b.path()));
-    anyhow::ensure!(!found.is_empty(), "{}: no picture or video in it", folder.display());
-    Ok(found)
+    if found.is_empty() { Err(CameraError::Empty(folder.to_owned())) } else { Ok(found) }
 }
 
 fn has_extension(path: &Path, known: &[&str]) -> bool {

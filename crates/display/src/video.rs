@@ -1,0 +1,94 @@
+//! Videos out, through an ffmpeg child process: frames cross the pipe as raw RGB.
+
+use frame::Image;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+
+/// Why a video was not written.
+#[derive(Debug, thiserror::Error)]
+pub enum VideoError {
+    /// There is no ffmpeg.
+    #[error(transparent)]
+    Camera(#[from] camera::CameraError),
+    /// ffmpeg broke off.
+    #[error("{}: ffmpeg could not write it", .0.display())]
+    Refused(PathBuf),
+    /// The file system says no.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// An mp4 file that appears when it is finished.
+pub struct VideoWriter {
+    child: Child,
+    pipe: Option<ChildStdin>,
+    path: PathBuf,
+    beside: PathBuf,
+}
+
+impl VideoWriter {
+    /// A video of frames of this size, `rate` a second.
+    ///
+    /// # Errors
+    /// If there is no ffmpeg or it does not start.
+    pub fn create(path: &Path, width: usize, height: usize, rate: &str) -> Result<Self, VideoError> {
+        let ffmpeg = camera::ffmpeg()?;
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(".tmp");
+        let beside = PathBuf::from(beside);
+        let mut child = Command::new(ffmpeg)
+            .args(["-hide_banner", "-loglevel", "error", "-y", "-f", "rawvideo", "-pix_fmt", "rgb24"])
+            .args(["-s", &format!("{width}x{height}"), "-r", rate, "-i", "pipe:0"])
+            // The players of phones and browsers want even sides and this pixel format.
+            .args(["-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2", "-pix_fmt", "yuv420p", "-movflags", "+faststart"])
+            .args(["-f", "mp4", &format!("file:{}", beside.display())])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(|source| VideoError::Io { path: path.to_owned(), source })?;
+        let pipe = child.stdin.take();
+        Ok(Self { child, pipe, path: path.to_owned(), beside })
+    }
+
+    /// Adds a frame.
+    ///
+    /// # Errors
+    /// If ffmpeg takes no more.
+    ///
+    /// # Panics
+    /// Never: the pipe is open until the video is finished.
+    pub fn write(&mut self, frame: &Image) -> Result<(), VideoError> {
+        let pipe = self.pipe.as_mut().expect("open until it is finished");
+        pipe.write_all(&frame.data).map_err(|_| VideoError::Refused(self.path.clone()))
+    }
+
+    /// Ends the file and gives it its name.
+    ///
+    /// # Errors
+    /// If ffmpeg or the file system refuses it; then nothing is left behind.
+    pub fn finish(mut self) -> Result<(), VideoError> {
+        drop(self.pipe.take());
+        let io = |source| VideoError::Io { path: self.path.clone(), source };
+        if !self.child.wait().map_err(io)?.success() {
+            return Err(VideoError::Refused(self.path.clone()));
+        }
+        std::fs::rename(&self.beside, &self.path).map_err(io)
+    }
+}
+
+impl Drop for VideoWriter {
+    fn drop(&mut self) {
+        // After `finish` there is nothing left to end or remove; before it, nothing half-written may stay.
+        drop(self.pipe.take());
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = std::fs::remove_file(&self.beside);
+    }
+}
