@@ -186,7 +186,8 @@ pub fn run(options: &Options) -> Result<()> {
         adam.lr = options.rate * warm * (0.01 + 0.99 * 0.5 * (1.0 + (std::f32::consts::PI * t).cos()));
         adam.step(net.params_mut(), &grads);
         step += 1;
-        mean_loss += value / LOG_EVERY as f32;
+        // A running mean over the last hundred steps or so.
+        mean_loss += (value - mean_loss) / (step as f32).min(LOG_EVERY as f32);
         if step.is_multiple_of(LOG_EVERY) {
             session.show(format!("loss {mean_loss:.3}"));
             if step.is_multiple_of(5 * LOG_EVERY) {
@@ -194,7 +195,6 @@ pub fn run(options: &Options) -> Result<()> {
                     (held_out_error(&net, &held_out, &FIRST_LOOK), held_out_error(&net, &held_out, &SECOND_LOOK));
                 session.log(step, &[adam.lr, mean_loss, first, second])?;
             }
-            mean_loss = 0.0;
         }
         if session.checkpoint_due() || session.is_over() {
             let mut c = Checkpoint::default();

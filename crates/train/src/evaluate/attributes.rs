@@ -112,6 +112,10 @@ fn right(c: &Case) -> f32 {
     f32::from(u8::from((c.guess.female > 0.5) == c.female))
 }
 
+fn confidence(c: &Case) -> f32 {
+    c.guess.female.max(1.0 - c.guess.female)
+}
+
 fn off(c: &Case) -> f32 {
     (c.guess.age.mean - c.age).abs()
 }
@@ -129,6 +133,7 @@ fn figures(cases: &[Case]) -> Vec<Figure> {
     let grown = |c: &Case| c.age >= 30.0;
     let mut all = vec![
         Figure::of("gender right, age >= 20".into(), cases, adult, right),
+        Figure::of("gender confidence, age >= 20".into(), cases, adult, confidence),
         Figure::of("age error, age >= 30".into(), cases, grown, off),
         Figure::of("age error, all".into(), cases, |_| true, off),
         Figure::of("age bias, age >= 30".into(), cases, grown, bias),

@@ -105,11 +105,12 @@ pub fn run(options: &Options) -> Result<()> {
 fn report(options: &Options, cases: &[Case], missed: usize) {
     let means: Vec<f32> = cases.iter().map(|c| c.mean(0..LANDMARKS)).collect();
     let lost = |v: &[f32]| v.iter().filter(|e| **e > LOST).count() as f32 / v.len() as f32;
-    let statistics: [(&str, fn(&[f32]) -> f32); 2] = [("mean", mean), ("median", median)];
     let start = if options.detector.is_some() { "detector" } else { "jittered true box" };
-    let mut rows: Vec<(String, f32, (f32, f32))> =
-        statistics.iter().map(|(name, f)| (format!("{name}_error"), f(&means), interval(&means, f))).collect();
-    rows.push(("share_above_10_percent".into(), lost(&means), interval(&means, lost)));
+    let mut rows: Vec<(String, f32, (f32, f32))> = vec![
+        ("mean_error".into(), mean(&means), interval(&means, mean)),
+        ("median_error".into(), median(&means), interval(&means, median)),
+        ("share_above_10_percent".into(), lost(&means), interval(&means, lost)),
+    ];
     for (part, points) in PARTS {
         let errors: Vec<f32> = cases.iter().map(|c| c.mean(points.clone())).collect();
         rows.push((format!("{part}_error"), mean(&errors), interval(&errors, mean)));
@@ -184,4 +185,29 @@ fn draw(image: &Image, found: &Landmarks, truth: &Landmarks) -> Image {
         }
     }
     image
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The pack's net has 6.7 % over all 330 faces (packs/congress/recipes/landmarks.md); the first 60 vary.
+    const PACK_ERROR: f32 = 0.08;
+
+    #[test]
+    fn the_packed_net_finds_hand_checked_faces() {
+        let Some(root) = testing::data_root_or_skip("packed landmark net") else { return };
+        let weights = std::fs::read("../../packs/congress/landmarks.safetensors").unwrap();
+        let net = LandmarkNet::from_weights(&weights).unwrap();
+        let table = read_table(&root.join("eval/landmarks.csv")).unwrap();
+        let errors: Vec<f32> = table[..60]
+            .iter()
+            .map(|(file, truth)| {
+                let image = Image::load(&root.join("eval/landmarks").join(file)).unwrap();
+                let face = jittered_box(&net, truth, 1.0, &mut Rng::new(7));
+                net.locate(&image, &face).mean_distance(truth) / truth.outer_eye_distance()
+            })
+            .collect();
+        assert!(mean(&errors) < PACK_ERROR, "mean error {}", mean(&errors));
+    }
 }
