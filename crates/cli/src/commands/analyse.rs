@@ -34,7 +34,7 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
     let inputs = expand(&options.paths);
     let eyes = Eyes::new(&super::open_pack(global)?)?;
     let progress = output::Progress::new(inputs.len());
-    let mut failed = 0;
+    let mut failures = super::Failures::default();
     for input in &inputs {
         let analysis = match input {
             Ok(Input::Picture(path)) => look(&eyes, path),
@@ -44,16 +44,12 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
         match analysis {
             Ok(analysis) if options.json => output::print_line(&serde_json::to_string(&analysis)?)?,
             Ok(analysis) => output::print_line(&in_words(&analysis))?,
-            Err(error) => {
-                failed += 1;
-                progress.say(&format!("error: {}", super::one_line(&error)));
-            }
+            Err(error) => drop(failures.add(error, inputs.len(), &progress)),
         }
         progress.step();
     }
     progress.finish();
-    anyhow::ensure!(failed == 0, "{failed} of {} inputs could not be analysed", inputs.len());
-    Ok(())
+    failures.into_result(inputs.len())
 }
 
 fn look(eyes: &Eyes, path: &std::path::Path) -> anyhow::Result<Analysis> {

@@ -72,7 +72,7 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
     let (mut sheet, mut lines) = (ContactSheet::new(), String::new());
     let film = options.video.then(|| VideoWriter::create(&out.file("reflections.mp4"), FILM_WIDTH, FILM_HEIGHT, "1"));
     let mut film = film.transpose()?;
-    let (mut reflected, mut failed) = (0, 0);
+    let (mut reflected, mut failures) = (0, super::Failures::default());
     for input in &inputs {
         let result = match input {
             Ok(Input::Picture(path)) => picture(&mirror, path, &mut out, &mut sheet, film.as_mut()),
@@ -84,9 +84,7 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
             Err(error) => Err(anyhow::anyhow!("{error:#}")),
         };
         let line = result.unwrap_or_else(|error| {
-            failed += 1;
-            let error = super::one_line(&error);
-            progress.say(&format!("error: {error}"));
+            let error = failures.add(error, inputs.len(), &progress);
             let input = input.as_ref().map_or(String::new(), |i| i.path().display().to_string());
             Line { input, error: Some(error), ..Line::default() }
         });
@@ -104,7 +102,7 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
         progress.step();
     }
     progress.finish();
-    if failed < inputs.len() {
+    if failures.count() < inputs.len() {
         out.write("reflections.jsonl", lines.as_bytes())?;
         if !sheet.is_empty() {
             sheet.draw().save(&out.file("contact-sheet.png"))?;
@@ -114,8 +112,7 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
         }
         eprintln!("{reflected} of {} reflected, in {}", inputs.len(), options.out.display());
     }
-    anyhow::ensure!(failed == 0, "{failed} of {} inputs could not be reflected", inputs.len());
-    Ok(())
+    failures.into_result(inputs.len())
 }
 
 /// A frame of the film: a square for the viewer, a square for the reflection.

@@ -9,7 +9,9 @@ use std::path::Path;
 fn assert_refused(setting: &Setting, path: &Path, words: &[&str]) {
     let name = path.file_name().unwrap().to_str().unwrap();
     let words = [&[name], words].concat();
-    setting.reflect(path).assert_one_error(&words);
+    let reflected = setting.reflect(path);
+    reflected.assert_one_error(&words);
+    assert_eq!(reflected.stderr.lines().count(), 1, "{}", reflected.stderr);
     assert_eq!(files(&setting.out()), [""; 0], "nothing is written");
     let analysed = narcissus(&["analyse".as_ref(), path.as_os_str(), "--json".as_ref()]);
     analysed.assert_one_error(&words);
@@ -82,7 +84,7 @@ fn a_bad_file_does_not_stop_the_others() {
     setting.put_picture("c.png", &nobody());
     let outcome = setting.reflect(&setting.input());
     outcome.assert_one_error(&["a.jpg"]);
-    assert!(outcome.stderr.contains("1 of 3 inputs could not be reflected"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("1 of 3 inputs could not be used"), "{}", outcome.stderr);
     assert_eq!(files(&setting.out()), ["b.reflection.png", "contact-sheet.png", "reflections.jsonl"]);
     let lines = setting.lines();
     assert_eq!(lines.len(), 3);
