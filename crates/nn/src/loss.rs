@@ -69,7 +69,8 @@ mod tests {
 
     #[test]
     fn derivatives_equal_finite_differences() {
-        let losses: [(&str, fn(f32) -> (f32, f32)); 6] = [
+        type Loss = fn(f32) -> (f32, f32);
+        let losses: [(&str, Loss); 6] = [
             ("softplus", softplus),
             ("bce", |x| bce_with_logits(x, 0.3)),
             ("focal, a face", |x| focal_with_logits(x, true)),
