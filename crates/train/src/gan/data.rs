@@ -1,0 +1,218 @@
+//! The pictures a GAN learns from, at every level.
+
+use crate::progress::bar;
+use anyhow::{Context, Result};
+use frame::Image;
+use nn::{AvgPool, Layer, Rng, Tensor, Upsample};
+use rayon::prelude::*;
+use std::path::{Path, PathBuf};
+
+/// Which portraits are good enough (see the data's README).
+#[derive(Clone, Copy, Debug)]
+pub struct Filter {
+    /// Most pixels of the aligned crop a source pixel.
+    pub max_upsampling: f32,
+    /// Largest nose offset over eye distance.
+    pub max_yaw: f32,
+    /// Least share of the crop inside the photograph.
+    pub min_inside: f32,
+}
+
+/// 8-bit pictures at all levels from 4 pixels up.
+pub struct Dataset {
+    /// `levels[i]` holds the pictures of level `i + 2` one after another.
+    levels: Vec<Vec<u8>>,
+    /// Whom each picture shows; its file where that is not known.
+    pub people: Vec<String>,
+}
+
+impl Dataset {
+    /// The aligned portraits of the archive that pass the filter, up to level `finest`.
+    ///
+    /// # Errors
+    /// If the table or a picture cannot be read, or no picture passes.
+    pub fn congress(root: &Path, filter: &Filter, finest: usize) -> Result<Self> {
+        let folder = root.join("congress/aligned");
+        let mut files = Vec::new();
+        for p in crate::data::read_table(root)? {
+            let good = p.upsampling <= filter.max_upsampling
+                && p.yaw_cue.abs() < filter.max_yaw
+                && p.inside >= filter.min_inside;
+            let path = folder.join(&p.file);
+            if good && path.exists() {
+                files.push((path, if p.bioguide.is_empty() { p.file } else { p.bioguide }));
+            }
+        }
+        Self::load(files, finest)
+    }
+
+    /// All pictures of a folder, cut to squares: an archive of one's own.
+    ///
+    /// # Errors
+    /// If the folder or a picture cannot be read, or there is none.
+    pub fn folder(folder: &Path, finest: usize) -> Result<Self> {
+        let known = ["jpg", "jpeg", "png", "webp", "bmp"];
+        let is_picture = |p: &PathBuf| {
+            p.extension().and_then(|e| e.to_str()).is_some_and(|e| known.contains(&e.to_lowercase().as_str()))
+        };
+        let entries = std::fs::read_dir(folder).with_context(|| folder.display().to_string())?;
+        let mut paths: Vec<PathBuf> = entries.filter_map(|e| Some(e.ok()?.path())).filter(is_picture).collect();
+        paths.sort();
+        Self::load(paths.into_iter().map(|p| (p.clone(), p.display().to_string())).collect(), finest)
+    }
+
+    fn load(files: Vec<(PathBuf, String)>, finest: usize) -> Result<Self> {
+        anyhow::ensure!(!files.is_empty(), "no pictures to learn from");
+        let bar = bar(files.len() as u64, "pictures");
+        let pyramids = files.par_iter().map(|(path, _)| {
+            let image = Image::load(path)?;
+            bar.inc(1);
+            anyhow::Ok(pyramid(&image, finest))
+        });
+        let pyramids = pyramids.collect::<Result<Vec<_>>>()?;
+        bar.finish_and_clear();
+        Ok(Self::of_pyramids(&pyramids, finest, files.into_iter().map(|f| f.1).collect()))
+    }
+
+    fn of_pyramids(pyramids: &[Vec<Vec<u8>>], finest: usize, people: Vec<String>) -> Self {
+        let level = |i: usize| pyramids.iter().flat_map(|p| p[i].iter().copied()).collect();
+        Self { levels: (0..=finest - 2).map(level).collect(), people }
+    }
+
+    /// A data set of pictures in memory.
+    pub fn of_images(images: &[Image], finest: usize) -> Self {
+        let pyramids: Vec<_> = images.iter().map(|i| pyramid(i, finest)).collect();
+        Self::of_pyramids(&pyramids, finest, (0..images.len()).map(|i| i.to_string()).collect())
+    }
+
+    /// Number of pictures.
+    pub fn len(&self) -> usize {
+        self.people.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.people.is_empty()
+    }
+
+    /// Picture `i` at a level.
+    pub fn picture(&self, level: usize, i: usize) -> Image {
+        let side = 1 << level;
+        let data = self.levels[level - 2][i * side * side * 3..][..side * side * 3].to_vec();
+        Image { width: side, height: side, data }
+    }
+
+    /// `n` random pictures from -1 to 1, half of them mirrored, blended with their half-size selves in a fade.
+    pub fn draw(&self, n: usize, level: usize, fade: f32, rng: &mut Rng) -> Tensor {
+        let side = 1 << level;
+        let len = side * side * 3;
+        let mut x = Tensor::zeros([n, side, side, 3]);
+        for row in x.data.chunks_exact_mut(len) {
+            let bytes = &self.levels[level - 2][rng.below(self.len()) * len..][..len];
+            let mirrored = rng.chance(0.5);
+            for (i, (to, _)) in row.chunks_exact_mut(3).zip(0..).enumerate() {
+                let from = if mirrored { i / side * side + side - 1 - i % side } else { i };
+                to.iter_mut().zip(&bytes[from * 3..]).for_each(|(v, b)| *v = f32::from(*b) / 127.5 - 1.0);
+            }
+        }
+        if fade > 0.0 && level > 2 {
+            let coarse = Upsample.forward(&AvgPool.forward(&x));
+            x.data.iter_mut().zip(&coarse.data).for_each(|(a, b)| *a += (b - *a) * fade);
+        }
+        x
+    }
+}
+
+/// The picture at every level from 2 to `finest`: resampled once to 128 pixels or more, then exact 2x2 means.
+fn pyramid(image: &Image, finest: usize) -> Vec<Vec<u8>> {
+    let top = finest.max(7);
+    let square = image.width.min(image.height);
+    let (x0, y0) = ((image.width - square) / 2, (image.height - square) / 2);
+    let mut source = Vec::with_capacity(square * square * 3);
+    for y in y0..y0 + square {
+        source.extend(image.data[(y * image.width + x0) * 3..][..square * 3].iter().map(|b| f32::from(*b)));
+    }
+    let mut x = Tensor::new([1, 1 << top, 1 << top, 3], resize(&source, square, 1 << top));
+    let mut levels = Vec::new();
+    for level in (2..=top).rev() {
+        if level <= finest {
+            levels.push(x.data.iter().map(|v| v.round().clamp(0.0, 255.0) as u8).collect());
+        }
+        x = AvgPool.forward(&x);
+    }
+    levels.reverse();
+    levels
+}
+
+/// A square picture of another size, by a Lanczos window of three lobes as wide as the coarser of both grids.
+fn resize(x: &[f32], from: usize, to: usize) -> Vec<f32> {
+    let scale = from as f32 / to as f32;
+    let stretch = scale.max(1.0);
+    let sinc =
+        |t: f32| if t.abs() < 1e-6 { 1.0 } else { (std::f32::consts::PI * t).sin() / (std::f32::consts::PI * t) };
+    let taps: Vec<(usize, Vec<f32>)> = (0..to)
+        .map(|i| {
+            let centre = (i as f32 + 0.5) * scale;
+            let first = (centre - 3.0 * stretch).max(0.0) as usize;
+            let end = ((centre + 3.0 * stretch).ceil() as usize).min(from);
+            let weight = |j: usize| {
+                let t = (j as f32 + 0.5 - centre) / stretch;
+                if t.abs() < 3.0 { sinc(t) * sinc(t / 3.0) } else { 0.0 }
+            };
+            let weights: Vec<f32> = (first..end).map(weight).collect();
+            let sum: f32 = weights.iter().sum();
+            (first, weights.into_iter().map(|w| w / sum).collect())
+        })
+        .collect();
+    let mut rows = vec![0.0; to * from * 3];
+    for (row, (first, weights)) in rows.chunks_exact_mut(from * 3).zip(&taps) {
+        for (y, w) in (*first..).zip(weights) {
+            row.iter_mut().zip(&x[y * from * 3..]).for_each(|(r, v)| *r += w * v);
+        }
+    }
+    let mut out = vec![0.0; to * to * 3];
+    for (row, source) in out.chunks_exact_mut(to * 3).zip(rows.chunks_exact(from * 3)) {
+        for (pixel, (first, weights)) in row.chunks_exact_mut(3).zip(&taps) {
+            for (v, w) in source[first * 3..].chunks_exact(3).zip(weights) {
+                pixel.iter_mut().zip(v).for_each(|(p, v)| *p += w * v);
+            }
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn resizing_keeps_flat_areas_and_the_size_of_waves() {
+        assert!(resize(&[7.0; 20 * 20 * 3], 20, 16).iter().all(|v| (v - 7.0).abs() < 1e-4));
+        let wave: Vec<f32> = (0..160 * 160 * 3).map(|i| ((i / 3 % 160) as f32 * 0.1).sin()).collect();
+        let small = resize(&wave, 160, 128);
+        let want = |x: usize| ((x as f32 + 0.5) * 1.25 - 0.5) * 0.1;
+        for x in 8..120 {
+            assert!((small[(64 * 128 + x) * 3] - want(x).sin()).abs() < 0.01);
+        }
+    }
+
+    #[test]
+    fn every_level_is_the_mean_of_the_next() {
+        let image = Image { width: 140, height: 130, data: (0..140 * 130 * 3).map(|i| (i % 251) as u8).collect() };
+        let data = Dataset::of_images(&[image], 5);
+        let (fine, coarse) = (data.picture(5, 0), data.picture(4, 0));
+        assert_eq!((fine.width, coarse.width), (32, 16));
+        let mean = [0, 3, 32 * 3, 33 * 3].iter().map(|i| f32::from(fine.data[*i])).sum::<f32>() / 4.0;
+        assert!((mean - f32::from(coarse.data[0])).abs() <= 1.0);
+    }
+
+    #[test]
+    fn drawn_pictures_fade_from_their_half_size() {
+        let image = Image { width: 128, height: 128, data: (0..128 * 128 * 3).map(|i| (i * 7 % 255) as u8).collect() };
+        let data = Dataset::of_images(&[image], 4);
+        let x = data.draw(3, 4, 1.0, &mut Rng::new(1));
+        for row in x.rows() {
+            assert!((row[0] - row[3]).abs() < 1e-5 && (row[0] - row[16 * 3]).abs() < 1e-5);
+        }
+    }
+}

@@ -1,0 +1,348 @@
+//! One step of the two players, and all that a run must remember.
+
+use super::augment::Augmentation;
+use super::data::Dataset;
+use super::discriminator::Discriminator;
+use super::penalty;
+use crate::progress::Checkpoint;
+use anyhow::Result;
+use mirror::generator::{Config, Generator};
+use nn::loss::softplus;
+use nn::{Adam, Rng, Tensor};
+use std::path::Path;
+
+/// What the players are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Loss {
+    /// Non-saturating logistic loss with a lazy R1 penalty on reals: for small archives.
+    LogisticR1,
+    /// Wasserstein loss with gradient penalty and drift, as published.
+    WganGp,
+}
+
+/// What stays the same over a run.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules {
+    /// What the players are told.
+    pub loss: Loss,
+    /// Weight of R1 at 64 pixels; it grows with the number of pixels.
+    pub r1_gamma: f32,
+    /// Steps between R1 penalties.
+    pub r1_every: u64,
+    /// Probability of each part of the augmentation.
+    pub augment: f32,
+    /// Adam's learning rate.
+    pub rate: f32,
+    /// Half-life of the averaged generator, in pictures.
+    pub average_over: f32,
+    /// The half-life is at most this share of the pictures so far: a young average must forget its beginnings.
+    pub average_share: f32,
+}
+
+/// At a fade of 1 the lod would already be that of the level below.
+const FADE_MOST: f32 = 0.999;
+
+/// WGAN-GP as published.
+const GP_WEIGHT: f32 = 10.0;
+const DRIFT: f32 = 1e-3;
+
+/// Figures of one step.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Figures {
+    /// Loss of the generator.
+    pub loss_g: f32,
+    /// Loss of the discriminator, without penalty.
+    pub loss_d: f32,
+    /// Mean score of the reals.
+    pub score_real: f32,
+    /// Mean score of the fakes.
+    pub score_fake: f32,
+    /// The penalty before its weight, where this step had one.
+    pub penalty: Option<f32>,
+}
+
+/// Both players, their optimisers, the averaged generator and the random numbers.
+pub struct Trainer {
+    /// The generator that learns.
+    pub g: Generator,
+    /// The discriminator.
+    pub d: Discriminator,
+    /// The averaged generator, which is what we keep.
+    pub averaged: Generator,
+    adam_g: Adam,
+    adam_d: Adam,
+    rng: Rng,
+    /// Real pictures shown so far.
+    pub pictures: u64,
+    /// Steps so far.
+    pub steps: u64,
+    /// The level that is learned now.
+    pub level: usize,
+    /// How far the level still is from being fully there.
+    pub fade: f32,
+}
+
+impl Trainer {
+    /// Untrained players.
+    pub fn new(config: Config, seed: u64) -> Self {
+        let mut rng = Rng::new(seed);
+        let g = Generator::new(config, &mut rng);
+        Self::of_generator(g, rng)
+    }
+
+    /// Players of which one can draw already.
+    pub fn of_generator(g: Generator, mut rng: Rng) -> Self {
+        let d = Discriminator::new(g.config(), &mut rng);
+        let mut averaged = Generator::new(g.config(), &mut Rng::new(0));
+        copy(&g, &mut averaged);
+        let adam = || Adam::new(0.0, 0.0, 0.99);
+        let (adam_g, adam_d) = (adam(), adam());
+        Self { g, d, averaged, adam_g, adam_d, rng, pictures: 0, steps: 0, level: 0, fade: 0.0 }
+    }
+
+    /// The level of detail that is learned now.
+    pub fn lod(&self) -> f32 {
+        (self.g.config().levels() - self.level) as f32 + self.fade
+    }
+
+    /// Goes to a level; the optimisers forget at a new one, as published.
+    pub fn set_level(&mut self, level: usize, fade: f32) {
+        if level != self.level {
+            self.adam_g = Adam::new(0.0, 0.0, 0.99);
+            self.adam_d = Adam::new(0.0, 0.0, 0.99);
+        }
+        (self.level, self.fade) = (level, fade.min(FADE_MOST));
+    }
+
+    /// One step of the discriminator and, unless it is still `alone`, one of the generator, over `n` pictures each.
+    pub fn step(&mut self, data: &Dataset, n: usize, rules: &Rules, alone: bool) -> Figures {
+        self.adam_g.lr = rules.rate;
+        self.adam_d.lr = rules.rate;
+        let mut figures = self.discriminator_step(data, n, rules);
+        if !alone {
+            figures.loss_g = self.generator_step(n, rules);
+            self.average(n, rules);
+        }
+        self.pictures += n as u64;
+        self.steps += 1;
+        figures
+    }
+
+    fn latents(&mut self, n: usize) -> Tensor {
+        let size = self.g.config().latent_size;
+        Tensor::new([n, 1, 1, size], self.rng.normals(n * size))
+    }
+
+    fn discriminator_step(&mut self, data: &Dataset, n: usize, rules: &Rules) -> Figures {
+        let (lod, side) = (self.lod(), 1 << self.level);
+        let z = self.latents(n);
+        let fake = self.g.forward_lod(&z, lod);
+        let fake = Augmentation::random(n, side, rules.augment, &mut self.rng).apply(&fake);
+        let real = data.draw(n, self.level, self.fade, &mut self.rng);
+        let real = Augmentation::random(n, side, rules.augment, &mut self.rng).apply(&real);
+        let mut figures = Figures::default();
+        let mut grads = nn::grads_like(&self.d.params());
+        // Reals and fakes one after the other: the same sums as in one batch, and half the memory.
+        for (pictures, is_real) in [(&real, true), (&fake, false)] {
+            let tape = self.d.forward_tape(pictures, lod);
+            let mut dscores = Vec::with_capacity(n);
+            for &s in tape.scores() {
+                let (loss, slope) = match (rules.loss, is_real) {
+                    (Loss::LogisticR1, true) => (softplus(-s).0, -softplus(-s).1),
+                    (Loss::LogisticR1, false) => softplus(s),
+                    (Loss::WganGp, true) => (-s + DRIFT * s * s, -1.0 + 2.0 * DRIFT * s),
+                    (Loss::WganGp, false) => (s, 1.0),
+                };
+                figures.loss_d += loss / n as f32;
+                let score = if is_real { &mut figures.score_real } else { &mut figures.score_fake };
+                *score += s / n as f32;
+                dscores.push(slope / n as f32);
+            }
+            self.d.backward(&tape, &dscores, Some(&mut grads));
+        }
+        match rules.loss {
+            Loss::LogisticR1 if self.steps.is_multiple_of(rules.r1_every) => {
+                let gamma = (rules.r1_gamma * (side as f32 / 64.0).powi(2)).max(0.05);
+                let weight = gamma * rules.r1_every as f32;
+                figures.penalty = Some(penalty::add_r1(&self.d, &real, lod, weight, &mut grads));
+            }
+            Loss::LogisticR1 => {}
+            Loss::WganGp => {
+                let mut between = real;
+                let len = between.row_len();
+                for (row, fake) in between.data.chunks_exact_mut(len).zip(fake.rows()) {
+                    let t = self.rng.uniform();
+                    row.iter_mut().zip(fake).for_each(|(a, b)| *a += (b - *a) * t);
+                }
+                figures.penalty = Some(penalty::add_wgan_gp(&self.d, &between, lod, GP_WEIGHT, &mut grads));
+            }
+        }
+        self.adam_d.step(self.d.params_mut(), &grads);
+        figures
+    }
+
+    fn generator_step(&mut self, n: usize, rules: &Rules) -> f32 {
+        let lod = self.lod();
+        let z = self.latents(n);
+        let tape = self.g.forward_tape(&z, lod);
+        let augmentation = Augmentation::random(n, 1 << self.level, rules.augment, &mut self.rng);
+        let judged = self.d.forward_tape(&augmentation.apply(tape.output()), lod);
+        let mut value = 0.0;
+        let mut dscores = Vec::with_capacity(n);
+        for &s in judged.scores() {
+            let (loss, slope) = match rules.loss {
+                Loss::LogisticR1 => (softplus(-s).0, -softplus(-s).1),
+                Loss::WganGp => (-s, -1.0),
+            };
+            value += loss / n as f32;
+            dscores.push(slope / n as f32);
+        }
+        let dy = augmentation.backward(&self.d.backward(&judged, &dscores, None));
+        let mut grads = nn::grads_like(&self.g.params());
+        self.g.backward(&tape, &dy, Some(&mut grads));
+        self.adam_g.step(self.g.params_mut(), &grads);
+        value
+    }
+
+    fn average(&mut self, n: usize, rules: &Rules) {
+        let half_life = rules.average_over.min(rules.average_share * (self.pictures + n as u64) as f32);
+        let t = 1.0 - 0.5f32.powf(n as f32 / half_life.max(1.0));
+        for (a, p) in self.averaged.params_mut().into_iter().zip(self.g.params()) {
+            a.value.iter_mut().zip(&p.value).for_each(|(a, p)| *a += (p - *a) * t);
+        }
+    }
+
+    /// Stores everything, and `seconds`.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn save(&self, path: &Path, seconds: f64) -> Result<()> {
+        let mut c = Checkpoint::default();
+        c.put_params("g", &self.g.params());
+        c.put_params("d", &self.d.params());
+        c.put_params("averaged", &self.averaged.params());
+        c.put_adam("adam_g", &self.adam_g);
+        c.put_adam("adam_d", &self.adam_d);
+        c.put_rng("rng", &self.rng);
+        for (name, value) in [
+            ("pictures", self.pictures as f64),
+            ("steps", self.steps as f64),
+            ("level", self.level as f64),
+            ("fade", f64::from(self.fade)),
+            ("seconds", seconds),
+        ] {
+            c.put_number(name, value);
+        }
+        c.save(path)
+    }
+
+    /// Brings everything back; gives the seconds.
+    ///
+    /// # Errors
+    /// If the file is missing, damaged, or of nets of another shape.
+    pub fn restore(&mut self, path: &Path) -> Result<f64> {
+        let c = Checkpoint::load(path)?;
+        c.take_params("g", self.g.params_mut())?;
+        c.take_params("d", self.d.params_mut())?;
+        c.take_params("averaged", self.averaged.params_mut())?;
+        c.take_adam("adam_g", &mut self.adam_g)?;
+        c.take_adam("adam_d", &mut self.adam_d)?;
+        self.rng = c.rng("rng")?;
+        self.pictures = c.number("pictures")? as u64;
+        self.steps = c.number("steps")? as u64;
+        self.level = c.number("level")? as usize;
+        self.fade = c.number("fade")? as f32;
+        c.number("seconds")
+    }
+}
+
+fn copy(from: &Generator, to: &mut Generator) {
+    for (to, from) in to.params_mut().into_iter().zip(from.params()) {
+        to.value.clone_from(&from.value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gan::schedule::Schedule;
+    use frame::Image;
+
+    const TINY: Config = Config { resolution: 16, fmap_base: 32, fmap_max: 8, latent_size: 6 };
+    const RULES: Rules = Rules {
+        loss: Loss::LogisticR1,
+        r1_gamma: 1.0,
+        r1_every: 2,
+        augment: 0.5,
+        rate: 0.002,
+        average_over: 100.0,
+        average_share: 0.05,
+    };
+
+    fn data() -> Dataset {
+        let mut rng = Rng::new(9);
+        let image = |_| {
+            let (r, g) = (rng.below(256), rng.below(256));
+            let pixel = |i: usize| [r as u8, g as u8, (i / 16) as u8 % 200];
+            Image { width: 128, height: 128, data: (0..128 * 128).flat_map(pixel).collect() }
+        };
+        Dataset::of_images(&(0..6).map(image).collect::<Vec<_>>(), 4)
+    }
+
+    fn go(trainer: &mut Trainer, data: &Dataset, steps: u64, rules: &Rules) -> Vec<Figures> {
+        let schedule = Schedule::new(2, 4, false);
+        let step = |_| {
+            let (level, fade) = schedule.at(trainer.steps as f64 / 24.0);
+            trainer.set_level(level, fade);
+            trainer.step(data, 4, rules, false)
+        };
+        (0..steps).map(step).collect()
+    }
+
+    #[test]
+    fn a_run_that_was_killed_goes_on_bit_for_bit() {
+        let data = data();
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("checkpoint.safetensors");
+        for loss in [Loss::LogisticR1, Loss::WganGp] {
+            let rules = Rules { loss, ..RULES };
+            let mut whole = Trainer::new(TINY, 1);
+            go(&mut whole, &data, 10, &rules);
+            whole.save(&path, 3.5).unwrap();
+            let expected = go(&mut whole, &data, 8, &rules);
+            let mut resumed = Trainer::new(TINY, 77);
+            assert_eq!(resumed.restore(&path).unwrap(), 3.5);
+            assert_eq!(go(&mut resumed, &data, 8, &rules), expected);
+            for (a, b) in [(&whole.g, &resumed.g), (&whole.averaged, &resumed.averaged)] {
+                assert!(a.params().iter().zip(b.params()).all(|(a, b)| a.value == b.value));
+            }
+            assert!(whole.d.params().iter().zip(resumed.d.params()).all(|(a, b)| a.value == b.value));
+        }
+    }
+
+    #[test]
+    fn a_checkpoint_of_other_nets_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("checkpoint.safetensors");
+        Trainer::new(TINY, 1).save(&path, 0.0).unwrap();
+        assert!(Trainer::new(Config { fmap_max: 4, ..TINY }, 1).restore(&path).is_err());
+    }
+
+    #[test]
+    fn a_generator_learns_the_colours_of_its_archive() {
+        let data = data();
+        let rules = Rules { augment: 0.0, rate: 0.01, ..RULES };
+        let mut trainer = Trainer::new(TINY, 2);
+        trainer.set_level(2, 0.0);
+        let blue = |t: &Trainer| {
+            let x = t.averaged.forward_lod(&Tensor::new([32, 1, 1, 6], Rng::new(4).normals(192)), 2.0);
+            x.data.iter().skip(2).step_by(3).sum::<f32>() / (x.len() / 3) as f32
+        };
+        let want = data.draw(64, 2, 0.0, &mut Rng::new(1)).data.iter().skip(2).step_by(3).sum::<f32>() / (64.0 * 16.0);
+        for _ in 0..250 {
+            let figures = trainer.step(&data, 8, &rules, false);
+            assert!(figures.loss_g.is_finite() && figures.loss_d.is_finite());
+        }
+        assert!((blue(&trainer) - want).abs() < 0.25, "mean blue {} against {want}", blue(&trainer));
+    }
+}
