@@ -55,6 +55,9 @@ pub fn pack_copy() -> TempDir {
     let copy = tempfile::tempdir().unwrap();
     for entry in std::fs::read_dir(pack_folder()).unwrap() {
         let path = entry.unwrap().path();
+        if path.is_dir() {
+            continue;
+        }
         std::fs::copy(&path, copy.path().join(path.file_name().unwrap())).unwrap();
     }
     copy
