@@ -6,17 +6,14 @@ use crate::progress::{Checkpoint, Session};
 use crate::scenes::{Material, Scene};
 use anyhow::{Context, Result};
 use frame::Image;
+use mirror::face::Face;
 use mirror::face::detector::{Detector, DetectorNet, THRESHOLD_KEY, input};
-use mirror::face::{Face, Rect};
 use nn::io::Dtype;
 use nn::loss::sigmoid;
 use nn::{Adam, Rng, Tensor};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-
-/// Largest share of validation pictures without faces in which the tuned threshold may find one.
-const FALSE_RATE: f32 = 0.04;
 
 /// Steps over which the learning rate rises at the start.
 const WARM_UP: f32 = 200.0;
@@ -83,7 +80,7 @@ pub fn run(options: &Options) -> Result<()> {
     if options.resume && checkpoint_path.exists() {
         spent = state.restore(&Checkpoint::load(&checkpoint_path)?)?;
     }
-    let columns = ["loss", "face_loss", "box_loss", "lr", "recall", "false_rate", "threshold"];
+    let columns = ["loss", "face_loss", "box_loss", "lr", "recall", "precision", "threshold"];
     let mut session = Session::open(&options.out, "detector", options.minutes, &columns, (state.step, spent))?;
 
     let make = |step: u64, hardness: &[f32]| -> Vec<Scene> {
@@ -109,23 +106,23 @@ pub fn run(options: &Options) -> Result<()> {
         session.show(format!("step {next_step} loss {:.3}", sums[0] / steps_in_sums as f32));
         if session.checkpoint_due() || session.is_over() {
             state.checkpoint(session.seconds()).save(&checkpoint_path)?;
-            let [mut recall, mut false_rate, mut threshold] = [f32::NAN; 3];
+            let [mut recall, mut precision, mut threshold] = [f32::NAN; 3];
             if session.seconds() - validated > VALIDATE_EVERY || session.is_over() {
                 validated = session.seconds();
-                [recall, false_rate, threshold] = validation.measure(&state.net);
+                [recall, precision, threshold] = validation.measure(&state.net);
                 write_weights(options, &state, threshold)?;
             }
             let [total, face, of_box] = sums.map(|s| s / steps_in_sums as f32);
-            session.log(state.step, &[total, face, of_box, lr, recall, false_rate, threshold])?;
+            session.log(state.step, &[total, face, of_box, lr, recall, precision, threshold])?;
             (sums, steps_in_sums) = ([0.0; 3], 0);
         }
     }
     session.finish();
-    let [recall, false_rate, threshold] = validation.measure(&state.net);
+    let [recall, precision, threshold] = validation.measure(&state.net);
     write_weights(options, &state, threshold)?;
     let path = options.out.join("detector.safetensors");
     eprintln!(
-        "{}: {} steps, validation recall {recall:.3}, false faces in {false_rate:.3} of pictures, threshold {threshold:.2}",
+        "{}: {} steps, validation recall {recall:.3}, precision {precision:.3}, threshold {threshold:.2}",
         path.display(),
         state.step
     );
@@ -251,8 +248,8 @@ impl Validation {
         Self { scenes, empty: negatives.iter().map(|n| n.image.clone()).collect() }
     }
 
-    /// Recall in the scenes, share of empty pictures with a face found, at the lowest threshold that keeps that
-    /// share down; and that threshold.
+    /// Recall and precision (of the faces found, the share that is right) at the threshold at which their harmonic
+    /// mean is highest; and that threshold.
     fn measure(&self, net: &DetectorNet) -> [f32; 3] {
         // The detector holds its net; a copy by way of its parameters.
         let mut copy = DetectorNet::new(&mut Rng::new(0));
@@ -260,22 +257,41 @@ impl Validation {
             to.value.clone_from(&from.value);
         }
         let detector = Detector::from_net(copy, 0.1);
-        let empty = self.empty.par_iter().chain(self.scenes.par_iter().filter(|s| is_empty(s)).map(|s| &s.image));
-        let mut worst: Vec<f32> = empty.map(|image| detector.detect(image).first().map_or(0.0, |f| f.score)).collect();
-        worst.sort_by(|a, b| b.total_cmp(a));
-        let allowed = (FALSE_RATE * worst.len() as f32) as usize;
-        let threshold = worst.get(allowed).map_or(0.5, |w| w + 0.005).clamp(0.2, 0.9);
-        let false_rate = worst.iter().filter(|w| **w >= threshold).count() as f32 / worst.len().max(1) as f32;
-        let counts = self.scenes.par_iter().map(|scene| {
-            let found: Vec<Face> = detector.detect(&scene.image).into_iter().filter(|f| f.score >= threshold).collect();
-            let hit = |face: &Rect| found.iter().any(|f| f.rect.iou(face) >= 0.5);
-            (scene.faces.iter().filter(|f| hit(f)).count(), scene.faces.len())
-        });
-        let (hits, faces) = counts.reduce(|| (0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
-        [hits as f32 / faces.max(1) as f32, false_rate, threshold]
+        let faces = self.scenes.iter().map(|s| s.faces.len()).sum::<usize>().max(1) as f32;
+        let in_scenes = self.scenes.par_iter().flat_map_iter(|s| judge(s, &detector.detect(&s.image)));
+        let in_empty =
+            self.empty.par_iter().flat_map_iter(|i| detector.detect(i).into_iter().map(|f| (f.score, false)));
+        let mut found: Vec<(f32, bool)> = in_scenes.chain(in_empty).collect();
+        found.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let (mut best, mut best_f1) = ([0.0, 0.0, 0.5], 0.0);
+        let mut right = 0.0;
+        for (i, (score, is_right)) in found.iter().enumerate() {
+            right += f32::from(u8::from(*is_right));
+            let (recall, precision) = (right / faces, right / (i + 1) as f32);
+            let f1 = 2.0 * recall * precision / (recall + precision).max(1e-9);
+            if f1 > best_f1 {
+                (best, best_f1) = ([recall, precision, *score], f1);
+            }
+        }
+        best
     }
 }
 
-fn is_empty(scene: &Scene) -> bool {
-    scene.faces.is_empty() && scene.unclear.is_empty()
+/// The scores of the faces found in a scene, and whether they are right. What lies on something unclear is left out,
+/// and so is a second box on a face: neither helps nor harms the choice of a threshold.
+fn judge(scene: &Scene, found: &[Face]) -> Vec<(f32, bool)> {
+    let mut missing = scene.faces.clone();
+    let mut judged = Vec::new();
+    for face in found {
+        let r = &face.rect;
+        if let Some(i) = missing.iter().position(|m| m.iou(r) >= 0.5) {
+            missing.swap_remove(i);
+            judged.push((face.score, true));
+        } else if !scene.unclear.iter().any(|u| u.intersection(r) > 0.3 * r.w * r.h)
+            && !scene.faces.iter().any(|f| f.iou(r) >= 0.5)
+        {
+            judged.push((face.score, false));
+        }
+    }
+    judged
 }

@@ -1,8 +1,8 @@
 //! Finds faces: several a picture, from a dozen pixels to the whole width, each with a box and a score.
 //!
 //! A small anchor-free net: a convolutional trunk to strides 8, 16 and 32, a top-down path that brings context to the
-//! fine levels, and for every cell of every level a face logit and a box. The picture is scaled to a long side of
-//! 320 pixels; large pictures are looked at a second time at 640 for small faces.
+//! fine levels, and for every cell of every level a face logit and a box. The picture is
+//! looked at with a long side of 160 and 320 pixels, large pictures once more with 640 for small faces.
 
 use super::{Face, Rect};
 use frame::Image;
@@ -21,11 +21,20 @@ pub const OUTPUTS: usize = 5;
 /// The metadata key of the score from which on a face is a face.
 pub const THRESHOLD_KEY: &str = "threshold";
 
-/// Long side of the picture in the first look and, for large pictures, in the second; net pixels.
-const LOOKS: [usize; 2] = [320, 640];
+/// One look at the picture: its long side and the sizes of faces that count, net pixels. What lies outside is
+/// another look's business.
+struct Look {
+    long_side: usize,
+    faces: std::ops::Range<f32>,
+}
 
-/// Faces larger than this in the second look are the first look's business, net pixels.
-const SECOND_LOOK_LIMIT: f32 = 80.0;
+/// From near to far. The scenes that the net learns from are 160 to 192 pixels wide, so faces larger than 100
+/// pixels are rare in them: such faces are better seen from twice as far. The last look is for large pictures only.
+const LOOKS: [Look; 3] = [
+    Look { long_side: 160, faces: 36.0..f32::INFINITY },
+    Look { long_side: 320, faces: 0.0..112.0 },
+    Look { long_side: 640, faces: 0.0..80.0 },
+];
 
 /// Pictures are never enlarged by more: a face of a few pixels does not gain by it.
 const MAX_ENLARGEMENT: f32 = 2.0;
@@ -102,7 +111,11 @@ impl DetectorNet {
     /// # Panics
     /// If a side is no multiple of 32.
     pub fn forward(&self, x: &Tensor) -> [Tensor; 3] {
-        assert!(x.h() % 32 == 0 && x.w() % 32 == 0, "sides must be multiples of 32, got {:?}", x.shape);
+        assert!(
+            x.h().is_multiple_of(32) && x.w().is_multiple_of(32),
+            "sides must be multiples of 32, got {:?}",
+            x.shape
+        );
         let c8 = self.trunk[0].forward(x);
         let c16 = self.trunk[1].forward(&c8);
         let c32 = self.trunk[2].forward(&c16);
@@ -115,7 +128,11 @@ impl DetectorNet {
     /// # Panics
     /// If a side is no multiple of 32.
     pub fn forward_tape(&self, x: &Tensor) -> DetectorTape {
-        assert!(x.h() % 32 == 0 && x.w() % 32 == 0, "sides must be multiples of 32, got {:?}", x.shape);
+        assert!(
+            x.h().is_multiple_of(32) && x.w().is_multiple_of(32),
+            "sides must be multiples of 32, got {:?}",
+            x.shape
+        );
         let t8 = self.trunk[0].forward_tape(x);
         let t16 = self.trunk[1].forward_tape(t8.output());
         let t32 = self.trunk[2].forward_tape(t16.output());
@@ -242,20 +259,22 @@ impl Detector {
     /// The faces of a picture, the surest first.
     pub fn detect(&self, image: &Image) -> Vec<Face> {
         let long = image.width.max(image.height);
-        let mut found = self.look(image, LOOKS[0], f32::INFINITY);
-        // Below one and a half times the first look's size the second would show it nothing new.
-        if long * 2 > LOOKS[0] * 3 {
-            found.extend(self.look(image, LOOKS[1], SECOND_LOOK_LIMIT));
+        let mut found = Vec::new();
+        for look in &LOOKS {
+            // Enlarging by more than the last look but one already did would show nothing new.
+            if look.long_side <= LOOKS[1].long_side || 3 * look.long_side < 4 * long {
+                self.look(image, look, &mut found);
+            }
         }
         merge(found)
     }
 
-    /// One look at the picture scaled to this long side: faces up to `limit` net pixels, overlapping ones included.
-    fn look(&self, image: &Image, long_side: usize, limit: f32) -> Vec<Face> {
+    /// Adds the faces of one look, overlapping ones included.
+    fn look(&self, image: &Image, look: &Look, found: &mut Vec<Face>) {
         if image.data.is_empty() {
-            return Vec::new();
+            return;
         }
-        let scale = (long_side as f32 / image.width.max(image.height) as f32).min(MAX_ENLARGEMENT);
+        let scale = (look.long_side as f32 / image.width.max(image.height) as f32).min(MAX_ENLARGEMENT);
         let side = |s: usize| ((s as f32 * scale).round() as usize).max(1);
         let (w, h) = (side(image.width), side(image.height));
         let mut scaled = Image { width: w, height: h, data: vec![0; w * h * 3] };
@@ -267,11 +286,13 @@ impl Detector {
         for (output, stride) in outputs.iter().zip(STRIDES) {
             candidates(&output.data, output.w(), stride, self.threshold, &mut faces);
         }
-        faces.retain(|f| (f.rect.w * f.rect.h).sqrt() <= limit && overlap(&f.rect, w as f32, h as f32) > 0.3);
+        faces.retain(|f| {
+            look.faces.contains(&(f.rect.w * f.rect.h).sqrt()) && overlap(&f.rect, w as f32, h as f32) > 0.3
+        });
         for Face { rect: r, .. } in &mut faces {
             *r = Rect { x: r.x * sx, y: r.y * sy, w: r.w * sx, h: r.h * sy };
         }
-        faces
+        found.append(&mut faces);
     }
 }
 
