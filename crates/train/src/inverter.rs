@@ -36,7 +36,7 @@ pub struct Options {
     /// Folder for pairs, log.csv and inverter.safetensors
     #[arg(long, default_value = "runs/inverter")]
     pub out: PathBuf,
-    /// Time for everything but the portraits; at most 60 % of it goes into pairs
+    /// Time for everything; at most 60 % of it goes into pairs
     #[arg(long, default_value_t = 25.0)]
     pub minutes: f64,
     /// Pairs to draw, if the time allows

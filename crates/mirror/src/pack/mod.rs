@@ -292,7 +292,11 @@ pub fn describe(pack: &Pack) -> String {
     line("format", &m.format.to_string());
     for (name, entry) in &m.files {
         line("file", &format!("{name}, {} bytes, sha256 {}", entry.bytes, entry.sha256));
-        entry.metadata.iter().for_each(|(key, value)| line("", &format!("  {key} = {value}")));
+        for (key, value) in &entry.metadata {
+            let short: String = value.chars().take(60).collect();
+            let more = if short.len() < value.len() { " …" } else { "" };
+            line("", &format!("  {key} = {short}{more}"));
+        }
     }
     text
 }
