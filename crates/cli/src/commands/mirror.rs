@@ -63,13 +63,14 @@ fn stand_ins(source: &str) -> anyhow::Result<Vec<PathBuf>> {
     );
     let path = PathBuf::from(source);
     anyhow::ensure!(path.exists(), "{source}: no such file or folder");
-    expand(&[path])
-        .into_iter()
-        .map(|input| match input? {
-            Input::Picture(path) => Ok(path),
-            Input::Video(path) => anyhow::bail!("{}: a video; hint: `reflect` takes videos", path.display()),
-        })
-        .collect()
+    let found = expand(&[path]).into_iter().collect::<Result<Vec<Input>, _>>()?;
+    let pictures = found.into_iter().filter_map(|input| match input {
+        Input::Picture(path) => Some(path),
+        Input::Video(_) => None,
+    });
+    let pictures: Vec<PathBuf> = pictures.collect();
+    anyhow::ensure!(!pictures.is_empty(), "{source}: only videos; hint: `reflect` takes videos");
+    Ok(pictures)
 }
 
 /// Starts the browser. That it ends says nothing: where one runs already, it only hands the address over.
