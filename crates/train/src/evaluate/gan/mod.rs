@@ -74,7 +74,12 @@ pub fn run(options: &Options) -> Result<()> {
     anyhow::ensure!(options.samples >= 2, "--samples must be 2 or more: pairs are compared");
     anyhow::ensure!(options.draws >= 1, "--draws must be 1 or more");
     let (name, generator) = match &options.generator {
-        Some(path) => (path.display().to_string(), Generator::load(path)?),
+        Some(path) => {
+            let name = path.display().to_string();
+            let bytes = std::fs::read(path).with_context(|| name.clone())?;
+            let generator = Generator::from_bytes(&bytes).with_context(|| name.clone())?;
+            (name, generator)
+        }
         None => (
             options.pack.display().to_string(),
             Pack::gather(&options.pack)?.open(Net::Generator, Generator::from_bytes)?,
