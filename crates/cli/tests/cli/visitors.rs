@@ -17,7 +17,7 @@ fn visitors_with_a_visible_face_have_reflections_that_differ() {
     let lines = json_lines(&std::fs::read_to_string(out.path().join("reflections.jsonl")).unwrap());
     let reflected = lines.iter().filter(|l| l["reflection"].is_string()).count();
     // Some of them turn away or hide behind a camera.
-    assert!(reflected * 10 >= lines.len() * 7, "{reflected} of {} visitors are reflected", lines.len());
+    assert!(reflected * 10 >= lines.len() * 8, "{reflected} of {} visitors are reflected", lines.len());
     let pictures: std::collections::HashSet<Vec<u8>> = files(out.path())
         .into_iter()
         .filter(|name| name.ends_with(".reflection.png"))
