@@ -3,11 +3,14 @@
 use super::{Config, Generator, input};
 use nn::io::{self, Dtype};
 use nn::{Error, Param, Rng};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 
 /// The metadata entry `format` of our weight files.
 pub const FORMAT: &str = "narcissus-pggan-1";
+
+type Metadata = BTreeMap<String, String>;
 
 const INPUT: &str = "4x4/Dense/weight";
 
@@ -91,7 +94,7 @@ fn entries(c: Config) -> [(&'static str, usize); 4] {
 }
 
 /// The shape and metadata of a weight file, and its bytes with grey `ToRGB` layers where it has none.
-fn inspect(bytes: &[u8]) -> Result<(Config, BTreeMap<String, String>, std::borrow::Cow<'_, [u8]>), Error> {
+fn inspect(bytes: &[u8]) -> Result<(Config, Metadata, Cow<'_, [u8]>), Error> {
     let mut file = io::read(bytes)?;
     let found = file.metadata.get("format").map_or("nothing", String::as_str);
     if found != FORMAT {
