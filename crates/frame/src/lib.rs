@@ -1,5 +1,12 @@
-//! Pictures and how they travel: [`Image`] and the files it comes from and goes to.
+//! Pictures and how they travel: [`Image`] and the files it comes from and goes to, [`Frame`]s from a [`FrameSource`] to
+//! a [`FrameSink`], and [`Latest`], the meeting point where the newest wins.
 
+mod file;
 mod image;
+mod latest;
+mod stream;
 
-pub use crate::image::{Image, ImageError, MAX_PIXELS, MAX_SIDE};
+pub use crate::file::{ImageError, MAX_PIXELS, MAX_SIDE};
+pub use crate::image::Image;
+pub use crate::latest::Latest;
+pub use crate::stream::{Frame, FrameSink, FrameSource};

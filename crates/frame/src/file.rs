@@ -1,0 +1,326 @@
+//! The files that a picture comes from and goes to.
+
+use crate::Image;
+use std::io::{Cursor, Write};
+use std::path::{Path, PathBuf};
+use zune_core::bytestream::ZCursor;
+use zune_core::colorspace::ColorSpace;
+use zune_core::options::DecoderOptions;
+use zune_jpeg::JpegDecoder;
+
+/// Pictures with a longer side than this are refused.
+pub const MAX_SIDE: usize = 16_384;
+/// Pictures with more pixels than this are refused: 192 MB in memory.
+pub const MAX_PIXELS: usize = 64_000_000;
+
+/// Why a picture could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum ImageError {
+    /// None of the formats that we read.
+    #[error("not a picture: {0}; JPEG, PNG, WebP, GIF and BMP can be read")]
+    NotAPicture(String),
+    /// A picture of a known format that is cut short or wrong inside.
+    #[error("a damaged {format} picture: {why}")]
+    Damaged {
+        /// Its format.
+        format: &'static str,
+        /// What the decoder says.
+        why: String,
+    },
+    /// More pixels than anybody's camera has.
+    #[error("{width} x {height} pixels, at most {max_side} a side and {} million in all are read", MAX_PIXELS / 1_000_000)]
+    TooLarge {
+        /// Columns.
+        width: usize,
+        /// Rows.
+        height: usize,
+        /// The longest side that is read.
+        max_side: usize,
+    },
+    /// A file that cannot be used, for one of the other reasons.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: Box<ImageError>,
+    },
+    /// The file system says no.
+    #[error("{0}")]
+    Io(#[source] std::io::Error),
+}
+
+impl ImageError {
+    fn in_file(self, path: &Path) -> Self {
+        Self::File { path: path.to_owned(), source: Box::new(self) }
+    }
+}
+
+impl Image {
+    /// Reads a picture file of any supported format, upright; the content decides, not the name.
+    ///
+    /// # Errors
+    /// If it cannot be read, is no picture, damaged or too large; the error names the file.
+    pub fn load(path: &Path) -> Result<Self, ImageError> {
+        let read = std::fs::read(path).map_err(ImageError::Io);
+        read.and_then(|bytes| Self::decode(&bytes)).map_err(|e| e.in_file(path))
+    }
+
+    /// Decodes the bytes of a picture file and turns it upright where its EXIF data says how the camera was held.
+    /// Transparent pixels lose their transparency; of an animation the first picture counts.
+    ///
+    /// # Errors
+    /// If they are no picture, damaged or too large.
+    pub fn decode(bytes: &[u8]) -> Result<Self, ImageError> {
+        Self::decode_within(bytes, MAX_SIDE)
+    }
+
+    /// The same for pictures of strangers: a side longer than `max_side` pixels is refused before memory is spent on it.
+    ///
+    /// # Errors
+    /// If they are no picture, damaged or too large.
+    pub fn decode_within(bytes: &[u8], max_side: usize) -> Result<Self, ImageError> {
+        let max_side = max_side.min(MAX_SIDE);
+        let jpeg = bytes.starts_with(&[0xff, 0xd8, 0xff]);
+        if jpeg { decode_jpeg(bytes, max_side) } else { decode_other(bytes, max_side) }
+    }
+
+    /// The bytes of a PNG file.
+    ///
+    /// # Panics
+    /// If the data does not fit the size.
+    pub fn to_png(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let (width, height) = (self.width as u32, self.height as u32);
+        image::ImageEncoder::write_image(
+            image::codecs::png::PngEncoder::new(&mut bytes),
+            &self.data,
+            width,
+            height,
+            image::ExtendedColorType::Rgb8,
+        )
+        .expect("memory takes every PNG of a well-formed picture");
+        bytes
+    }
+
+    /// Writes a PNG file: first beside it, then renamed, so that a reader never sees half of it.
+    ///
+    /// # Errors
+    /// If it cannot be written; then nothing is left behind.
+    pub fn save(&self, path: &Path) -> Result<(), ImageError> {
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(".tmp");
+        let beside = PathBuf::from(beside);
+        let written = std::fs::File::create(&beside)
+            .and_then(|mut file| file.write_all(&self.to_png()).and_then(|()| file.sync_all()))
+            .and_then(|()| std::fs::rename(&beside, path));
+        written.map_err(|e| {
+            // Nothing more can be done if this fails too; the first error says what is wrong.
+            let _ = std::fs::remove_file(&beside);
+            ImageError::Io(e).in_file(path)
+        })
+    }
+}
+
+fn decode_jpeg(bytes: &[u8], max_side: usize) -> Result<Image, ImageError> {
+    let damaged = |why: String| ImageError::Damaged { format: "JPEG", why };
+    let options = DecoderOptions::default()
+        .jpeg_set_out_colorspace(ColorSpace::RGB)
+        // Sizes are judged below, in our words.
+        .set_max_width(usize::from(u16::MAX))
+        .set_max_height(usize::from(u16::MAX));
+    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
+    decoder.decode_headers().map_err(|e| damaged(one_line(&e)))?;
+    let (width, height) = decoder.dimensions().ok_or_else(|| damaged("no size".into()))?;
+    check_size(width, height, max_side)?;
+    // The decoder fills what is missing with grey, which the mirror would take for a viewer's skin.
+    if !jpeg_is_complete(bytes) {
+        return Err(damaged("it is cut short".into()));
+    }
+    let data = decoder.decode().map_err(|e| damaged(one_line(&e)))?;
+    let held = decoder.exif().and_then(|exif| image::metadata::Orientation::from_exif_chunk(exif));
+    let (width, height) = (width as u32, height as u32);
+    let wrong = || damaged(format!("{} bytes for {width} x {height} pixels", data.len()));
+    if data.len() != width as usize * height as usize * 3 {
+        return Err(wrong());
+    }
+    let Some(picture) = image::RgbImage::from_raw(width, height, data) else {
+        return Err(damaged("no pixels".into()));
+    };
+    Ok(upright(picture.into(), held))
+}
+
+fn decode_other(bytes: &[u8], max_side: usize) -> Result<Image, ImageError> {
+    let stranger = || ImageError::NotAPicture(what_is(bytes));
+    let format = image::guess_format(bytes).map_err(|_| stranger())?;
+    let name = match format {
+        image::ImageFormat::Png => "PNG",
+        image::ImageFormat::WebP => "WebP",
+        image::ImageFormat::Gif => "GIF",
+        image::ImageFormat::Bmp => "BMP",
+        _ => return Err(stranger()),
+    };
+    let damaged = |e: image::ImageError| ImageError::Damaged { format: name, why: one_line(&e) };
+    let reader = || image::ImageReader::with_format(Cursor::new(bytes), format);
+    let (width, height) = reader().into_dimensions().map_err(damaged)?;
+    check_size(width as usize, height as usize, max_side)?;
+    let mut decoder = reader().into_decoder().map_err(damaged)?;
+    let held = image::ImageDecoder::orientation(&mut decoder).ok();
+    Ok(upright(image::DynamicImage::from_decoder(decoder).map_err(damaged)?, held))
+}
+
+fn upright(mut picture: image::DynamicImage, held: Option<image::metadata::Orientation>) -> Image {
+    if let Some(held) = held {
+        picture.apply_orientation(held);
+    }
+    let (width, height) = (picture.width() as usize, picture.height() as usize);
+    Image { width, height, data: picture.into_rgb8().into_raw() }
+}
+
+fn check_size(width: usize, height: usize, max_side: usize) -> Result<(), ImageError> {
+    let fits = width <= max_side && height <= max_side && width * height <= MAX_PIXELS;
+    if fits { Ok(()) } else { Err(ImageError::TooLarge { width, height, max_side }) }
+}
+
+/// Whether the scans are followed by the end marker. Tables between the scans of a progressive picture are stepped over
+/// by their length; inside a scan, 0xff stands before 0 (a byte of data), a restart marker or another 0xff only.
+fn jpeg_is_complete(bytes: &[u8]) -> bool {
+    let mut at = 2;
+    let mut scans = 0;
+    while let Some(&[first, marker]) = bytes.get(at..at + 2).and_then(|b| <&[u8; 2]>::try_from(b).ok()) {
+        match (first, marker) {
+            (0xff, 0xd9) => return scans > 0,
+            // Data of a scan, or padding between markers.
+            (0..=0xfe, _) | (0xff, 0xff) => at += 1,
+            (0xff, 0 | 1 | 0xd0..=0xd8) => at += 2,
+            (0xff, _) => {
+                let Some(&[high, low]) = bytes.get(at + 2..at + 4).and_then(|b| <&[u8; 2]>::try_from(b).ok()) else {
+                    return false;
+                };
+                scans += usize::from(marker == 0xda);
+                at += 2 + usize::from(u16::from_be_bytes([high, low]));
+            }
+        }
+    }
+    false
+}
+
+/// How a file begins that is no picture.
+fn what_is(bytes: &[u8]) -> String {
+    if bytes.is_empty() {
+        return "the file is empty".into();
+    }
+    let start = &bytes[..bytes.len().min(12)];
+    format!("it starts with \"{}\"", start.escape_ascii())
+}
+
+fn one_line(error: &impl std::fmt::Display) -> String {
+    error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn slope(width: usize, height: usize) -> Image {
+        let data = (0..width * height).flat_map(|i| [(i % width) as u8, (i / width) as u8, 60]).collect();
+        Image { width, height, data }
+    }
+
+    /// A noisy picture, so that its JPEG is long.
+    fn jpeg(width: u16, height: u16, progressive: bool) -> Vec<u8> {
+        let (w, h) = (usize::from(width), usize::from(height));
+        let data: Vec<u8> = (0..w * h * 3).map(|i| (i * 7919 % 251) as u8).collect();
+        let mut bytes = Vec::new();
+        let mut encoder = jpeg_encoder::Encoder::new(&mut bytes, 90);
+        encoder.set_progressive(progressive);
+        encoder.encode(&data, width, height, jpeg_encoder::ColorType::Rgb).unwrap();
+        bytes
+    }
+
+    #[test]
+    fn a_png_gives_back_what_was_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.png");
+        for picture in [slope(40, 30), slope(1, 1)] {
+            picture.save(&path).unwrap();
+            assert_eq!(Image::load(&path).unwrap(), picture);
+        }
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn errors_name_the_file_and_the_reason() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = |name: &str, bytes: &[u8]| {
+            std::fs::write(dir.path().join(name), bytes).unwrap();
+            Image::load(&dir.path().join(name)).unwrap_err().to_string()
+        };
+        let png = slope(40, 30).to_png();
+        assert!(file("text.jpg", b"Dear\ndiary").contains("text.jpg: not a picture: it starts with \"Dear\\ndiary\""));
+        assert!(file("empty.jpg", b"").contains("the file is empty"));
+        assert!(file("cut.png", &png[..png.len() / 2]).contains("damaged PNG"));
+        assert!(file("cut.jpg", &[0xff, 0xd8, 0xff, 0xe0, 0, 16]).contains("damaged JPEG"));
+        assert!(file("icon.png", &[0, 0, 1, 0, 1, 0, 16, 16]).contains("not a picture"));
+        let wide = file("wide.png", &slope(20_000, 2).to_png());
+        assert!(wide.contains("20000 x 2 pixels") && wide.contains("16384"), "{wide}");
+        let large = file("large.jpg", &jpeg(9_000, 8_000, false));
+        assert!(large.contains("9000 x 8000 pixels") && large.contains("64 million"), "{large}");
+        assert!(Image::load(&dir.path().join("nowhere")).unwrap_err().to_string().contains("nowhere"));
+    }
+
+    #[test]
+    fn a_jpeg_cut_anywhere_is_an_error() {
+        for progressive in [false, true] {
+            let whole = jpeg(48, 40, progressive);
+            assert_eq!(Image::decode(&whole).unwrap().width, 48);
+            for end in 0..whole.len() {
+                assert!(Image::decode(&whole[..end]).is_err(), "{end} of {} bytes", whole.len());
+            }
+        }
+    }
+
+    #[test]
+    fn a_picture_that_lies_about_its_size_is_an_error() {
+        let mut lying = slope(40, 30).to_png();
+        lying[22..24].copy_from_slice(&4000u16.to_be_bytes());
+        assert!(Image::decode(&lying).is_err());
+        let mut immense = jpeg(48, 40, false);
+        let size = immense.windows(2).position(|w| w == [0xff, 0xc0]).unwrap() + 5;
+        immense[size..size + 4].fill(0xff);
+        assert!(Image::decode(&immense).unwrap_err().to_string().contains("65535 x 65535 pixels"));
+    }
+
+    #[test]
+    fn a_photograph_taken_sideways_stands_upright() {
+        // A TIFF header and one entry: orientation (0x112), a short, 6: the camera was turned a quarter.
+        let exif =
+            [&b"\xff\xe1\x00\x22Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0"[..]].concat();
+        let plain = jpeg(48, 40, false);
+        let turned = [&plain[..2], &exif, &plain[2..]].concat();
+        let (plain, turned) = (Image::decode(&plain).unwrap(), Image::decode(&turned).unwrap());
+        assert_eq!((turned.width, turned.height), (40, 48));
+        assert_eq!(turned.pixel(39, 0), plain.pixel(0, 0));
+    }
+
+    #[test]
+    fn every_photograph_of_strangers_can_be_read() {
+        let data = std::env::var_os("NARCISSUS_DATA")
+            .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"), PathBuf::from);
+        let (mut folders, mut read) = (vec![data.join("eval")], 0);
+        while let Some(folder) = folders.pop() {
+            let Ok(entries) = std::fs::read_dir(&folder) else { continue };
+            for path in entries.map(|e| e.unwrap().path()) {
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path.extension().is_some_and(|e| e == "jpg") {
+                    Image::load(&path).unwrap();
+                    read += 1;
+                }
+            }
+        }
+        if read == 0 {
+            eprintln!("skipped: no photographs in {}", data.display());
+        }
+    }
+}
