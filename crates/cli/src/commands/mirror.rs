@@ -46,7 +46,8 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
     serve(options.port, live, |address| {
         announced = output::print_line(&format_args!("the mirror is at http://{address}"));
         if let Some(browser) = kiosk {
-            fill_screen(&browser, &format!("http://{address}"));
+            // The page then begins by itself: nobody is there to press its button.
+            fill_screen(&browser, &format!("http://{address}/#kiosk"));
         }
     })?;
     announced
