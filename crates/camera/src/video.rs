@@ -1,7 +1,7 @@
 //! Videos in, through an ffmpeg child process: frames cross the pipe as raw RGB.
 
 use crate::CameraError;
-use frame::Image;
+use frame::{Frame, FrameSource, Image};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -13,6 +13,7 @@ const HEIGHT: usize = 480;
 pub struct VideoReader {
     child: Child,
     path: PathBuf,
+    seq: u64,
     /// Columns of a frame.
     pub width: usize,
     /// Rows of a frame.
@@ -46,7 +47,7 @@ impl VideoReader {
             .stderr(Stdio::null())
             .spawn()
             .map_err(io)?;
-        Ok(Self { child, path: path.to_owned(), width, height, rate })
+        Ok(Self { child, path: path.to_owned(), seq: 0, width, height, rate })
     }
 
     /// The next frame; `None` after the last.
@@ -64,6 +65,16 @@ impl VideoReader {
         }
         let status = self.child.wait().map_err(io)?;
         if status.success() && data.is_empty() { Ok(None) } else { Err(CameraError::Damaged(self.path.clone())) }
+    }
+}
+
+impl FrameSource for VideoReader {
+    type Error = CameraError;
+
+    fn next_frame(&mut self) -> Result<Option<Frame>, CameraError> {
+        let Some(image) = Self::next_frame(self)? else { return Ok(None) };
+        self.seq += 1;
+        Ok(Some(Frame::now(image, self.seq - 1)))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Videos out, through an ffmpeg child process: frames cross the pipe as raw RGB.
 
-use frame::Image;
+use frame::{Frame, FrameSink, Image};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -83,6 +83,14 @@ impl VideoWriter {
     }
 }
 
+impl FrameSink for VideoWriter {
+    type Error = VideoError;
+
+    fn put(&mut self, frame: &Frame) -> Result<(), VideoError> {
+        self.write(&frame.image)
+    }
+}
+
 impl Drop for VideoWriter {
     fn drop(&mut self) {
         // After `finish` there is nothing left to end or remove; before it, nothing half-written may stay.
@@ -90,5 +98,47 @@ impl Drop for VideoWriter {
         let _ = self.child.kill();
         let _ = self.child.wait();
         let _ = std::fs::remove_file(&self.beside);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use frame::FrameSource;
+
+    #[test]
+    fn a_film_comes_back_frame_by_frame() {
+        if camera::ffmpeg().is_err() {
+            eprintln!("skipped: ffmpeg is not in PATH");
+            return;
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("film.mp4");
+        let mut sink = VideoWriter::create(&path, 640, 480, "10").unwrap();
+        for seq in 0..5 {
+            sink.put(&Frame::now(Image::flat(640, 480, [40 * seq as u8; 3]), seq)).unwrap();
+        }
+        sink.finish().unwrap();
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "nothing half-written is left");
+        let mut source = camera::VideoReader::open(&path).unwrap();
+        for seq in 0..5 {
+            let frame = FrameSource::next_frame(&mut source).unwrap().expect("five frames");
+            assert_eq!((frame.seq, frame.image.width, frame.image.height), (seq, 640, 480));
+            assert!(frame.image.pixel(320, 240)[0].abs_diff(40 * seq as u8) < 6, "frame {seq}");
+        }
+        assert!(FrameSource::next_frame(&mut source).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_film_that_is_given_up_leaves_nothing() {
+        if camera::ffmpeg().is_err() {
+            eprintln!("skipped: ffmpeg is not in PATH");
+            return;
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let mut sink = VideoWriter::create(&dir.path().join("film.mp4"), 64, 48, "10").unwrap();
+        sink.write(&Image::flat(64, 48, [9; 3])).unwrap();
+        drop(sink);
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 }
