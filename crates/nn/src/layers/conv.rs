@@ -1,6 +1,6 @@
 //! 2-D convolution.
 
-use super::{Init, Layer, Param};
+use super::{Init, Layer, Param, conv_backward};
 use crate::{Rng, Tensor};
 
 /// A correlation with zero padding `kernel / 2`, plus a bias: at stride 1 the size stays, at stride 2 it halves
@@ -40,19 +40,7 @@ impl Layer for Conv2d {
     }
 
     fn backward(&self, x: &Tensor, _y: &Tensor, dy: &Tensor, grads: Option<&mut [Vec<f32>]>) -> Tensor {
-        let g = self.geometry(x.shape);
-        if let Some([dw, db]) = grads {
-            if self.weight.scale == 1.0 {
-                kernels::conv2d_backward_weight(g, &x.data, &dy.data, dw, db);
-            } else {
-                let mut plain = vec![0.0; dw.len()];
-                kernels::conv2d_backward_weight(g, &x.data, &dy.data, &mut plain, db);
-                dw.iter_mut().zip(plain).for_each(|(d, v)| *d += self.weight.scale * v);
-            }
-        }
-        let mut dx = Tensor::zeros(x.shape);
-        kernels::conv2d_backward_data(g, &dy.data, &self.weight.effective(), &mut dx.data);
-        dx
+        conv_backward(self.geometry(x.shape), &self.weight, x, dy, grads)
     }
 
     fn params(&self) -> Vec<&Param> {

@@ -1,6 +1,6 @@
 //! Fully connected layer.
 
-use super::{Init, Layer, Param};
+use super::{Init, Layer, Param, conv_backward};
 use crate::{Rng, Tensor};
 
 /// `[n, h, w, c]` flattened to `[n, h*w*c]`, times the weight, plus the bias: `[n, 1, 1, out]`.
@@ -35,15 +35,7 @@ impl Layer for Dense {
     }
 
     fn backward(&self, x: &Tensor, _y: &Tensor, dy: &Tensor, grads: Option<&mut [Vec<f32>]>) -> Tensor {
-        let g = self.geometry(x);
-        if let Some([dw, db]) = grads {
-            let mut plain = vec![0.0; dw.len()];
-            kernels::conv2d_backward_weight(g, &x.data, &dy.data, &mut plain, db);
-            dw.iter_mut().zip(plain).for_each(|(d, v)| *d += self.weight.scale * v);
-        }
-        let mut dx = Tensor::zeros(x.shape);
-        kernels::conv2d_backward_data(g, &dy.data, &self.weight.effective(), &mut dx.data);
-        dx
+        conv_backward(self.geometry(x), &self.weight, x, dy, grads)
     }
 
     fn params(&self) -> Vec<&Param> {

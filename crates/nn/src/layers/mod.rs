@@ -88,6 +88,29 @@ impl Param {
     }
 }
 
+/// The backward pass of a layer that is one convolution: what [`Layer::backward`] asks for, the scale of the weight
+/// included.
+fn conv_backward(
+    g: kernels::Conv2d,
+    weight: &Param,
+    x: &Tensor,
+    dy: &Tensor,
+    grads: Option<&mut [Vec<f32>]>,
+) -> Tensor {
+    if let Some([dw, db]) = grads {
+        if weight.scale == 1.0 {
+            kernels::conv2d_backward_weight(g, &x.data, &dy.data, dw, db);
+        } else {
+            let mut plain = vec![0.0; dw.len()];
+            kernels::conv2d_backward_weight(g, &x.data, &dy.data, &mut plain, db);
+            dw.iter_mut().zip(plain).for_each(|(d, v)| *d += weight.scale * v);
+        }
+    }
+    let mut dx = Tensor::zeros(x.shape);
+    kernels::conv2d_backward_data(g, &dy.data, &weight.effective(), &mut dx.data);
+    dx
+}
+
 /// The sum of two tensors of one shape; its gradient passes to both unchanged.
 ///
 /// # Panics
