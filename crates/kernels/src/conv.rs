@@ -1,12 +1,14 @@
-//! 2-D convolution as a matrix product over gathered patches, forward and backward.
+//! 2-D convolution, forward and backward, by whichever algorithm suits its shape.
 //!
 //! Pictures are `[n, h, w, c]`, weights `[k, k, c_in, c_out]`; a correlation (no kernel flip) with zero padding.
 
+use crate::epilogue::Epilogue;
 use crate::matmul::{MatRef, matmul};
+use crate::simd::Isa;
+use crate::{direct, winograd};
 use rayon::prelude::*;
 
-/// Output pixels gathered at a time. Measured on two Zen 3 cores, 64 to 64 maps of 32x32: 76 GFLOP/s at 64 pixels, 123 at
-/// 128, 126 at 256; larger blocks leave the second-level cache.
+/// Output pixels whose gradients are scattered at a time.
 const BLOCK: usize = 256;
 
 /// The geometry of one convolution over a batch.
@@ -41,18 +43,25 @@ impl Conv2d {
         self.kernel * self.kernel * self.c_in
     }
 
-    fn pixels(&self) -> usize {
+    pub(crate) fn pixels(&self) -> usize {
         let (h, w) = self.out_size();
         self.n * h * w
     }
 
-    fn pointwise(&self) -> bool {
-        self.kernel == 1 && self.stride == 1 && self.pad == 0
+    /// Whether the size stays.
+    fn same(&self) -> bool {
+        self.stride == 1 && self.kernel == 2 * self.pad + 1
+    }
+
+    /// Whether Winograd's domain pays: 3x3 kernels that keep the size, and enough tiles to read its larger kernels for.
+    fn winograd(&self) -> bool {
+        let tiles = self.n * self.h.div_ceil(4) * self.w.div_ceil(4);
+        self.same() && self.kernel == 3 && tiles >= 12 && self.c_in >= 8 && self.c_out >= 8
     }
 
     /// Calls `f(tap, x_offset)` for every kernel tap of output pixel `p` that falls inside the picture.
     #[inline]
-    fn taps(&self, p: usize, mut f: impl FnMut(usize, usize)) {
+    pub(crate) fn taps(&self, p: usize, mut f: impl FnMut(usize, usize)) {
         let (oh, ow) = self.out_size();
         let (picture, oy, ox) = (p / (oh * ow), p / ow % oh, p % ow);
         for ky in 0..self.kernel {
@@ -69,24 +78,54 @@ impl Conv2d {
         }
     }
 
-    /// Patches of the output pixels from `first` on, one row each.
-    fn gather(&self, x: &[f32], first: usize, patches: &mut [f32]) {
-        let c = self.c_in;
-        for (i, row) in patches.chunks_exact_mut(self.patch()).enumerate() {
-            let mut next = 0;
-            self.taps(first + i, |tap, at| {
-                row[next * c..tap * c].fill(0.0);
-                row[tap * c..(tap + 1) * c].copy_from_slice(&x[at..at + c]);
-                next = tap + 1;
-            });
-            row[next * c..].fill(0.0);
-        }
-    }
-
     fn check(&self, x: usize, weight: usize, y: usize) {
         assert_eq!(x, self.n * self.h * self.w * self.c_in, "input of {self:?}");
         assert_eq!(weight, self.patch() * self.c_out, "weights of {self:?}");
         assert_eq!(y, self.pixels() * self.c_out, "output of {self:?}");
+    }
+}
+
+/// A convolution with its kernels laid out for the algorithm and the instruction set that it will run by.
+pub struct Filter {
+    g: Conv2d,
+    isa: Isa,
+    kernels: Kernels,
+}
+
+enum Kernels {
+    Direct(direct::Kernels),
+    Winograd(winograd::Kernels),
+}
+
+impl Filter {
+    /// From kernels `[k, k, c_in, c_out]`.
+    ///
+    /// # Panics
+    /// If their number does not fit the geometry.
+    pub fn new(isa: Isa, g: Conv2d, weight: &[f32]) -> Self {
+        Self::laid_out(isa, g, weight, false)
+    }
+
+    fn laid_out(isa: Isa, g: Conv2d, weight: &[f32], turned: bool) -> Self {
+        let kernels = if g.winograd() {
+            Kernels::Winograd(winograd::Kernels::new(isa, weight, g.c_in, g.c_out, turned))
+        } else {
+            Kernels::Direct(direct::Kernels::new(g, weight, turned))
+        };
+        Self { g, isa, kernels }
+    }
+
+    /// `y = epilogue(x * kernels)`
+    ///
+    /// # Panics
+    /// If a length does not fit the geometry.
+    pub fn forward(&self, x: &[f32], y: &mut [f32], epilogue: Epilogue) {
+        match &self.kernels {
+            Kernels::Direct(kernels) => direct::forward(self.isa, kernels, self.g, x, y, epilogue),
+            Kernels::Winograd(kernels) => {
+                winograd::forward(self.isa, kernels, (self.g.n, self.g.h, self.g.w), x, y, epilogue);
+            }
+        }
     }
 }
 
@@ -95,25 +134,7 @@ impl Conv2d {
 /// # Panics
 /// If a length does not fit the geometry.
 pub fn conv2d(g: Conv2d, x: &[f32], weight: &[f32], bias: &[f32], y: &mut [f32]) {
-    g.check(x.len(), weight.len(), y.len());
-    assert_eq!(bias.len(), g.c_out);
-    let (k, co) = (g.patch(), g.c_out);
-    // One small picture still has work for every thread.
-    let size = g.pixels().div_ceil(rayon::current_num_threads()).clamp(16, BLOCK);
-    y.par_chunks_mut(size * co).enumerate().for_each_init(Vec::new, |patches: &mut Vec<f32>, (block, y)| {
-        let rows = y.len() / co;
-        for row in y.chunks_exact_mut(co) {
-            row.copy_from_slice(bias);
-        }
-        let a = if g.pointwise() {
-            &x[block * size * k..][..rows * k]
-        } else {
-            patches.resize(size * k, 0.0);
-            g.gather(x, block * size, &mut patches[..rows * k]);
-            &patches[..rows * k]
-        };
-        matmul(y, MatRef::new(a, rows, k), MatRef::new(weight, k, co), true);
-    });
+    Filter::new(Isa::current(), g, weight).forward(x, y, Epilogue::bias(bias));
 }
 
 /// `dx`: the gradient with respect to the input.
@@ -121,21 +142,37 @@ pub fn conv2d(g: Conv2d, x: &[f32], weight: &[f32], bias: &[f32], y: &mut [f32])
 /// # Panics
 /// If a length does not fit the geometry.
 pub fn conv2d_backward_data(g: Conv2d, dy: &[f32], weight: &[f32], dx: &mut [f32]) {
+    backward_data(Isa::current(), g, dy, weight, dx);
+}
+
+/// Adds the gradients of weights and bias to `dweight` and `dbias`. The sums do not depend on the number of threads.
+///
+/// # Panics
+/// If a length does not fit the geometry.
+pub fn conv2d_backward_weight(g: Conv2d, x: &[f32], dy: &[f32], dweight: &mut [f32], dbias: &mut [f32]) {
+    g.check(x.len(), dweight.len(), dy.len());
+    assert_eq!(dbias.len(), g.c_out);
+    for row in dy.chunks_exact(g.c_out) {
+        dbias.iter_mut().zip(row).for_each(|(b, v)| *b += v);
+    }
+    backward_weight(Isa::current(), g, x, dy, dweight);
+}
+
+fn backward_weight(isa: Isa, g: Conv2d, x: &[f32], dy: &[f32], dweight: &mut [f32]) {
+    if g.winograd() {
+        winograd::backward_weight(isa, (g.n, g.h, g.w), x, dy, dweight);
+    } else {
+        direct::backward_weight(isa, g, x, dy, dweight);
+    }
+}
+
+fn backward_data(isa: Isa, g: Conv2d, dy: &[f32], weight: &[f32], dx: &mut [f32]) {
     g.check(dx.len(), weight.len(), dy.len());
     let (k, ci, co) = (g.patch(), g.c_in, g.c_out);
-    if g.stride == 1 && g.kernel == 2 * g.pad + 1 {
+    if g.same() {
         // The gradient of a same-size correlation is a correlation with the kernel turned by 180 degrees.
-        let taps = g.kernel * g.kernel;
-        let mut turned = vec![0.0; weight.len()];
-        for t in 0..taps {
-            for i in 0..ci {
-                for o in 0..co {
-                    turned[((taps - 1 - t) * co + o) * ci + i] = weight[(t * ci + i) * co + o];
-                }
-            }
-        }
         let back = Conv2d { c_in: co, c_out: ci, ..g };
-        return conv2d(back, dy, &turned, &vec![0.0; ci], dx);
+        return Filter::laid_out(isa, back, weight, true).forward(dy, dx, Epilogue::bias(&vec![0.0; ci]));
     }
     // Otherwise scatter, one picture a task: patches of neighbouring output pixels overlap.
     let (oh, ow) = g.out_size();
@@ -161,52 +198,10 @@ pub fn conv2d_backward_data(g: Conv2d, dy: &[f32], weight: &[f32], dx: &mut [f32
     );
 }
 
-/// Adds the gradients of weights and bias to `dweight` and `dbias`.
-///
-/// # Panics
-/// If a length does not fit the geometry.
-pub fn conv2d_backward_weight(g: Conv2d, x: &[f32], dy: &[f32], dweight: &mut [f32], dbias: &mut [f32]) {
-    g.check(x.len(), dweight.len(), dy.len());
-    assert_eq!(dbias.len(), g.c_out);
-    let (k, co, pixels) = (g.patch(), g.c_out, g.pixels());
-    // A fixed number of tasks, whatever the number of threads, summed in order: the result does not depend on the machine.
-    const TASKS: usize = 4;
-    let per_task = pixels.div_ceil(TASKS).next_multiple_of(BLOCK);
-    let parts: Vec<(Vec<f32>, Vec<f32>)> = (0..pixels.div_ceil(per_task))
-        .into_par_iter()
-        .map(|task| {
-            let (mut dw, mut db) = (vec![0.0; k * co], vec![0.0; co]);
-            let mut patches = if g.pointwise() { Vec::new() } else { vec![0.0; BLOCK * k] };
-            let end = ((task + 1) * per_task).min(pixels);
-            for first in (task * per_task..end).step_by(BLOCK) {
-                let rows = BLOCK.min(end - first);
-                let dy = &dy[first * co..][..rows * co];
-                for row in dy.chunks_exact(co) {
-                    for (b, v) in db.iter_mut().zip(row) {
-                        *b += v;
-                    }
-                }
-                let a = if g.pointwise() {
-                    &x[first * k..][..rows * k]
-                } else {
-                    g.gather(x, first, &mut patches[..rows * k]);
-                    &patches[..rows * k]
-                };
-                matmul(&mut dw, MatRef::new(a, rows, k).t(), MatRef::new(dy, rows, co), true);
-            }
-            (dw, db)
-        })
-        .collect();
-    for (dw, db) in parts {
-        for (d, v) in dweight.iter_mut().zip(dw).chain(dbias.iter_mut().zip(db)) {
-            *d += v;
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::epilogue::ToRgb;
     use proptest::prelude::*;
 
     fn fill(len: usize, seed: usize) -> Vec<f32> {
@@ -238,6 +233,104 @@ mod tests {
                         }
                     }
                 }
+            }
+        }
+    }
+
+    /// Pseudo-random values of about -1 to 1.
+    fn noise(len: usize, seed: u32) -> Vec<f32> {
+        let mut state = seed.wrapping_mul(2_654_435_761).wrapping_add(12345);
+        let mut next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) as f32 / (1 << 23) as f32 - 1.0
+        };
+        (0..len).map(|_| next()).collect()
+    }
+
+    /// What an epilogue means, pixel by pixel, in f64.
+    fn finish(sums: &[f64], e: Epilogue, rgb: Option<(&[f32], [f32; 3])>) -> Vec<f64> {
+        let co = e.bias.len();
+        let mut out = Vec::new();
+        for pixel in sums.chunks_exact(co) {
+            let mut v: Vec<f64> = pixel.iter().zip(e.bias).map(|(s, b)| s + f64::from(*b)).collect();
+            if e.leaky {
+                v.iter_mut().for_each(|v| *v = v.max(0.2 * *v));
+            }
+            if e.pixel_norm {
+                let mean = v.iter().map(|v| v * v).sum::<f64>() / co as f64;
+                v.iter_mut().for_each(|v| *v /= (mean + 1e-8).sqrt());
+            }
+            match rgb {
+                Some((w, b)) => out.extend((0..3).map(|q| {
+                    f64::from(b[q]) + v.iter().enumerate().map(|(i, v)| v * f64::from(w[i * 3 + q])).sum::<f64>()
+                })),
+                None => out.extend(v),
+            }
+        }
+        out
+    }
+
+    /// Errors of F(4x4, 3x3) in f32, relative to the largest value: the transforms multiply by up to 100.
+    const WINOGRAD: f64 = 2e-5;
+
+    fn near(got: &[f32], want: &[f64], what: &str) -> Result<(), TestCaseError> {
+        let largest = want.iter().fold(1e-3, |m: f64, v| m.max(v.abs()));
+        prop_assert_eq!(got.len(), want.len());
+        for (i, (g, w)) in got.iter().zip(want).enumerate() {
+            prop_assert!(
+                (f64::from(*g) - w).abs() <= WINOGRAD * largest,
+                "{} at {}: {} against {} of {}",
+                what,
+                i,
+                g,
+                w,
+                largest
+            );
+        }
+        Ok(())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+        /// All instruction sets and both algorithms, over odd sizes and numbers of maps, with every epilogue.
+        #[test]
+        fn every_algorithm_equals_the_definition(
+            n in 1usize..3, h in 1usize..15, w in 1usize..15, c_in in 1usize..36, c_out in 1usize..36,
+            leaky: bool, pixel_norm: bool, coloured: bool, seed: u32,
+        ) {
+            let g = Conv2d { n, h, w, c_in, c_out, kernel: 3, stride: 1, pad: 1 };
+            let (x, weight) = (noise(n * h * w * c_in, seed), noise(9 * c_in * c_out, seed ^ 1));
+            let (bias, dy) = (noise(c_out, seed ^ 2), noise(n * h * w * c_out, seed ^ 3));
+            let (mut sums, mut dx, mut dw) = (vec![0.0; dy.len()], vec![0.0; x.len()], vec![0.0; weight.len()]);
+            plain(g, |xi, wi, yi| {
+                sums[yi] += f64::from(x[xi]) * f64::from(weight[wi]);
+                dx[xi] += f64::from(dy[yi]) * f64::from(weight[wi]);
+                dw[wi] += f64::from(dy[yi]) * f64::from(x[xi]);
+            });
+            let colours = noise(3 * c_out, seed ^ 4);
+            let to_rgb = ToRgb::new(&colours, [0.1, -0.2, 0.3]);
+            let e = Epilogue { bias: &bias, leaky, pixel_norm, to_rgb: coloured.then_some(&to_rgb) };
+            let want = finish(&sums, e, coloured.then_some((&colours, [0.1, -0.2, 0.3])));
+            let (back, none) = (Conv2d { c_in: c_out, c_out: c_in, ..g }, vec![0.0; c_in]);
+            for isa in Isa::available() {
+                let mut y = vec![9.0; want.len()];
+                direct::forward(isa, &direct::Kernels::new(g, &weight, false), g, &x, &mut y, e);
+                near(&y, &want, isa.name())?;
+                y.fill(9.0);
+                winograd::forward(isa, &winograd::Kernels::new(isa, &weight, c_in, c_out, false), (n, h, w), &x, &mut y, e);
+                near(&y, &want, isa.name())?;
+                let mut got = vec![9.0; x.len()];
+                let turned = winograd::Kernels::new(isa, &weight, c_out, c_in, true);
+                winograd::forward(isa, &turned, (n, h, w), &dy, &mut got, Epilogue::bias(&none));
+                near(&got, &dx, isa.name())?;
+                direct::forward(isa, &direct::Kernels::new(back, &weight, true), back, &dy, &mut got, Epilogue::bias(&none));
+                near(&got, &dx, isa.name())?;
+                let mut got = vec![0.0; weight.len()];
+                winograd::backward_weight(isa, (n, h, w), &x, &dy, &mut got);
+                near(&got, &dw, isa.name())?;
+                got.fill(0.0);
+                direct::backward_weight(isa, g, &x, &dy, &mut got);
+                near(&got, &dw, isa.name())?;
             }
         }
     }

@@ -3,10 +3,18 @@
 //! All unsafe code of the project lives here; every other crate forbids it. Work is spread over rayon's
 //! current thread pool in blocks whose scratch memory stays in the second-level cache.
 
+mod blocked;
 mod conv;
+mod direct;
+mod epilogue;
 mod matmul;
+mod scratch;
+mod simd;
 mod warp;
+mod winograd;
 
-pub use conv::{Conv2d, conv2d, conv2d_backward_data, conv2d_backward_weight};
+pub use conv::{Conv2d, Filter, conv2d, conv2d_backward_data, conv2d_backward_weight};
+pub use epilogue::{Epilogue, ToRgb};
 pub use matmul::{MatRef, matmul};
+pub use simd::{Isa, VARIABLE};
 pub use warp::warp_affine;

@@ -1,0 +1,204 @@
+//! Convolution of any kernel size, stride and padding as one matrix product over gathered patches.
+
+use crate::blocked::{Blocked, Line, WIDTH, add_outer, product};
+use crate::conv::Conv2d;
+use crate::epilogue::{Epilogue, activate, colours, norm_factors, scale};
+use crate::scratch::with_lines;
+use crate::simd::{Isa, Lanes, Op, load, store};
+use rayon::prelude::*;
+
+/// Bytes of patches and sums of one task: half the second-level cache.
+const BLOCK_BYTES: usize = 256 << 10;
+
+/// Kernels as the right factor of the product: `ceil(k k c_in / 16) * 16` x `ceil(c_out / 16) * 16`.
+pub(crate) struct Kernels {
+    lines: Vec<Line>,
+    rows: usize,
+}
+
+impl Kernels {
+    /// From kernels `[k, k, c_in, c_out]`; `turned`: from `[k, k, c_out, c_in]`, by 180 degrees, for the gradient of the input.
+    pub fn new(g: Conv2d, weight: &[f32], turned: bool) -> Self {
+        let (patch, taps) = (g.kernel * g.kernel * g.c_in, g.kernel * g.kernel);
+        let (rows, blocks) = (patch.next_multiple_of(WIDTH), g.c_out.div_ceil(WIDTH));
+        assert_eq!(weight.len(), patch * g.c_out);
+        let mut lines = vec![Line::ZERO; rows * blocks];
+        lines.par_chunks_mut(rows).enumerate().for_each(|(block, lines)| {
+            let first = block * WIDTH;
+            let maps = WIDTH.min(g.c_out - first);
+            for (row, line) in lines[..patch].iter_mut().enumerate() {
+                if turned {
+                    let (tap, i) = (taps - 1 - row / g.c_in, row % g.c_in);
+                    for (o, v) in line.0[..maps].iter_mut().enumerate() {
+                        *v = weight[(tap * g.c_out + first + o) * g.c_in + i];
+                    }
+                } else {
+                    line.0[..maps].copy_from_slice(&weight[row * g.c_out + first..][..maps]);
+                }
+            }
+        });
+        Self { lines, rows }
+    }
+}
+
+/// Gathers the patches of output pixels `first` and on: pixel p, block b becomes line `b * stride + p` of `out`.
+fn gather(g: &Conv2d, x: &[f32], first: usize, count: usize, out: &mut [Line], stride: usize) {
+    let c = g.c_in;
+    let patch = g.kernel * g.kernel * c;
+    // Where every tap is a whole number of lines, they are copied straight; otherwise through a row.
+    let mut row = if c.is_multiple_of(WIDTH) { Vec::new() } else { vec![0.0; patch.next_multiple_of(WIDTH)] };
+    for p in 0..count {
+        if c.is_multiple_of(WIDTH) {
+            let per_tap = c / WIDTH;
+            let mut next = 0;
+            g.taps(first + p, |tap, at| {
+                (next * per_tap..tap * per_tap).for_each(|b| out[b * stride + p] = Line::ZERO);
+                for (b, from) in x[at..at + c].as_chunks::<WIDTH>().0.iter().enumerate() {
+                    out[(tap * per_tap + b) * stride + p].0 = *from;
+                }
+                next = tap + 1;
+            });
+            (next * per_tap..g.kernel * g.kernel * per_tap).for_each(|b| out[b * stride + p] = Line::ZERO);
+        } else {
+            row.fill(0.0);
+            g.taps(first + p, |tap, at| row[tap * c..(tap + 1) * c].copy_from_slice(&x[at..at + c]));
+            for (b, from) in row.as_chunks::<WIDTH>().0.iter().enumerate() {
+                out[b * stride + p].0 = *from;
+            }
+        }
+    }
+}
+
+/// Sums of `count` pixels, finished and written to consecutive pixels of the output.
+struct Finish<'a> {
+    sums: &'a mut [Line],
+    count: usize,
+    maps: usize,
+    epilogue: Epilogue<'a>,
+    y: &'a mut [f32],
+}
+
+impl Op for Finish<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Lanes>(self, simd: S) {
+        let blocks = self.maps.div_ceil(WIDTH);
+        assert_eq!(self.sums.len(), blocks * self.count);
+        let mut pixel = [Line::ZERO; 64];
+        let mut more = if blocks > 64 { vec![Line::ZERO; blocks] } else { Vec::new() };
+        let pixel = if blocks > 64 { more.as_mut_ptr() } else { pixel.as_mut_ptr() }.cast::<f32>();
+        for (p, y) in self.y.chunks_exact_mut(self.epilogue.channels()).enumerate() {
+            let mut squares = simd.splat_f32s(0.0);
+            for block in 0..blocks {
+                let mut bias = Line::ZERO;
+                let maps = WIDTH.min(self.maps - block * WIDTH);
+                bias.0[..maps].copy_from_slice(&self.epilogue.bias[block * WIDTH..][..maps]);
+                let from = self.sums[block * self.count + p].0.as_ptr();
+                for lane in (0..WIDTH).step_by(S::F32_LANES) {
+                    // SAFETY: registers within lines; `pixel` has `blocks` of them.
+                    unsafe {
+                        let v = activate(
+                            simd,
+                            load::<S>(from.add(lane)),
+                            load::<S>(bias.0.as_ptr().add(lane)),
+                            self.epilogue.leaky,
+                        );
+                        squares = simd.fma(v, v, squares);
+                        store::<S>(pixel.add(block * WIDTH + lane), v);
+                    }
+                }
+            }
+            let mut factor = [1.0; WIDTH];
+            if self.epilogue.pixel_norm {
+                factor[0] = simd.reduce_sum_f32s(squares);
+                norm_factors(simd, &mut factor, self.maps);
+            }
+            // SAFETY: `pixel` holds `blocks` lines, all written above.
+            unsafe {
+                if let Some(to_rgb) = self.epilogue.to_rgb {
+                    y.copy_from_slice(&colours(simd, pixel, factor[0], to_rgb));
+                } else {
+                    if self.epilogue.pixel_norm {
+                        scale(simd, pixel, blocks, factor[0]);
+                    }
+                    y.copy_from_slice(std::slice::from_raw_parts(pixel, self.maps));
+                }
+            }
+        }
+    }
+}
+
+/// `y = epilogue(x * kernels)`
+pub(crate) fn forward(isa: Isa, kernels: &Kernels, g: Conv2d, x: &[f32], y: &mut [f32], epilogue: Epilogue) {
+    let (pixels, blocks, depth) = (g.pixels(), g.c_out.div_ceil(WIDTH), kernels.rows / WIDTH);
+    assert_eq!(x.len(), g.n * g.h * g.w * g.c_in);
+    assert_eq!(epilogue.bias.len(), g.c_out);
+    assert_eq!(y.len(), pixels * epilogue.channels());
+    let threads = rayon::current_num_threads();
+    let finish = |sums: &mut [Line], count: usize, y: &mut [f32]| {
+        isa.run(Finish { sums, count, maps: g.c_out, epilogue, y });
+    };
+    let size = (BLOCK_BYTES / (size_of::<Line>() * (depth + blocks))).clamp(24, 512);
+    if pixels >= 24 * threads || blocks == 1 {
+        let size = size.min(pixels.div_ceil(threads));
+        y.par_chunks_mut(size * epilogue.channels()).enumerate().for_each(|(task, y)| {
+            let count = y.len() / epilogue.channels();
+            with_lines(count * (depth + blocks), |scratch| {
+                let (patches, sums) = scratch.split_at_mut(count * depth);
+                gather(&g, x, task * size, count, patches, count);
+                product(isa, Blocked::dense(patches, count), &kernels.lines, sums);
+                finish(sums, count, y);
+            });
+        });
+        return;
+    }
+    // Few pixels and many maps: the kernels are what costs, so the tasks share them out.
+    with_lines(pixels * (depth + blocks), |scratch| {
+        let (patches, sums) = scratch.split_at_mut(pixels * depth);
+        gather(&g, x, 0, pixels, patches, pixels);
+        let per_task = blocks.div_ceil(4 * threads);
+        let kernels = kernels.lines.par_chunks(per_task * kernels.rows);
+        sums.par_chunks_mut(per_task * pixels).zip(kernels).for_each(|(sums, kernels)| {
+            product(isa, Blocked::dense(patches, pixels), kernels, sums);
+        });
+        finish(sums, pixels, y);
+    });
+}
+
+/// Adds the gradient of kernels `[k, k, c_in, c_out]`. The sums do not depend on the number of threads.
+pub(crate) fn backward_weight(isa: Isa, g: Conv2d, x: &[f32], dy: &[f32], dweight: &mut [f32]) {
+    let patch = g.kernel * g.kernel * g.c_in;
+    let (pixels, blocks, depth) = (g.pixels(), g.c_out.div_ceil(WIDTH), patch.div_ceil(WIDTH));
+    assert_eq!(dweight.len(), patch * g.c_out);
+    let rows = depth * WIDTH;
+    let block = (BLOCK_BYTES / (size_of::<Line>() * (depth + blocks))).clamp(64, 1024);
+    // A fixed number of tasks, summed in order.
+    const TASKS: usize = 4;
+    let per_task = pixels.div_ceil(TASKS);
+    with_lines(TASKS * rows * blocks, |sums| {
+        sums.fill(Line::ZERO);
+        sums.par_chunks_mut(rows * blocks).enumerate().for_each(|(task, sums)| {
+            with_lines(block * (depth + blocks), |scratch| {
+                let (patches, gradients) = scratch.split_at_mut(block * depth);
+                let end = ((task + 1) * per_task).min(pixels);
+                for first in (task * per_task..end).step_by(block) {
+                    let count = block.min(end - first);
+                    gather(&g, x, first, count, &mut patches[..count * depth], count);
+                    let own = Conv2d { n: 1, h: pixels, w: 1, c_in: g.c_out, kernel: 1, stride: 1, pad: 0, ..g };
+                    gather(&own, dy, first, count, &mut gradients[..count * blocks], count);
+                    let patches = Blocked::dense(&patches[..count * depth], count);
+                    add_outer(isa, patches, Blocked::dense(&gradients[..count * blocks], count), sums);
+                }
+            });
+        });
+        for sums in sums.chunks_exact(rows * blocks) {
+            for (block, lines) in sums.chunks_exact(rows).enumerate() {
+                let maps = WIDTH.min(g.c_out - block * WIDTH);
+                for (line, dw) in lines.iter().zip(dweight.chunks_exact_mut(g.c_out)) {
+                    dw[block * WIDTH..][..maps].iter_mut().zip(line.0).for_each(|(d, v)| *d += v);
+                }
+            }
+        }
+    });
+}

@@ -1,0 +1,113 @@
+//! What follows a convolution while its sums are still in the first-level cache.
+
+use crate::blocked::WIDTH;
+use crate::simd::{Lanes, load, store};
+
+/// Slope of the leaky ReLU left of 0 (PG-GAN, appendix A).
+pub const LEAK: f32 = 0.2;
+
+/// Added to the mean square before the root of the pixel norm (PG-GAN, section 4.2).
+pub const EPSILON: f32 = 1e-8;
+
+/// The steps after the sums of a convolution, in this order: bias, leaky ReLU, pixel norm, projection to colours.
+#[derive(Clone, Copy)]
+pub struct Epilogue<'a> {
+    /// One value per output map.
+    pub bias: &'a [f32],
+    /// Leaky ReLU of slope [`LEAK`].
+    pub leaky: bool,
+    /// Division by the root mean square over the maps of a pixel.
+    pub pixel_norm: bool,
+    /// Then only three colours per pixel are written, in place of the maps.
+    pub to_rgb: Option<&'a ToRgb>,
+}
+
+impl<'a> Epilogue<'a> {
+    /// A bias alone.
+    pub fn bias(bias: &'a [f32]) -> Self {
+        Self { bias, leaky: false, pixel_norm: false, to_rgb: None }
+    }
+
+    /// Values per output pixel that the convolution writes.
+    pub(crate) fn channels(&self) -> usize {
+        if self.to_rgb.is_some() { 3 } else { self.bias.len() }
+    }
+}
+
+/// The projection of a pixel's maps to red, green and blue.
+pub struct ToRgb {
+    /// Three rows of weights, filled up with zeros to whole blocks.
+    rows: [Vec<f32>; 3],
+    bias: [f32; 3],
+}
+
+impl ToRgb {
+    /// From weights `[maps, 3]` and their bias.
+    ///
+    /// # Panics
+    /// If there are not three weights a map.
+    pub fn new(weight: &[f32], bias: [f32; 3]) -> Self {
+        assert_eq!(weight.len() % 3, 0, "three weights a map");
+        let maps = weight.len() / 3;
+        let row = |q: usize| {
+            let mut row: Vec<f32> = weight.iter().skip(q).step_by(3).copied().collect();
+            row.resize(maps.next_multiple_of(WIDTH), 0.0);
+            row
+        };
+        Self { rows: [row(0), row(1), row(2)], bias }
+    }
+}
+
+/// Bias and activation of one register.
+#[inline(always)]
+pub(crate) fn activate<S: Lanes>(simd: S, x: S::f32s, bias: S::f32s, leaky: bool) -> S::f32s {
+    let x = simd.add_f32s(x, bias);
+    if leaky { simd.max_f32s(x, simd.mul_f32s(x, simd.splat_f32s(LEAK))) } else { x }
+}
+
+/// The factors of the pixel norm for the sums of squares in `squares`, in place.
+#[inline(always)]
+pub(crate) fn norm_factors<S: Lanes>(simd: S, squares: &mut [f32], maps: usize) {
+    assert_eq!(squares.len() % WIDTH, 0);
+    let (per_map, epsilon) = (simd.splat_f32s(1.0 / maps as f32), simd.splat_f32s(EPSILON));
+    for i in (0..squares.len()).step_by(S::F32_LANES) {
+        // SAFETY: whole registers, by the assertion.
+        unsafe {
+            let at = squares.as_mut_ptr().add(i);
+            let root = simd.sqrt_f32s(simd.fma(load::<S>(at), per_map, epsilon));
+            store::<S>(at, simd.div_f32s(simd.splat_f32s(1.0), root));
+        }
+    }
+}
+
+/// Multiplies `blocks` sixteens at `x` by `factor`.
+///
+/// # Safety
+/// They must be there, and nobody else may touch them.
+#[inline(always)]
+pub(crate) unsafe fn scale<S: Lanes>(simd: S, x: *mut f32, blocks: usize, factor: f32) {
+    let factor = simd.splat_f32s(factor);
+    for i in (0..blocks * WIDTH).step_by(S::F32_LANES) {
+        // SAFETY: the caller's promise.
+        unsafe { store::<S>(x.add(i), simd.mul_f32s(load::<S>(x.add(i)), factor)) }
+    }
+}
+
+/// The three colours of the pixel whose maps (filled up to whole blocks) lie at `x`, the maps times `factor`.
+///
+/// # Safety
+/// As many maps as `to_rgb` has weights must be there.
+#[inline(always)]
+pub(crate) unsafe fn colours<S: Lanes>(simd: S, x: *const f32, factor: f32, to_rgb: &ToRgb) -> [f32; 3] {
+    let mut sums = [simd.splat_f32s(0.0); 3];
+    for i in (0..to_rgb.rows[0].len()).step_by(S::F32_LANES) {
+        // SAFETY: the caller's promise; the rows have equal lengths.
+        unsafe {
+            let x = load::<S>(x.add(i));
+            for (sum, row) in sums.iter_mut().zip(&to_rgb.rows) {
+                *sum = simd.fma(x, load::<S>(row.as_ptr().add(i)), *sum);
+            }
+        }
+    }
+    std::array::from_fn(|q| simd.reduce_sum_f32s(sums[q]) * factor + to_rgb.bias[q])
+}

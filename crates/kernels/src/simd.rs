@@ -1,0 +1,195 @@
+//! The instruction sets, chosen once at run time.
+
+use pulp::{NullaryFnOnce, Simd};
+use std::sync::OnceLock;
+
+/// Name of the environment variable that forces an instruction set: `portable`, `neon`, `avx2` or `avx512`.
+pub const VARIABLE: &str = "NARCISSUS_SIMD";
+
+/// An instruction set that this CPU has: holding one is the proof.
+#[derive(Clone, Copy, Debug)]
+pub struct Isa(Token);
+
+#[derive(Clone, Copy, Debug)]
+enum Token {
+    Portable,
+    #[cfg(target_arch = "x86_64")]
+    Avx2(pulp::x86::V3),
+    #[cfg(target_arch = "x86_64")]
+    Avx512(pulp::x86::V4),
+    #[cfg(target_arch = "aarch64")]
+    Neon(pulp::aarch64::Neon),
+}
+
+impl Isa {
+    /// The best of this CPU, or the one that [`VARIABLE`] names, if the CPU has it.
+    pub fn current() -> Self {
+        static CURRENT: OnceLock<Isa> = OnceLock::new();
+        *CURRENT.get_or_init(|| Self::from_environment().unwrap_or_else(|_| Self::best()))
+    }
+
+    /// The one that [`VARIABLE`] names; the best where it is not set.
+    ///
+    /// # Errors
+    /// If the variable names no instruction set that this CPU has: says which it could name.
+    pub fn from_environment() -> Result<Self, String> {
+        let Some(wanted) = std::env::var_os(VARIABLE) else { return Ok(Self::best()) };
+        let available = Self::available();
+        available.iter().copied().find(|isa| wanted == isa.name()).ok_or_else(|| {
+            let names: Vec<_> = available.iter().map(|isa| isa.name()).collect();
+            format!("{VARIABLE}: expected one of {} on this CPU, found {wanted:?}", names.join(", "))
+        })
+    }
+
+    fn best() -> Self {
+        Self::available().pop().expect("portable is always there")
+    }
+
+    /// All that this CPU has, the best last.
+    pub fn available() -> Vec<Self> {
+        #[allow(unused_mut, reason = "other architectures add theirs")]
+        let mut all = vec![Self(Token::Portable)];
+        #[cfg(target_arch = "x86_64")]
+        {
+            all.extend(pulp::x86::V3::try_new().map(|token| Self(Token::Avx2(token))));
+            all.extend(pulp::x86::V4::try_new().map(|token| Self(Token::Avx512(token))));
+        }
+        #[cfg(target_arch = "aarch64")]
+        all.extend(pulp::aarch64::Neon::try_new().map(|token| Self(Token::Neon(token))));
+        all
+    }
+
+    /// As [`VARIABLE`] spells it.
+    pub fn name(self) -> &'static str {
+        match self.0 {
+            Token::Portable => "portable",
+            #[cfg(target_arch = "x86_64")]
+            Token::Avx2(_) => "avx2",
+            #[cfg(target_arch = "x86_64")]
+            Token::Avx512(_) => "avx512",
+            #[cfg(target_arch = "aarch64")]
+            Token::Neon(_) => "neon",
+        }
+    }
+
+    /// Runs `op` compiled for this instruction set. All that it calls must be inlined into it.
+    #[inline]
+    pub(crate) fn run<O: Op>(self, op: O) -> O::Output {
+        match self.0 {
+            Token::Portable => op.run(pulp::Scalar512b),
+            #[cfg(target_arch = "x86_64")]
+            Token::Avx2(token) => token.vectorize(With(token, op)),
+            #[cfg(target_arch = "x86_64")]
+            Token::Avx512(token) => token.vectorize(With(token, op)),
+            #[cfg(target_arch = "aarch64")]
+            Token::Neon(token) => token.vectorize(With(token, op)),
+        }
+    }
+}
+
+/// Work that is compiled once for every instruction set.
+pub(crate) trait Op {
+    type Output;
+    /// Must be `#[inline(always)]`, or it is compiled without the instruction set.
+    fn run<S: Lanes>(self, simd: S) -> Self::Output;
+}
+
+struct With<S, O>(S, O);
+
+impl<S: Lanes, O: Op> NullaryFnOnce for With<S, O> {
+    type Output = O::Output;
+
+    #[inline(always)]
+    fn call(self) -> O::Output {
+        self.1.run(self.0)
+    }
+}
+
+/// What the kernels need to know of an instruction set beyond its operations.
+pub(crate) trait Lanes: Simd {
+    /// Rows of a register tile of the matrix product.
+    const ROWS: usize;
+    /// Sixteen-wide blocks side by side in a register tile.
+    const BLOCKS: usize;
+    /// `a b + c`
+    fn fma(self, a: Self::f32s, b: Self::f32s, c: Self::f32s) -> Self::f32s;
+    /// `c - a b`
+    fn fnma(self, a: Self::f32s, b: Self::f32s, c: Self::f32s) -> Self::f32s;
+}
+
+/// Instruction sets with a fused multiply-add.
+macro_rules! fused {
+    ($type:ty, $rows:expr, $blocks:expr) => {
+        impl Lanes for $type {
+            const ROWS: usize = $rows;
+            const BLOCKS: usize = $blocks;
+
+            #[inline(always)]
+            fn fma(self, a: Self::f32s, b: Self::f32s, c: Self::f32s) -> Self::f32s {
+                self.mul_add_f32s(a, b, c)
+            }
+
+            #[inline(always)]
+            fn fnma(self, a: Self::f32s, b: Self::f32s, c: Self::f32s) -> Self::f32s {
+                self.negate_mul_add_f32s(a, b, c)
+            }
+        }
+    };
+}
+
+// 6 rows of two registers each, two for b and one for a: 15 of 16.
+#[cfg(target_arch = "x86_64")]
+fused!(pulp::x86::V3, 6, 1);
+// 14 rows of two registers each, two for b; a comes from memory: 30 of 32.
+#[cfg(target_arch = "x86_64")]
+fused!(pulp::x86::V4, 14, 2);
+// 6 rows of four registers each, four for b and one for a: 29 of 32.
+#[cfg(target_arch = "aarch64")]
+fused!(pulp::aarch64::Neon, 6, 1);
+
+/// Sixteen lanes at a time, which the compiler spreads over whatever registers there are.
+impl Lanes for pulp::Scalar512b {
+    const ROWS: usize = 2;
+    const BLOCKS: usize = 1;
+
+    #[inline(always)]
+    fn fma(self, a: Self::f32s, b: Self::f32s, c: Self::f32s) -> Self::f32s {
+        self.add_f32s(self.mul_f32s(a, b), c)
+    }
+
+    #[inline(always)]
+    fn fnma(self, a: Self::f32s, b: Self::f32s, c: Self::f32s) -> Self::f32s {
+        self.sub_f32s(c, self.mul_f32s(a, b))
+    }
+}
+
+/// Reads one register.
+///
+/// # Safety
+/// `S::F32_LANES` values must be readable at `from`.
+#[inline(always)]
+pub(crate) unsafe fn load<S: Lanes>(from: *const f32) -> S::f32s {
+    // SAFETY: the caller's promise; `f32s` is plain data.
+    unsafe { from.cast::<S::f32s>().read_unaligned() }
+}
+
+/// Writes one register.
+///
+/// # Safety
+/// `S::F32_LANES` values must be writable at `to`.
+#[inline(always)]
+pub(crate) unsafe fn store<S: Lanes>(to: *mut f32, value: S::f32s) {
+    // SAFETY: the caller's promise; `f32s` is plain data.
+    unsafe { to.cast::<S::f32s>().write_unaligned(value) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_instruction_set_is_named_in_the_error() {
+        assert!(Isa::available().iter().any(|isa| isa.name() == "portable"));
+        assert!(Isa::available().iter().any(|isa| isa.name() == Isa::current().name()));
+    }
+}

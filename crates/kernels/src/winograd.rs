@@ -1,0 +1,568 @@
+//! 3x3 convolution by Winograd's minimal filtering F(4x4, 3x3): 36 multiplications for 16 outputs in place of 144.
+//!
+//! Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks" (2015), section 4.2: a tile of 6x6 inputs and the
+//! kernel are brought into a domain of 36 planes where the convolution is a product, one matrix product over the
+//! maps per plane. The gradient of the weights is the transposed product in the same domain.
+
+use crate::blocked::{Blocked, Line, WIDTH, add_outer, product};
+use crate::epilogue::{Epilogue, activate, colours, norm_factors, scale};
+use crate::scratch::{Shared, with_lines};
+use crate::simd::{Isa, Lanes, Op, load, store};
+use rayon::prelude::*;
+
+/// Planes of the domain.
+const PLANES: usize = 36;
+
+/// Bytes of scratch of one task that shall stay in the second-level cache.
+const BLOCK_BYTES: usize = 384 << 10;
+
+/// Bytes of scratch that all threads share in the last-level cache.
+const SHARED_BYTES: usize = 6 << 20;
+
+/// A batch of pictures `[n, h, w, c]`, cut into tiles of 4x4 outputs that may hang over the right and lower border.
+#[derive(Clone, Copy)]
+struct Tiles {
+    h: usize,
+    w: usize,
+    c: usize,
+    /// Tiles across and down one picture.
+    across: usize,
+    down: usize,
+}
+
+impl Tiles {
+    fn new(h: usize, w: usize, c: usize) -> Self {
+        Self { h, w, c, across: w.div_ceil(4), down: h.div_ceil(4) }
+    }
+
+    fn per_picture(&self) -> usize {
+        self.across * self.down
+    }
+
+    /// Picture, first row and first column of tile `t`.
+    #[inline(always)]
+    fn place(&self, t: usize) -> (usize, usize, usize) {
+        let in_picture = t % self.per_picture();
+        (t / self.per_picture(), in_picture / self.across * 4, in_picture % self.across * 4)
+    }
+
+    fn blocks(&self) -> usize {
+        self.c.div_ceil(WIDTH)
+    }
+}
+
+/// Values of `rows` x `cols` pixels of one block of maps, read from a picture; 0 outside it.
+#[inline(always)]
+fn patch<const SIZE: usize>(
+    x: &[f32],
+    g: &Tiles,
+    (picture, y0, x0): (usize, isize, isize),
+    block: usize,
+    out: &mut [[Line; SIZE]; SIZE],
+) {
+    let maps = WIDTH.min(g.c - block * WIDTH);
+    for (i, row) in out.iter_mut().enumerate() {
+        for (j, line) in row.iter_mut().enumerate() {
+            let (y, col) = (y0 + i as isize, x0 + j as isize);
+            *line = Line::ZERO;
+            if (0..g.h as isize).contains(&y) && (0..g.w as isize).contains(&col) {
+                let at = ((picture * g.h + y as usize) * g.w + col as usize) * g.c + block * WIDTH;
+                if maps == WIDTH {
+                    line.0.copy_from_slice(&x[at..at + WIDTH]);
+                } else {
+                    line.0[..maps].copy_from_slice(&x[at..at + maps]);
+                }
+            }
+        }
+    }
+}
+
+/// `B^T d`
+#[inline(always)]
+fn input_transform<S: Lanes>(simd: S, d: [S::f32s; 6]) -> [S::f32s; 6] {
+    let (two, four, five) = (simd.splat_f32s(2.0), simd.splat_f32s(4.0), simd.splat_f32s(5.0));
+    let a = simd.fnma(four, d[2], d[4]);
+    let b = simd.fnma(four, d[1], d[3]);
+    let e = simd.sub_f32s(d[4], d[2]);
+    let f = simd.mul_f32s(two, simd.sub_f32s(d[3], d[1]));
+    [
+        simd.fma(four, d[0], simd.fnma(five, d[2], d[4])),
+        simd.add_f32s(a, b),
+        simd.sub_f32s(a, b),
+        simd.add_f32s(e, f),
+        simd.sub_f32s(e, f),
+        simd.fma(four, d[1], simd.fnma(five, d[3], d[5])),
+    ]
+}
+
+/// `A^T m`
+#[inline(always)]
+fn output_transform<S: Lanes>(simd: S, m: [S::f32s; 6]) -> [S::f32s; 4] {
+    let (two, four, eight) = (simd.splat_f32s(2.0), simd.splat_f32s(4.0), simd.splat_f32s(8.0));
+    let (p, q) = (simd.add_f32s(m[1], m[2]), simd.sub_f32s(m[1], m[2]));
+    let (r, s) = (simd.add_f32s(m[3], m[4]), simd.sub_f32s(m[3], m[4]));
+    [
+        simd.add_f32s(m[0], simd.add_f32s(p, r)),
+        simd.fma(two, s, q),
+        simd.fma(four, r, p),
+        simd.add_f32s(simd.fma(eight, s, q), m[5]),
+    ]
+}
+
+/// `A y`
+#[inline(always)]
+fn output_transposed<S: Lanes>(simd: S, y: [S::f32s; 4]) -> [S::f32s; 6] {
+    let (two, four) = (simd.splat_f32s(2.0), simd.splat_f32s(4.0));
+    let (even, odd) = (simd.add_f32s(y[0], y[2]), simd.add_f32s(y[1], y[3]));
+    let (even4, odd4) = (simd.fma(four, y[2], y[0]), simd.mul_f32s(two, simd.fma(four, y[3], y[1])));
+    [
+        y[0],
+        simd.add_f32s(even, odd),
+        simd.sub_f32s(even, odd),
+        simd.add_f32s(even4, odd4),
+        simd.sub_f32s(even4, odd4),
+        y[3],
+    ]
+}
+
+/// `G g`
+#[inline(always)]
+fn kernel_transform<S: Lanes>(simd: S, g: [S::f32s; 3]) -> [S::f32s; 6] {
+    let c = |v: f32| simd.splat_f32s(v);
+    let minus_sixth = c(-1.0 / 6.0);
+    let outer = simd.mul_f32s(minus_sixth, simd.add_f32s(g[0], g[2]));
+    let middle = simd.mul_f32s(minus_sixth, g[1]);
+    let far = simd.fma(c(1.0 / 24.0), g[0], simd.mul_f32s(c(1.0 / 6.0), g[2]));
+    let half = simd.mul_f32s(c(1.0 / 12.0), g[1]);
+    [
+        simd.mul_f32s(c(0.25), g[0]),
+        simd.add_f32s(outer, middle),
+        simd.sub_f32s(outer, middle),
+        simd.add_f32s(far, half),
+        simd.sub_f32s(far, half),
+        g[2],
+    ]
+}
+
+/// `G^T u`
+#[inline(always)]
+fn kernel_transposed<S: Lanes>(simd: S, u: [S::f32s; 6]) -> [S::f32s; 3] {
+    let c = |v: f32| simd.splat_f32s(v);
+    let (near, near_d) = (simd.add_f32s(u[1], u[2]), simd.sub_f32s(u[2], u[1]));
+    let (far, far_d) = (simd.add_f32s(u[3], u[4]), simd.sub_f32s(u[3], u[4]));
+    let sixth = c(1.0 / 6.0);
+    [
+        simd.fma(c(1.0 / 24.0), far, simd.fnma(sixth, near, simd.mul_f32s(c(0.25), u[0]))),
+        simd.fma(c(1.0 / 12.0), far_d, simd.mul_f32s(sixth, near_d)),
+        simd.fma(sixth, simd.sub_f32s(far, near), u[5]),
+    ]
+}
+
+/// `transform` along the columns, then along the rows, of a square of registers.
+macro_rules! both_ways {
+    ($simd:expr, $transform:ident, $from:literal, $to:literal, $read:expr, $write:expr) => {{
+        let zero = $simd.splat_f32s(0.0);
+        let mut half = [[zero; $from]; $to];
+        for j in 0..$from {
+            let mut column = [zero; $from];
+            for (i, v) in column.iter_mut().enumerate() {
+                *v = $read(i, j);
+            }
+            for (i, v) in $transform($simd, column).into_iter().enumerate() {
+                half[i][j] = v;
+            }
+        }
+        for (i, row) in half.into_iter().enumerate() {
+            for (j, v) in $transform($simd, row).into_iter().enumerate() {
+                $write(i, j, v);
+            }
+        }
+    }};
+}
+
+/// Kernels in the Winograd domain: 36 right factors of `ceil(in / 16) * 16` x `ceil(out / 16) * 16`.
+pub(crate) struct Kernels {
+    lines: Vec<Line>,
+    c_in: usize,
+    c_out: usize,
+}
+
+impl Kernels {
+    /// From kernels `[3, 3, c_in, c_out]`; `turned`: from `[3, 3, c_out, c_in]`, by 180 degrees, for the gradient of the input.
+    pub fn new(isa: Isa, weight: &[f32], c_in: usize, c_out: usize, turned: bool) -> Self {
+        assert_eq!(weight.len(), 9 * c_in * c_out);
+        let (rows, blocks) = (c_in.next_multiple_of(WIDTH), c_out.div_ceil(WIDTH));
+        let mut lines = vec![Line::ZERO; PLANES * rows * blocks];
+        let out = Shared::new(&mut lines);
+        (0..blocks).into_par_iter().for_each(|block| {
+            let maps = WIDTH.min(c_out - block * WIDTH);
+            isa.run(TransformKernels { weight, c_in, c_out, turned, block, maps, rows, blocks, out });
+        });
+        Self { lines, c_in, c_out }
+    }
+
+    fn plane(&self, plane: usize) -> &[Line] {
+        let len = self.lines.len() / PLANES;
+        &self.lines[plane * len..][..len]
+    }
+}
+
+struct TransformKernels<'a> {
+    weight: &'a [f32],
+    c_in: usize,
+    c_out: usize,
+    turned: bool,
+    block: usize,
+    maps: usize,
+    rows: usize,
+    blocks: usize,
+    out: Shared<Line>,
+}
+
+impl Op for TransformKernels<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Lanes>(self, simd: S) {
+        let (ci, co, first) = (self.c_in, self.c_out, self.block * WIDTH);
+        let mut taps = [Line::ZERO; 9];
+        for i in 0..ci {
+            for (t, line) in taps.iter_mut().enumerate() {
+                if self.turned {
+                    for (o, v) in line.0[..self.maps].iter_mut().enumerate() {
+                        *v = self.weight[((8 - t) * co + first + o) * ci + i];
+                    }
+                } else {
+                    line.0[..self.maps].copy_from_slice(&self.weight[(t * ci + i) * co + first..][..self.maps]);
+                }
+            }
+            for lane in (0..WIDTH).step_by(S::F32_LANES) {
+                // SAFETY: a register within a line; this task alone writes the lines of its block.
+                let read = |a: usize, b: usize| unsafe { load::<S>(taps[a * 3 + b].0.as_ptr().add(lane)) };
+                let write = |a: usize, b: usize, v| unsafe {
+                    let line = ((a * 6 + b) * self.blocks + self.block) * self.rows + i;
+                    store::<S>(self.out.at(line, 1).cast::<f32>().add(lane), v);
+                };
+                both_ways!(simd, kernel_transform, 3, 6, read, write);
+            }
+        }
+    }
+}
+
+/// Tiles `first` to `first + count` of a picture, brought into the domain: tile t, block b of plane p becomes line
+/// `p * plane + b * stride + t` of `out`.
+struct TransformInput<'a> {
+    x: &'a [f32],
+    tiles: Tiles,
+    first: usize,
+    count: usize,
+    out: Shared<Line>,
+    at: usize,
+    stride: usize,
+    plane: usize,
+}
+
+impl Op for TransformInput<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Lanes>(self, simd: S) {
+        let g = &self.tiles;
+        let mut corner = [[Line::ZERO; 6]; 6];
+        for t in 0..self.count {
+            let (picture, y, x) = g.place(self.first + t);
+            let inside = y >= 1 && x >= 1 && y + 5 <= g.h && x + 5 <= g.w;
+            for block in 0..g.blocks() {
+                let (from, row, col) = if inside && (block + 1) * WIDTH <= g.c {
+                    let at = ((picture * g.h + y - 1) * g.w + x - 1) * g.c + block * WIDTH;
+                    (self.x[at..].as_ptr(), g.w * g.c, g.c)
+                } else {
+                    patch(self.x, g, (picture, y as isize - 1, x as isize - 1), block, &mut corner);
+                    (corner.as_ptr().cast::<f32>(), 6 * WIDTH, WIDTH)
+                };
+                let line = self.at + block * self.stride + t;
+                for lane in (0..WIDTH).step_by(S::F32_LANES) {
+                    // SAFETY: the 6x6 pixels are inside the picture or in `corner`; nobody else writes this tile's lines.
+                    let read = |i: usize, j: usize| unsafe { load::<S>(from.add(i * row + j * col + lane)) };
+                    let write = |i: usize, j: usize, v| unsafe {
+                        let at = self.out.at(line + (i * 6 + j) * self.plane, 1).cast::<f32>();
+                        store::<S>(at.add(lane), v);
+                    };
+                    both_ways!(simd, input_transform, 6, 6, read, write);
+                }
+            }
+        }
+    }
+}
+
+/// The same for gradients of the outputs: `A dy A^T`.
+struct TransformGradient<'a>(TransformInput<'a>);
+
+impl Op for TransformGradient<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Lanes>(self, simd: S) {
+        let this = self.0;
+        let g = &this.tiles;
+        let mut corner = [[Line::ZERO; 4]; 4];
+        for t in 0..this.count {
+            let (picture, y, x) = g.place(this.first + t);
+            let inside = y + 4 <= g.h && x + 4 <= g.w;
+            for block in 0..g.blocks() {
+                let (from, row, col) = if inside && (block + 1) * WIDTH <= g.c {
+                    let at = ((picture * g.h + y) * g.w + x) * g.c + block * WIDTH;
+                    (this.x[at..].as_ptr(), g.w * g.c, g.c)
+                } else {
+                    patch(this.x, g, (picture, y as isize, x as isize), block, &mut corner);
+                    (corner.as_ptr().cast::<f32>(), 4 * WIDTH, WIDTH)
+                };
+                let line = this.at + block * this.stride + t;
+                for lane in (0..WIDTH).step_by(S::F32_LANES) {
+                    // SAFETY: the 4x4 pixels are inside the picture or in `corner`; nobody else writes this tile's lines.
+                    let read = |i: usize, j: usize| unsafe { load::<S>(from.add(i * row + j * col + lane)) };
+                    let write = |i: usize, j: usize, v| unsafe {
+                        let at = this.out.at(line + (i * 6 + j) * this.plane, 1).cast::<f32>();
+                        store::<S>(at.add(lane), v);
+                    };
+                    both_ways!(simd, output_transposed, 4, 6, read, write);
+                }
+            }
+        }
+    }
+}
+
+/// Tiles brought back from the domain, finished and written into the output pictures.
+struct TransformOutput<'a> {
+    m: *const Line,
+    stride: usize,
+    plane: usize,
+    tiles: Tiles,
+    first: usize,
+    count: usize,
+    epilogue: Epilogue<'a>,
+    /// The bias, filled up to whole blocks.
+    bias: &'a [f32],
+    /// 16 pixels of whole blocks, for what cannot be written in place.
+    corner: &'a mut [Line],
+    y: Shared<f32>,
+}
+
+impl Op for TransformOutput<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Lanes>(self, simd: S) {
+        let (g, blocks) = (&self.tiles, self.tiles.blocks());
+        assert!(self.bias.len() == blocks * WIDTH && self.corner.len() == 16 * blocks);
+        let corner = self.corner.as_mut_ptr().cast::<f32>();
+        let whole = g.c % WIDTH == 0 && self.epilogue.to_rgb.is_none();
+        for t in 0..self.count {
+            let (picture, y, x) = g.place(self.first + t);
+            let pixel = |i: usize, j: usize| (picture * g.h + y + i) * g.w + x + j;
+            // SAFETY of the unsafe blocks below: `m` holds this task's tiles; the output pixels of a tile belong to it alone,
+            // and `to` reaches 4x4 pixels of whole blocks either in the output or in `corner`.
+            let (to, row, col) = if whole && y + 4 <= g.h && x + 4 <= g.w {
+                (unsafe { self.y.at(pixel(0, 0) * g.c, ((3 * g.w) + 4) * g.c) }, g.w * g.c, g.c)
+            } else {
+                (corner, 4 * blocks * WIDTH, blocks * WIDTH)
+            };
+            let mut squares = [simd.splat_f32s(0.0); 16];
+            for block in 0..blocks {
+                for lane in (0..WIDTH).step_by(S::F32_LANES) {
+                    let at = block * WIDTH + lane;
+                    let bias = unsafe { load::<S>(self.bias.as_ptr().add(at)) };
+                    let read = |i: usize, j: usize| unsafe {
+                        let line = self.m.add((i * 6 + j) * self.plane + block * self.stride + t);
+                        load::<S>(line.cast::<f32>().add(lane))
+                    };
+                    let mut write = |i: usize, j: usize, v| {
+                        let v = activate(simd, v, bias, self.epilogue.leaky);
+                        if self.epilogue.pixel_norm {
+                            squares[i * 4 + j] = simd.fma(v, v, squares[i * 4 + j]);
+                        }
+                        unsafe { store::<S>(to.add(i * row + j * col + at), v) };
+                    };
+                    both_ways!(simd, output_transform, 6, 4, read, write);
+                }
+            }
+            let mut factors = [1.0; 16];
+            if self.epilogue.pixel_norm {
+                for (f, s) in factors.iter_mut().zip(squares) {
+                    *f = simd.reduce_sum_f32s(s);
+                }
+                norm_factors(simd, &mut factors, g.c);
+            }
+            for (p, factor) in factors.into_iter().enumerate() {
+                let (i, j) = (p / 4, p % 4);
+                let at = unsafe { to.add(i * row + j * col) };
+                if let Some(to_rgb) = self.epilogue.to_rgb {
+                    if y + i < g.h && x + j < g.w {
+                        let rgb = unsafe { colours(simd, at, factor, to_rgb) };
+                        unsafe { self.y.at(pixel(i, j) * 3, 3).copy_from_nonoverlapping(rgb.as_ptr(), 3) };
+                    }
+                    continue;
+                }
+                if self.epilogue.pixel_norm {
+                    unsafe { scale(simd, at, blocks, factor) };
+                }
+                if to == corner && y + i < g.h && x + j < g.w {
+                    unsafe { self.y.at(pixel(i, j) * g.c, g.c).copy_from_nonoverlapping(at, g.c) };
+                }
+            }
+        }
+    }
+}
+
+/// Lines of one plane of `tiles` tiles of `blocks` blocks. Odd, so that the planes do not fall on the same sets of a cache.
+fn plane_lines(tiles: usize, blocks: usize) -> usize {
+    (tiles * blocks) | 1
+}
+
+/// `y = epilogue(x * kernels)` for pictures `[n, h, w, c_in]`, with zeros around.
+pub(crate) fn forward(
+    isa: Isa,
+    kernels: &Kernels,
+    (n, h, w): (usize, usize, usize),
+    x: &[f32],
+    y: &mut [f32],
+    epilogue: Epilogue,
+) {
+    let (from, to) = (Tiles::new(h, w, kernels.c_in), Tiles::new(h, w, kernels.c_out));
+    assert_eq!(x.len(), n * h * w * kernels.c_in);
+    assert_eq!(epilogue.bias.len(), kernels.c_out);
+    assert_eq!(y.len(), n * h * w * epilogue.channels());
+    let (total, bi, bo) = (n * from.per_picture(), from.blocks(), to.blocks());
+    let mut bias = epilogue.bias.to_vec();
+    bias.resize(bo * WIDTH, 0.0);
+    let threads = rayon::current_num_threads();
+    let per_tile = PLANES * (bi + bo) * size_of::<Line>();
+    let y = Shared::new(y);
+    let output = |m: *const Line, stride: usize, plane: usize, first: usize, count: usize, corner: &mut [Line]| {
+        isa.run(TransformOutput { m, stride, plane, tiles: to, first, count, epilogue, bias: &bias, corner, y });
+    };
+
+    // Few maps: a task takes its tiles all the way while they stay in its second-level cache.
+    let block = (BLOCK_BYTES / per_tile).min(total.div_ceil(4 * threads)).max(1);
+    if block >= 12 {
+        (0..total.div_ceil(block)).into_par_iter().for_each(|task| {
+            let (first, count) = (task * block, block.min(total - task * block));
+            let (pi, po) = (plane_lines(count, bi), plane_lines(count, bo));
+            with_lines(PLANES * (pi + po) + 16 * bo, |scratch| {
+                let (v, rest) = scratch.split_at_mut(PLANES * pi);
+                let (m, corner) = rest.split_at_mut(PLANES * po);
+                let out = Shared::new(v);
+                isa.run(TransformInput { x, tiles: from, first, count, out, at: 0, stride: count, plane: pi });
+                for p in 0..PLANES {
+                    let a = Blocked::dense(&v[p * pi..][..count * bi], count);
+                    product(isa, a, kernels.plane(p), &mut m[p * po..][..count * bo]);
+                }
+                output(m.as_ptr(), count, po, first, count, corner);
+            });
+        });
+        return;
+    }
+    // Many maps: plane by plane, so that each plane's kernels are read once for many tiles.
+    let chunk = (SHARED_BYTES / per_tile).max(24).min(total);
+    let (pi, po) = (plane_lines(chunk, bi), plane_lines(chunk, bo));
+    with_lines(PLANES * (pi + po), |scratch| {
+        let (v, m) = scratch.split_at_mut(PLANES * pi);
+        for start in (0..total).step_by(chunk) {
+            let size = chunk.min(total - start);
+            let part = size.div_ceil(4 * threads);
+            let out = Shared::new(v);
+            (0..size.div_ceil(part)).into_par_iter().for_each(|task| {
+                let (at, count) = (task * part, part.min(size - task * part));
+                isa.run(TransformInput { x, tiles: from, first: start + at, count, out, at, stride: size, plane: pi });
+            });
+            m.par_chunks_mut(po).zip(v.par_chunks(pi)).enumerate().for_each(|(p, (m, v))| {
+                product(isa, Blocked::dense(&v[..size * bi], size), kernels.plane(p), &mut m[..size * bo]);
+            });
+            let m = Shared::new(m);
+            (0..size.div_ceil(part)).into_par_iter().for_each(|task| {
+                let (at, count) = (task * part, part.min(size - task * part));
+                with_lines(16 * bo, |corner| {
+                    // SAFETY: nobody writes m while the outputs are made.
+                    let m = unsafe { m.at(at, count) };
+                    output(m, size, po, start + at, count, corner);
+                });
+            });
+        }
+    });
+}
+
+/// Adds the gradient of kernels `[3, 3, c_in, c_out]`, given inputs and gradients of the outputs.
+///
+/// The sums do not depend on the number of threads.
+pub(crate) fn backward_weight(isa: Isa, (n, h, w): (usize, usize, usize), x: &[f32], dy: &[f32], dweight: &mut [f32]) {
+    let (ci, co) = (x.len() / (n * h * w), dy.len() / (n * h * w));
+    let (from, to) = (Tiles::new(h, w, ci), Tiles::new(h, w, co));
+    assert!(x.len() == n * h * w * ci && dy.len() == n * h * w * co && dweight.len() == 9 * ci * co);
+    let (total, bi, bo) = (n * from.per_picture(), from.blocks(), to.blocks());
+    let per_tile = PLANES * (bi + bo) * size_of::<Line>();
+    let chunk = (SHARED_BYTES / per_tile).max(24).min(total);
+    let (pi, po) = (plane_lines(chunk, bi), plane_lines(chunk, bo));
+    let rows = bi * WIDTH;
+    let threads = rayon::current_num_threads();
+    with_lines(PLANES * (pi + po + rows * bo), |scratch| {
+        let (v, rest) = scratch.split_at_mut(PLANES * pi);
+        let (m, g) = rest.split_at_mut(PLANES * po);
+        g.fill(Line::ZERO);
+        for first in (0..total).step_by(chunk) {
+            let size = chunk.min(total - first);
+            let part = size.div_ceil(4 * threads);
+            let (vs, ms) = (Shared::new(v), Shared::new(m));
+            (0..size.div_ceil(part)).into_par_iter().for_each(|task| {
+                let (at, count) = (task * part, part.min(size - task * part));
+                let first = first + at;
+                isa.run(TransformInput { x, tiles: from, first, count, out: vs, at, stride: size, plane: pi });
+                let dy = TransformInput { x: dy, tiles: to, first, count, out: ms, at, stride: size, plane: po };
+                isa.run(TransformGradient(dy));
+            });
+            g.par_chunks_mut(rows * bo).zip(v.par_chunks(pi).zip(m.par_chunks(po))).for_each(|(g, (v, m))| {
+                add_outer(isa, Blocked::dense(&v[..size * bi], size), Blocked::dense(&m[..size * bo], size), g);
+            });
+        }
+        let dweight = Shared::new(dweight);
+        (0..ci).into_par_iter().for_each(|i| isa.run(FoldKernels { g, rows, bo, ci, co, i, dweight }));
+    });
+}
+
+/// Brings the gradient of the kernels of input map `i` back from the domain.
+struct FoldKernels<'a> {
+    g: &'a [Line],
+    rows: usize,
+    bo: usize,
+    ci: usize,
+    co: usize,
+    i: usize,
+    dweight: Shared<f32>,
+}
+
+impl Op for FoldKernels<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Lanes>(self, simd: S) {
+        let mut taps = [Line::ZERO; 9];
+        for block in 0..self.bo {
+            for lane in (0..WIDTH).step_by(S::F32_LANES) {
+                let read = |a: usize, b: usize| {
+                    let line = &self.g[((a * 6 + b) * self.bo + block) * self.rows + self.i];
+                    // SAFETY: a register within a line.
+                    unsafe { load::<S>(line.0.as_ptr().add(lane)) }
+                };
+                // SAFETY: as above.
+                let mut write =
+                    |a: usize, b: usize, v| unsafe { store::<S>(taps[a * 3 + b].0.as_mut_ptr().add(lane), v) };
+                both_ways!(simd, kernel_transposed, 6, 3, read, write);
+            }
+            let maps = WIDTH.min(self.co - block * WIDTH);
+            for (t, line) in taps.iter().enumerate() {
+                // SAFETY: the weights of input map i are this task's alone.
+                let dw = unsafe { self.dweight.slice((t * self.ci + self.i) * self.co + block * WIDTH, maps) };
+                dw.iter_mut().zip(line.0).for_each(|(d, v)| *d += v);
+            }
+        }
+    }
+}
