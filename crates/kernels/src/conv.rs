@@ -202,6 +202,7 @@ fn backward_data(isa: Isa, g: Conv2d, dy: &[f32], weight: &[f32], dx: &mut [f32]
 mod tests {
     use super::*;
     use crate::epilogue::ToRgb;
+    use crate::upsample::UpsampleFilter;
     use proptest::prelude::*;
 
     fn fill(len: usize, seed: usize) -> Vec<f32> {
@@ -331,6 +332,36 @@ mod tests {
                 got.fill(0.0);
                 direct::backward_weight(isa, g, &x, &dy, &mut got);
                 near(&got, &dw, isa.name())?;
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+        #[test]
+        fn enlarging_convolution_equals_the_definition(
+            n in 1usize..3, h in 1usize..12, w in 1usize..12, wide: bool, c_in in 1usize..36, c_out in 1usize..36,
+            leaky: bool, pixel_norm: bool, coloured: bool, seed: u32,
+        ) {
+            // Wide pictures of few maps are worked on in strips.
+            let (h, w, c_in, c_out) = if wide { (h, w * 30, c_in.min(4), c_out.min(4)) } else { (h, w, c_in, c_out) };
+            let g = Conv2d { n, h: 2 * h, w: 2 * w, c_in, c_out, kernel: 3, stride: 1, pad: 1 };
+            let (x, weight, bias) = (noise(n * h * w * c_in, seed), noise(9 * c_in * c_out, seed ^ 1), noise(c_out, seed ^ 2));
+            let mut sums = vec![0.0; 4 * n * h * w * c_out];
+            plain(g, |xi, wi, yi| {
+                let (pixel, i) = (xi / c_in, xi % c_in);
+                let (row, col) = (pixel / (2 * w), pixel % (2 * w));
+                let small = (row / (2 * h) * h + row % (2 * h) / 2) * w + col / 2;
+                sums[yi] += f64::from(x[small * c_in + i]) * f64::from(weight[wi]);
+            });
+            let colours = noise(3 * c_out, seed ^ 4);
+            let to_rgb = ToRgb::new(&colours, [0.1, -0.2, 0.3]);
+            let e = Epilogue { bias: &bias, leaky, pixel_norm, to_rgb: coloured.then_some(&to_rgb) };
+            let want = finish(&sums, e, coloured.then_some((&colours, [0.1, -0.2, 0.3])));
+            for isa in Isa::available() {
+                let mut y = vec![9.0; want.len()];
+                UpsampleFilter::new(isa, (n, h, w), (c_in, c_out), &weight).forward(&x, &mut y, e);
+                near(&y, &want, isa.name())?;
             }
         }
     }

@@ -10,6 +10,7 @@ mod epilogue;
 mod matmul;
 mod scratch;
 mod simd;
+mod upsample;
 mod warp;
 mod winograd;
 
@@ -17,4 +18,5 @@ pub use conv::{Conv2d, Filter, conv2d, conv2d_backward_data, conv2d_backward_wei
 pub use epilogue::{Epilogue, ToRgb};
 pub use matmul::{MatRef, matmul};
 pub use simd::{Isa, VARIABLE};
+pub use upsample::UpsampleFilter;
 pub use warp::warp_affine;
