@@ -14,7 +14,7 @@ mod upsample;
 mod warp;
 mod winograd;
 
-pub use conv::{Conv2d, Filter, conv2d, conv2d_backward_data, conv2d_backward_weight};
+pub use conv::{Conv2d, Filter, conv2d_backward_data, conv2d_backward_weight};
 pub use epilogue::{Epilogue, ToRgb};
 pub use matmul::{MatRef, matmul};
 pub use simd::{Isa, VARIABLE};

@@ -26,9 +26,6 @@ const READS: [(usize, usize, usize); PRODUCTS] =
 /// instruction set.
 pub struct UpsampleFilter {
     isa: Isa,
-    n: usize,
-    h: usize,
-    w: usize,
     c_in: usize,
     c_out: usize,
     /// Nine right factors of `ceil(c_in / 16) * 16` x `ceil(c_out / 16) * 16`.
@@ -38,6 +35,9 @@ pub struct UpsampleFilter {
 /// Some rows and columns of one picture.
 #[derive(Clone, Copy)]
 struct Strip {
+    /// Size of the picture.
+    h: usize,
+    w: usize,
     picture: usize,
     y: usize,
     x: usize,
@@ -63,11 +63,11 @@ impl Strip {
 }
 
 impl UpsampleFilter {
-    /// From kernels `[3, 3, c_in, c_out]`; `size`: pictures, height and width before they are enlarged.
+    /// From kernels `[3, 3, c_in, c_out]`.
     ///
     /// # Panics
     /// If the number of weights does not fit.
-    pub fn new(isa: Isa, (n, h, w): (usize, usize, usize), (c_in, c_out): (usize, usize), weight: &[f32]) -> Self {
+    pub fn new(isa: Isa, (c_in, c_out): (usize, usize), weight: &[f32]) -> Self {
         assert_eq!(weight.len(), 9 * c_in * c_out);
         let (rows, blocks) = (c_in.next_multiple_of(WIDTH), c_out.div_ceil(WIDTH));
         let mut kernels = vec![Line::ZERO; PRODUCTS * rows * blocks];
@@ -95,26 +95,26 @@ impl UpsampleFilter {
                 }
             }
         });
-        Self { isa, n, h, w, c_in, c_out, kernels }
+        Self { isa, c_in, c_out, kernels }
     }
 
-    /// `y = epilogue(enlarged x * kernels)`
+    /// `y = epilogue(enlarged x * kernels)` for `n` pictures of `h` x `w` pixels before they are enlarged.
     ///
     /// # Panics
     /// If a length does not fit.
-    pub fn forward(&self, x: &[f32], y: &mut [f32], epilogue: Epilogue) {
-        assert_eq!(x.len(), self.n * self.h * self.w * self.c_in);
+    pub fn forward(&self, (n, h, w): (usize, usize, usize), x: &[f32], y: &mut [f32], epilogue: Epilogue) {
+        assert_eq!(x.len(), n * h * w * self.c_in);
         assert_eq!(epilogue.bias.len(), self.c_out);
-        assert_eq!(y.len(), 4 * self.n * self.h * self.w * epilogue.channels());
+        assert_eq!(y.len(), 4 * n * h * w * epilogue.channels());
         let (bi, bo) = (self.c_in.div_ceil(WIDTH), self.c_out.div_ceil(WIDTH));
         let threads = rayon::current_num_threads();
         let per_pixel = (MAPS * bi + PRODUCTS * bo) * size_of::<Line>();
         let (isa, y) = (self.isa, Shared::new(y));
-        let in_cache = (BLOCK_BYTES / per_pixel).min((self.n * self.h * self.w).div_ceil(3 * threads));
+        let in_cache = (BLOCK_BYTES / per_pixel).min((n * h * w).div_ceil(3 * threads));
         if in_cache >= 48 {
             // Few maps: a task takes a strip all the way while it stays in the second-level cache.
-            let cols = self.w.min(in_cache);
-            let strips = self.strips((in_cache / (cols + 1)).max(1), cols);
+            let cols = w.min(in_cache);
+            let strips = strips_of((n, h, w), (in_cache / (cols + 1)).max(1), cols);
             strips.par_iter().for_each(|s| {
                 with_lines(MAPS * bi * s.map() + PRODUCTS * bo * s.products() + 16 * bo, |scratch| {
                     let (maps, rest) = scratch.split_at_mut(MAPS * bi * s.map());
@@ -129,10 +129,10 @@ impl UpsampleFilter {
             return;
         }
         // Many maps: product by product, so that each product's kernels are read once.
-        let strips = self.strips(self.h, self.w);
+        let strips = strips_of((n, h, w), h, w);
         let (map, rows) = (MAPS * bi * strips[0].map(), strips[0].products());
-        with_lines(self.n * (map + PRODUCTS * bo * rows), |scratch| {
-            let (maps, sums) = scratch.split_at_mut(self.n * map);
+        with_lines(n * (map + PRODUCTS * bo * rows), |scratch| {
+            let (maps, sums) = scratch.split_at_mut(n * map);
             maps.par_chunks_mut(map).zip(&strips).for_each(|(maps, s)| {
                 isa.run(Differences { x, filter: self, strip: *s, maps });
             });
@@ -151,8 +151,8 @@ impl UpsampleFilter {
             });
             // The last step by rows: one picture must keep all threads busy, too.
             let sums = &*sums;
-            (0..self.n * self.h).into_par_iter().for_each(|row| {
-                let (i, first) = (row / self.h, row % self.h);
+            (0..n * h).into_par_iter().for_each(|row| {
+                let (i, first) = (row / h, row % h);
                 with_lines(16 * bo, |corner| {
                     let sums = &sums[i * PRODUCTS * bo * rows..][..PRODUCTS * bo * rows];
                     isa.run(CombineRow {
@@ -162,18 +162,6 @@ impl UpsampleFilter {
                 });
             });
         });
-    }
-
-    fn strips(&self, rows: usize, cols: usize) -> Vec<Strip> {
-        let mut strips = Vec::new();
-        for picture in 0..self.n {
-            for y in (0..self.h).step_by(rows) {
-                for x in (0..self.w).step_by(cols) {
-                    strips.push(Strip { picture, y, x, rows: rows.min(self.h - y), cols: cols.min(self.w - x) });
-                }
-            }
-        }
-        strips
     }
 
     /// Blocks `first` and on of product `p`, as many as `sums` holds.
@@ -192,6 +180,19 @@ impl UpsampleFilter {
     }
 }
 
+/// Pictures of `h` x `w` pixels cut into strips of at most so many rows and columns.
+fn strips_of((n, h, w): (usize, usize, usize), rows: usize, cols: usize) -> Vec<Strip> {
+    let mut strips = Vec::new();
+    for picture in 0..n {
+        for y in (0..h).step_by(rows) {
+            for x in (0..w).step_by(cols) {
+                strips.push(Strip { h, w, picture, y, x, rows: rows.min(h - y), cols: cols.min(w - x) });
+            }
+        }
+    }
+    strips
+}
+
 /// The difference maps of a strip: line (row, column) of block b of map m is `(m * blocks + b) * strip.map() + row * pitch +
 /// column`; map 1 at column j holds x[j] - x[j-1], map 2 at row i x[i] - x[i-1].
 struct Differences<'a> {
@@ -208,8 +209,8 @@ impl Differences<'_> {
         let (f, s) = (self.filter, self.strip);
         let (y, x) = (s.y as isize + row, s.x as isize + col);
         let mut line = Line::ZERO;
-        if (0..f.h as isize).contains(&y) && (0..f.w as isize).contains(&x) {
-            let at = ((s.picture * f.h + y as usize) * f.w + x as usize) * f.c_in + block * WIDTH;
+        if (0..s.h as isize).contains(&y) && (0..s.w as isize).contains(&x) {
+            let at = ((s.picture * s.h + y as usize) * s.w + x as usize) * f.c_in + block * WIDTH;
             let maps = WIDTH.min(f.c_in - block * WIDTH);
             if maps == WIDTH {
                 line.0.copy_from_slice(&self.x[at..at + WIDTH]);
@@ -307,7 +308,7 @@ impl Combine<'_> {
         for col in (0..s.cols).step_by(4) {
             let count = 4.min(s.cols - col);
             let pixel = |d: usize, q: usize| {
-                ((s.picture * f.h + s.y + row) * 2 + q / 2) * 2 * f.w + 2 * (s.x + col + d) + q % 2
+                ((s.picture * s.h + s.y + row) * 2 + q / 2) * 2 * s.w + 2 * (s.x + col + d) + q % 2
             };
             let mut squares = [0.0; 16];
             // SAFETY of the unsafe blocks: `sums` was checked above; the outputs of a pixel are this task's alone, and `corner`

@@ -217,14 +217,14 @@ mod tests {
         let mut b = Conv2d::new("conv", 2, 3, 3, 1, Init::Equalized { gain: 1.0 }, &mut rng);
         let bytes = write(&collect(&a.params(), &BTreeMap::new()), Dtype::F32);
         load_into(&bytes, b.params_mut()).unwrap();
-        for (x, y) in a.weight.value.iter().zip(&b.weight.value) {
+        for (x, y) in a.params()[0].value.iter().zip(&b.params()[0].value) {
             assert!((x - y).abs() <= 1e-6 * x.abs());
         }
         let file = read(&bytes).unwrap();
         let (shape, values) = &file.tensors["conv/weight"];
         assert_eq!(shape, &[3, 2, 3, 3]);
         // [out 2, in 1, row 0, column 2] of the file is [row 0, column 2, in 1, out 2] in memory.
-        let memory = a.weight.value[(2 * 2 + 1) * 3 + 2] * a.weight.scale;
+        let memory = a.params()[0].value[(2 * 2 + 1) * 3 + 2] * a.params()[0].scale;
         assert_eq!(values[((2 * 2 + 1) * 3) * 3 + 2], memory);
     }
 
@@ -234,10 +234,10 @@ mod tests {
         let good = Dense::new("d", 4, 3, Init::He, &mut rng);
         let bytes = write(&collect(&good.params(), &BTreeMap::new()), Dtype::F16);
         let mut other = Dense::new("d", 5, 3, Init::He, &mut rng);
-        let before = other.weight.value.clone();
+        let before = other.params()[0].value.clone();
         let error = load_into(&bytes, other.params_mut()).unwrap_err().to_string();
         assert_eq!(error, "tensor \"d/weight\": expected [3, 5], file has [3, 4]");
-        assert_eq!(other.weight.value, before);
+        assert_eq!(other.params()[0].value, before);
         assert!(load_into(&bytes[..bytes.len() - 3], other.params_mut()).is_err());
         assert!(load_into(b"\xff\xff\xff\xff\xff\xff\xff\x7f{}", other.params_mut()).is_err());
     }

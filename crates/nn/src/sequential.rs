@@ -1,6 +1,6 @@
 //! Layers in a row, and the record of one pass through them.
 
-use crate::{Layer, Param, Tensor};
+use crate::{Layer, Param, Step, Tensor};
 
 /// A net whose layers follow one another.
 pub struct Sequential {
@@ -59,9 +59,24 @@ impl Sequential {
 
 impl Layer for Sequential {
     fn forward(&self, x: &Tensor) -> Tensor {
-        let mut layers = self.layers.iter();
-        let Some(first) = layers.next() else { return x.clone() };
-        layers.fold(first.forward(x), |x, layer| layer.forward(&x))
+        let mut layers = self.layers.as_slice();
+        let mut x = std::borrow::Cow::Borrowed(x);
+        while let [layer, rest @ ..] = layers {
+            let mut steps = Vec::new();
+            layers = rest;
+            if layer.takes_steps() {
+                for wanted in [Step::LeakyRelu, Step::PixelNorm] {
+                    if let [next, rest @ ..] = layers
+                        && next.as_step() == Some(wanted)
+                    {
+                        steps.push(wanted);
+                        layers = rest;
+                    }
+                }
+            }
+            x = std::borrow::Cow::Owned(layer.forward_then(&x, &steps));
+        }
+        x.into_owned()
     }
 
     /// Runs the forward pass again: with the tape at hand, [`Sequential::backward_tape`] is cheaper.
@@ -75,5 +90,34 @@ impl Layer for Sequential {
 
     fn params_mut(&mut self) -> Vec<&mut Param> {
         self.layers.iter_mut().flat_map(|l| l.params_mut()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Conv2d, Init, LeakyRelu, PixelNorm, Rng, UpsampleConv2d};
+
+    #[test]
+    fn steps_taken_on_the_way_change_nothing() {
+        let mut rng = Rng::new(4);
+        let net = Sequential::new(vec![
+            Box::new(PixelNorm),
+            Box::new(Conv2d::new("a", 3, 9, 3, 1, Init::He, &mut rng)),
+            Box::new(LeakyRelu),
+            Box::new(PixelNorm),
+            Box::new(PixelNorm),
+            Box::new(UpsampleConv2d::new("b", 9, 8, Init::He, &mut rng)),
+            Box::new(PixelNorm),
+            Box::new(LeakyRelu),
+            Box::new(Conv2d::new("c", 8, 2, 3, 2, Init::He, &mut rng)),
+            Box::new(LeakyRelu),
+        ]);
+        let x = Tensor::new([2, 9, 6, 3], rng.normals(2 * 9 * 6 * 3));
+        let (plain, fused) = (net.forward_tape(&x), net.forward(&x));
+        assert_eq!(plain.output().shape, fused.shape);
+        for (a, b) in plain.output().data.iter().zip(&fused.data) {
+            assert!((a - b).abs() < 1e-5, "{a} and {b}");
+        }
     }
 }

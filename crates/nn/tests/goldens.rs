@@ -70,11 +70,11 @@ fn every_layer_equals_pytorch_forward_and_backward() {
 fn adam_takes_the_steps_of_pytorch() {
     let goldens = goldens();
     let mut dense = Dense::new("p", 6, 1, Init::He, &mut Rng::new(1));
-    dense.weight.value = goldens.tensors["adam/start"].1.clone();
+    dense.params_mut()[0].value = goldens.tensors["adam/start"].1.clone();
     let mut adam = Adam::new(0.01, 0.5, 0.99);
     let (grads, steps) = (&goldens.tensors["adam/grads"].1, &goldens.tensors["adam/steps"].1);
     for (g, want) in grads.chunks(6).zip(steps.chunks(6)) {
-        adam.step(vec![&mut dense.weight], &[g.to_vec()]);
-        assert_close("parameters", &dense.weight.value, want);
+        adam.step(vec![dense.params_mut().swap_remove(0)], &[g.to_vec()]);
+        assert_close("parameters", &dense.params()[0].value, want);
     }
 }

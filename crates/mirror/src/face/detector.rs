@@ -98,7 +98,7 @@ impl DetectorNet {
             let hidden = Conv2d::new(&format!("head{stride}/hidden"), 32, 32, 3, 1, Init::He, rng);
             let mut out = Conv2d::new(&format!("head{stride}/out"), 32, OUTPUTS, 1, 1, Init::Gain(0.1), rng);
             // A probability of 0.01: otherwise the first steps only teach that most cells hold no face.
-            out.bias.value[0] = -4.6;
+            out.params_mut()[1].value[0] = -4.6;
             let layers: Vec<Box<dyn Layer>> =
                 vec![Box::new(LeakyRelu), Box::new(hidden), Box::new(LeakyRelu), Box::new(out)];
             Sequential::new(layers)

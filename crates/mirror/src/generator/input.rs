@@ -1,11 +1,12 @@
 //! The generator's first layer: from a latent to maps of 4x4 pixels.
 
-use nn::{Init, Layer, Param, Rng, Tensor};
+use kernels::Epilogue;
+use nn::{Init, Kernel, Layer, Param, Rng, Tensor};
 
 /// `[n, 1, 1, latent]` times the weight: `[n, 4, 4, maps]`, plus one bias a map (not one a value, as a dense layer has).
 pub struct LatentToMaps {
     /// `[latent, 16 * maps]`, the maps of a pixel side by side.
-    weight: Param,
+    kernel: Kernel,
     /// `[maps]`.
     bias: Param,
 }
@@ -14,17 +15,17 @@ const PIXELS: usize = 16;
 
 impl LatentToMaps {
     pub fn new(name: &str, latent: usize, maps: usize, init: Init, rng: &mut Rng) -> Self {
-        let weight = nn::Dense::new(name, latent, PIXELS * maps, init, rng).weight;
+        let weight = nn::Dense::new(name, latent, PIXELS * maps, init, rng).params()[0].clone();
         let bias = Param { name: format!("{name}/bias"), shape: vec![maps], value: vec![0.0; maps], scale: 1.0 };
-        Self { weight, bias }
+        Self { kernel: Kernel::new(weight), bias }
     }
 
     fn latent(&self) -> usize {
-        self.weight.shape[0]
+        self.kernel.weight().shape[0]
     }
 
     fn geometry(&self, n: usize) -> kernels::Conv2d {
-        let (c_in, c_out) = (self.latent(), self.weight.shape[1]);
+        let (c_in, c_out) = (self.latent(), self.kernel.weight().shape[1]);
         kernels::Conv2d { n: 1, h: n, w: 1, c_in, c_out, kernel: 1, stride: 1, pad: 0 }
     }
 }
@@ -34,31 +35,28 @@ impl Layer for LatentToMaps {
         assert_eq!(x.row_len(), self.latent(), "coordinates of a latent");
         let mut y = Tensor::zeros([x.n(), 4, 4, self.bias.value.len()]);
         let bias = self.bias.value.repeat(PIXELS);
-        kernels::conv2d(self.geometry(x.n()), &x.data, &self.weight.effective(), &bias, &mut y.data);
+        self.kernel.forward(self.geometry(x.n()), x, &mut y, Epilogue::bias(&bias));
         y
     }
 
     fn backward(&self, x: &Tensor, _y: &Tensor, dy: &Tensor, grads: Option<&mut [Vec<f32>]>) -> Tensor {
         let g = self.geometry(x.n());
         if let Some([dw, db]) = grads {
-            let (mut plain, mut per_value) = (vec![0.0; dw.len()], vec![0.0; g.c_out]);
-            kernels::conv2d_backward_weight(g, &x.data, &dy.data, &mut plain, &mut per_value);
-            dw.iter_mut().zip(plain).for_each(|(d, v)| *d += self.weight.scale * v);
+            let mut per_value = vec![0.0; g.c_out];
+            self.kernel.backward_weight(g, &x.data, &dy.data, dw, &mut per_value);
             for pixel in per_value.chunks_exact(db.len()) {
                 db.iter_mut().zip(pixel).for_each(|(d, v)| *d += v);
             }
         }
-        let mut dx = Tensor::zeros(x.shape);
-        kernels::conv2d_backward_data(g, &dy.data, &self.weight.effective(), &mut dx.data);
-        dx
+        self.kernel.backward_data(g, x, dy)
     }
 
     fn params(&self) -> Vec<&Param> {
-        vec![&self.weight, &self.bias]
+        vec![self.kernel.weight(), &self.bias]
     }
 
     fn params_mut(&mut self) -> Vec<&mut Param> {
-        vec![&mut self.weight, &mut self.bias]
+        vec![self.kernel.weight_mut(), &mut self.bias]
     }
 }
 
@@ -100,7 +98,7 @@ mod tests {
     #[test]
     fn the_orders_are_inverse() {
         let mut rng = Rng::new(6);
-        let weight = LatentToMaps::new("d", 2, 3, Init::He, &mut rng).weight;
+        let weight = LatentToMaps::new("d", 2, 3, Init::He, &mut rng).kernel.weight().clone();
         let mut turned = weight.clone();
         pixels_first(&mut turned);
         assert_ne!(turned.value, weight.value);

@@ -1,6 +1,6 @@
 //! Functions of one pixel.
 
-use super::Layer;
+use super::{Layer, Step};
 use crate::Tensor;
 use rayon::prelude::*;
 
@@ -17,6 +17,10 @@ impl LeakyRelu {
 }
 
 impl Layer for LeakyRelu {
+    fn as_step(&self) -> Option<Step> {
+        Some(Step::LeakyRelu)
+    }
+
     fn forward(&self, x: &Tensor) -> Tensor {
         let f = |&v: &f32| v.max(Self::SLOPE * v);
         Tensor::new(x.shape, x.data.par_iter().with_min_len(TASK).map(f).collect())
@@ -37,6 +41,10 @@ fn inverse_rms(x: &[f32]) -> f32 {
 }
 
 impl Layer for PixelNorm {
+    fn as_step(&self) -> Option<Step> {
+        Some(Step::PixelNorm)
+    }
+
     fn forward(&self, x: &Tensor) -> Tensor {
         let mut y = x.clone();
         y.data.par_chunks_exact_mut(x.c()).with_min_len(TASK / x.c()).for_each(|pixel| {

@@ -1,27 +1,29 @@
 //! Fully connected layer.
 
-use super::{Init, Layer, Param, conv_backward};
+use super::kernel::Kernel;
+use super::{Init, Layer, Param};
 use crate::{Rng, Tensor};
+use kernels::Epilogue;
 
 /// `[n, h, w, c]` flattened to `[n, h*w*c]`, times the weight, plus the bias: `[n, 1, 1, out]`.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Dense {
     /// `[in, out]`.
-    pub weight: Param,
+    kernel: Kernel,
     /// `[out]`.
-    pub bias: Param,
+    bias: Param,
 }
 
 impl Dense {
     /// A layer from `n_in` values to `n_out`.
     pub fn new(name: &str, n_in: usize, n_out: usize, init: Init, rng: &mut Rng) -> Self {
-        Self { weight: Param::weight(name, vec![n_in, n_out], init, rng), bias: Param::bias(name, n_out) }
+        Self { kernel: Kernel::new(Param::weight(name, vec![n_in, n_out], init, rng)), bias: Param::bias(name, n_out) }
     }
 
     /// A dense layer is a 1x1 convolution of one pixel a picture.
     fn geometry(&self, x: &Tensor) -> kernels::Conv2d {
-        let [n_in, n_out] = self.weight.shape[..] else { unreachable!("made by new") };
-        assert_eq!(x.row_len(), n_in, "values into {}", self.weight.name);
+        let [n_in, n_out] = self.kernel.weight().shape[..] else { unreachable!("made by new") };
+        assert_eq!(x.row_len(), n_in, "values into {}", self.kernel.weight().name);
         kernels::Conv2d { n: 1, h: x.n(), w: 1, c_in: n_in, c_out: n_out, kernel: 1, stride: 1, pad: 0 }
     }
 }
@@ -30,19 +32,19 @@ impl Layer for Dense {
     fn forward(&self, x: &Tensor) -> Tensor {
         let g = self.geometry(x);
         let mut y = Tensor::zeros([x.n(), 1, 1, g.c_out]);
-        kernels::conv2d(g, &x.data, &self.weight.effective(), &self.bias.value, &mut y.data);
+        self.kernel.forward(g, x, &mut y, Epilogue::bias(&self.bias.value));
         y
     }
 
     fn backward(&self, x: &Tensor, _y: &Tensor, dy: &Tensor, grads: Option<&mut [Vec<f32>]>) -> Tensor {
-        conv_backward(self.geometry(x), &self.weight, x, dy, grads)
+        self.kernel.backward(self.geometry(x), x, dy, grads)
     }
 
     fn params(&self) -> Vec<&Param> {
-        vec![&self.weight, &self.bias]
+        vec![self.kernel.weight(), &self.bias]
     }
 
     fn params_mut(&mut self) -> Vec<&mut Param> {
-        vec![&mut self.weight, &mut self.bias]
+        vec![self.kernel.weight_mut(), &mut self.bias]
     }
 }

@@ -3,12 +3,14 @@
 mod activation;
 mod conv;
 mod dense;
+mod kernel;
 mod pool;
 mod statistic;
 
 pub use activation::{LeakyRelu, PixelNorm};
-pub use conv::Conv2d;
+pub use conv::{Conv2d, UpsampleConv2d};
 pub use dense::Dense;
+pub use kernel::Kernel;
 pub use pool::{AvgPool, GlobalAvgPool, Upsample};
 pub use statistic::MinibatchStddev;
 
@@ -24,6 +26,25 @@ pub trait Layer: Send + Sync {
     /// [`Layer::params`]; `None` skips that work.
     fn backward(&self, x: &Tensor, y: &Tensor, dy: &Tensor, grads: Option<&mut [Vec<f32>]>) -> Tensor;
 
+    /// The layer as a step that a convolution before it can take while its sums are in the cache.
+    fn as_step(&self) -> Option<Step> {
+        None
+    }
+
+    /// Whether [`Layer::forward_then`] takes steps.
+    fn takes_steps(&self) -> bool {
+        false
+    }
+
+    /// The forward pass of this layer and of those that `steps` stand for; at most a leaky ReLU, then a pixel norm.
+    ///
+    /// # Panics
+    /// If there are steps and the layer takes none.
+    fn forward_then(&self, x: &Tensor, steps: &[Step]) -> Tensor {
+        assert!(steps.is_empty(), "this layer takes no steps");
+        self.forward(x)
+    }
+
     /// What is learned.
     fn params(&self) -> Vec<&Param> {
         Vec::new()
@@ -33,6 +54,15 @@ pub trait Layer: Send + Sync {
     fn params_mut(&mut self) -> Vec<&mut Param> {
         Vec::new()
     }
+}
+
+/// A layer that works on each pixel by itself, so that the one before can do its work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// [`LeakyRelu`]
+    LeakyRelu,
+    /// [`PixelNorm`]
+    PixelNorm,
 }
 
 /// One learned tensor. In memory a convolution's weight is `[k, k, in, out]`, a dense one's `[in, out]`.
@@ -86,29 +116,6 @@ impl Param {
     pub fn effective(&self) -> std::borrow::Cow<'_, [f32]> {
         if self.scale == 1.0 { (&self.value).into() } else { self.value.iter().map(|v| v * self.scale).collect() }
     }
-}
-
-/// The backward pass of a layer that is one convolution: what [`Layer::backward`] asks for, the scale of the weight
-/// included.
-fn conv_backward(
-    g: kernels::Conv2d,
-    weight: &Param,
-    x: &Tensor,
-    dy: &Tensor,
-    grads: Option<&mut [Vec<f32>]>,
-) -> Tensor {
-    if let Some([dw, db]) = grads {
-        if weight.scale == 1.0 {
-            kernels::conv2d_backward_weight(g, &x.data, &dy.data, dw, db);
-        } else {
-            let mut plain = vec![0.0; dw.len()];
-            kernels::conv2d_backward_weight(g, &x.data, &dy.data, &mut plain, db);
-            dw.iter_mut().zip(plain).for_each(|(d, v)| *d += weight.scale * v);
-        }
-    }
-    let mut dx = Tensor::zeros(x.shape);
-    kernels::conv2d_backward_data(g, &dy.data, &weight.effective(), &mut dx.data);
-    dx
 }
 
 /// The sum of two tensors of one shape; its gradient passes to both unchanged.

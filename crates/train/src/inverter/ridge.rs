@@ -3,7 +3,7 @@
 use super::pairs::{Row, Table};
 use anyhow::{Context, Result};
 use mirror::features::FEATURES;
-use nn::Dense;
+use nn::{Dense, Layer};
 
 /// Fits the layer; the penalty is the best of a few on the held-out pairs.
 ///
@@ -11,7 +11,7 @@ use nn::Dense;
 /// If the normal equations cannot be solved.
 pub fn fit(layer: &mut Dense, train: &Table, held: &Table) -> Result<()> {
     let (rows, held) = (train.found(), held.found());
-    let size = layer.bias.value.len();
+    let size = layer.params()[1].value.len();
     let n = rows.len() as f64;
     let mut gram = vec![0.0f64; FEATURES * FEATURES];
     let mut mixed = vec![0.0f64; FEATURES * size];
@@ -31,7 +31,7 @@ pub fn fit(layer: &mut Dense, train: &Table, held: &Table) -> Result<()> {
         let error = held.iter().map(|r| squared_error(&weight, r)).sum::<f64>();
         if error < best {
             best = error;
-            layer.weight.value = weight.iter().map(|w| *w as f32).collect();
+            layer.params_mut()[0].value = weight.iter().map(|w| *w as f32).collect();
         }
     }
     let all = (held.len() * size).max(1) as f64;
