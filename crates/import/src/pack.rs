@@ -108,7 +108,7 @@ fn open_to_readers(_folder: &Path) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mirror::generator::Config;
+    use mirror::generator::{Config, Painter};
     use mirror::latent::Latent;
     use nn::{Layer, Rng};
 
@@ -140,8 +140,8 @@ mod tests {
         assert_eq!(pack.weights(Net::Detector).unwrap(), donor.weights(Net::Detector).unwrap());
         assert!(pack.card().unwrap().contains("Not known"));
         let latent = Latent::gaussian(3, &mut Rng::new(3));
-        let drawn = pack.open(Net::Generator, Generator::from_bytes).unwrap().generate(&latent);
-        let wanted = Generator::load(&file).unwrap().generate(&latent);
+        let drawn = Painter::new(&pack.open(Net::Generator, Generator::from_bytes).unwrap()).paint(&latent);
+        let wanted = Painter::new(&Generator::load(&file).unwrap()).paint(&latent);
         assert!(drawn.data.iter().zip(&wanted.data).all(|(a, b)| a.abs_diff(*b) <= 1));
     }
 

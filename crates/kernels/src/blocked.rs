@@ -215,8 +215,16 @@ unsafe fn tile<S: Lanes, const M: usize, const V: usize, const TRANSPOSED: bool,
             }
         } else {
             for _ in 0..a.steps / WIDTH {
-                for i in 0..WIDTH {
-                    step(left.add(i), WIDTH);
+                if S::UNROLL {
+                    for i in 0..WIDTH {
+                        step(left.add(i), WIDTH);
+                    }
+                } else {
+                    let mut at = left;
+                    while at != left.add(WIDTH) {
+                        step(at, WIDTH);
+                        at = std::hint::black_box(at.add(1));
+                    }
                 }
                 left = left.wrapping_add(WIDTH + a.jump);
             }

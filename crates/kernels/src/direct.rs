@@ -2,7 +2,7 @@
 
 use crate::blocked::{Blocked, Line, WIDTH, add_outer, product};
 use crate::conv::Conv2d;
-use crate::epilogue::{Epilogue, activate, colours, norm_factors, scale};
+use crate::epilogue::{Epilogue, activate, colour, norm_factors, projections, scale};
 use crate::scratch::with_lines;
 use crate::simd::{Isa, Lanes, Op, load, store};
 use rayon::prelude::*;
@@ -83,50 +83,74 @@ impl Op for Finish<'_> {
 
     #[inline(always)]
     fn run<S: Lanes>(self, simd: S) {
-        let blocks = self.maps.div_ceil(WIDTH);
-        assert_eq!(self.sums.len(), blocks * self.count);
-        let mut pixel = [Line::ZERO; 64];
-        let mut more = if blocks > 64 { vec![Line::ZERO; blocks] } else { Vec::new() };
-        let pixel = if blocks > 64 { more.as_mut_ptr() } else { pixel.as_mut_ptr() }.cast::<f32>();
-        for (p, y) in self.y.chunks_exact_mut(self.epilogue.channels()).enumerate() {
-            let mut squares = simd.splat_f32s(0.0);
-            for block in 0..blocks {
-                let mut bias = Line::ZERO;
-                let maps = WIDTH.min(self.maps - block * WIDTH);
-                bias.0[..maps].copy_from_slice(&self.epilogue.bias[block * WIDTH..][..maps]);
-                let from = self.sums[block * self.count + p].0.as_ptr();
-                for lane in (0..WIDTH).step_by(S::F32_LANES) {
-                    // SAFETY: registers within lines; `pixel` has `blocks` of them.
-                    unsafe {
-                        let v = activate(
-                            simd,
-                            load::<S>(from.add(lane)),
-                            load::<S>(bias.0.as_ptr().add(lane)),
-                            self.epilogue.leaky,
-                        );
-                        squares = simd.fma(v, v, squares);
-                        store::<S>(pixel.add(block * WIDTH + lane), v);
+        let (e, blocks, maps) = (self.epilogue, self.maps.div_ceil(WIDTH), self.maps);
+        assert!(self.sums.len() == blocks * self.count && e.bias.len() == maps);
+        assert_eq!(self.y.len(), self.count * e.channels());
+        let sums = self.sums.as_mut_ptr();
+        let mut tail = Line::ZERO;
+        let rest = &e.bias[maps / WIDTH * WIDTH..];
+        tail.0[..rest.len()].copy_from_slice(rest);
+        // SAFETY of the unsafe blocks: `sums` holds `blocks` of `count` lines, block < blocks, p < count, lane + a register is
+        // within a line; pixel p of the output holds as many values as the assertions say.
+        let at = |block: usize, p: usize| unsafe { sums.add(block * self.count + p).cast::<f32>() };
+        let mut squares = [0.0; WIDTH];
+        for first in (0..self.count).step_by(WIDTH) {
+            let group = WIDTH.min(self.count - first);
+            for (i, square) in squares.iter_mut().enumerate().take(group) {
+                let mut sum = simd.splat_f32s(0.0);
+                for block in 0..blocks {
+                    let bias =
+                        if (block + 1) * WIDTH <= maps { e.bias[block * WIDTH..].as_ptr() } else { tail.0.as_ptr() };
+                    let line = at(block, first + i);
+                    for lane in (0..WIDTH).step_by(S::F32_LANES) {
+                        unsafe {
+                            let v = activate(simd, load::<S>(line.add(lane)), load::<S>(bias.add(lane)), e.leaky);
+                            sum = simd.fma(v, v, sum);
+                            store::<S>(line.add(lane), v);
+                        }
                     }
                 }
+                if e.pixel_norm {
+                    *square = simd.reduce_sum_f32s(sum);
+                }
             }
-            let mut factor = [1.0; WIDTH];
-            if self.epilogue.pixel_norm {
-                factor[0] = simd.reduce_sum_f32s(squares);
-                norm_factors(simd, &mut factor, self.maps);
+            if e.pixel_norm {
+                norm_factors(simd, &mut squares, maps);
             }
-            // SAFETY: `pixel` holds `blocks` lines, all written above.
-            unsafe {
-                if let Some(to_rgb) = self.epilogue.to_rgb {
-                    y.copy_from_slice(&colours(simd, pixel, factor[0], to_rgb));
-                } else {
-                    if self.epilogue.pixel_norm {
-                        scale(simd, pixel, blocks, factor[0]);
+            for (i, factor) in squares.iter().enumerate().take(group) {
+                let p = first + i;
+                if let Some(to_rgb) = e.to_rgb {
+                    let line = |block| at(block, p).cast_const();
+                    let sums = unsafe { projections(simd, line, blocks, to_rgb) };
+                    let rgb = colour(sums, if e.pixel_norm { *factor } else { 1.0 }, to_rgb);
+                    self.y[p * 3..][..3].copy_from_slice(&rgb);
+                    continue;
+                }
+                for block in 0..blocks {
+                    if e.pixel_norm {
+                        unsafe { scale(simd, at(block, p), 1, *factor) };
                     }
-                    y.copy_from_slice(std::slice::from_raw_parts(pixel, self.maps));
+                    let here = WIDTH.min(maps - block * WIDTH);
+                    let to = &mut self.y[p * maps + block * WIDTH..][..here];
+                    to.copy_from_slice(unsafe { std::slice::from_raw_parts(at(block, p), here) });
                 }
             }
         }
     }
+}
+
+/// The steps of an epilogue that writes no colours, on pixels of as many maps as it has biases, in place.
+///
+/// # Panics
+/// If it writes colours, or there is half a pixel.
+pub fn finish_pixels(y: &mut [f32], epilogue: Epilogue) {
+    assert!(epilogue.to_rgb.is_none() && y.len().is_multiple_of(epilogue.bias.len()));
+    let (maps, count) = (epilogue.bias.len(), y.len() / epilogue.bias.len());
+    with_lines(count * maps.div_ceil(WIDTH), |sums| {
+        let g = Conv2d { n: 1, h: count, w: 1, c_in: maps, c_out: maps, kernel: 1, stride: 1, pad: 0 };
+        gather(&g, y, 0, count, sums, count);
+        Isa::current().run(Finish { sums, count, maps, epilogue, y });
+    });
 }
 
 /// `y = epilogue(x * kernels)`

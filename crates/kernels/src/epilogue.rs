@@ -93,21 +93,71 @@ pub(crate) unsafe fn scale<S: Lanes>(simd: S, x: *mut f32, blocks: usize, factor
     }
 }
 
-/// The three colours of the pixel whose maps (filled up to whole blocks) lie at `x`, the maps times `factor`.
+/// Of a pixel, block b of whose maps (the last filled up) lies at `x(b)`: the products with the three rows of weights, and
+/// the sum of squares.
 ///
 /// # Safety
-/// As many maps as `to_rgb` has weights must be there.
+/// `blocks` blocks must be there.
 #[inline(always)]
-pub(crate) unsafe fn colours<S: Lanes>(simd: S, x: *const f32, factor: f32, to_rgb: &ToRgb) -> [f32; 3] {
-    let mut sums = [simd.splat_f32s(0.0); 3];
-    for i in (0..to_rgb.rows[0].len()).step_by(S::F32_LANES) {
-        // SAFETY: the caller's promise; the rows have equal lengths.
-        unsafe {
-            let x = load::<S>(x.add(i));
-            for (sum, row) in sums.iter_mut().zip(&to_rgb.rows) {
-                *sum = simd.fma(x, load::<S>(row.as_ptr().add(i)), *sum);
+pub(crate) unsafe fn projections<S: Lanes>(
+    simd: S,
+    x: impl Fn(usize) -> *const f32,
+    blocks: usize,
+    to_rgb: &ToRgb,
+) -> [f32; 4] {
+    assert_eq!(to_rgb.rows[0].len(), blocks * WIDTH, "weights of the colours");
+    let mut sums = [simd.splat_f32s(0.0); 4];
+    for block in 0..blocks {
+        for lane in (0..WIDTH).step_by(S::F32_LANES) {
+            // SAFETY: the caller's promise; the rows have equal lengths, asserted above.
+            unsafe {
+                let x = load::<S>(x(block).add(lane));
+                for (sum, row) in sums.iter_mut().zip(&to_rgb.rows) {
+                    *sum = simd.fma(x, load::<S>(row.as_ptr().add(block * WIDTH + lane)), *sum);
+                }
+                sums[3] = simd.fma(x, x, sums[3]);
             }
         }
     }
-    std::array::from_fn(|q| simd.reduce_sum_f32s(sums[q]) * factor + to_rgb.bias[q])
+    simd.sums(sums)
+}
+
+/// A pixel's colours from its projections, after its maps were multiplied by `factor`.
+#[inline(always)]
+pub(crate) fn colour(projections: [f32; 4], factor: f32, to_rgb: &ToRgb) -> [f32; 3] {
+    let [r, g, b, _] = projections;
+    let bias = to_rgb.bias;
+    [r * factor + bias[0], g * factor + bias[1], b * factor + bias[2]]
+}
+
+/// The colours of sixteen pixels, with `norm` after the pixel norm over `maps` maps; `x(i)` is where the maps of pixel i lie.
+///
+/// # Safety
+/// As many maps as `to_rgb` has weights, whole blocks, must be there.
+#[inline(always)]
+pub(crate) unsafe fn colours<S: Lanes>(
+    simd: S,
+    x: impl Fn(usize) -> *const f32,
+    maps: usize,
+    norm: bool,
+    to_rgb: &ToRgb,
+) -> [[f32; 3]; WIDTH] {
+    // Loops, not closures over arrays: those would not be compiled for the instruction set.
+    let (mut sums, mut factors) = ([[0.0; 4]; WIDTH], [1.0; WIDTH]);
+    for (p, sums) in sums.iter_mut().enumerate() {
+        let at = x(p);
+        // SAFETY: the caller's promise.
+        *sums = unsafe { projections(simd, |b| at.add(b * WIDTH), to_rgb.rows[0].len() / WIDTH, to_rgb) };
+    }
+    if norm {
+        for (factor, sums) in factors.iter_mut().zip(&sums) {
+            *factor = sums[3];
+        }
+        norm_factors(simd, &mut factors, maps);
+    }
+    let mut rgb = [[0.0; 3]; WIDTH];
+    for (rgb, (sums, factor)) in rgb.iter_mut().zip(sums.iter().zip(factors)) {
+        *rgb = colour(*sums, factor, to_rgb);
+    }
+    rgb
 }

@@ -15,6 +15,7 @@ mod warp;
 mod winograd;
 
 pub use conv::{Conv2d, Filter, conv2d_backward_data, conv2d_backward_weight};
+pub use direct::finish_pixels;
 pub use epilogue::{Epilogue, ToRgb};
 pub use matmul::{MatRef, matmul};
 pub use simd::{Isa, VARIABLE};

@@ -111,15 +111,24 @@ pub(crate) trait Lanes: Simd {
     const ROWS: usize;
     /// Sixteen-wide blocks side by side in a register tile.
     const BLOCKS: usize;
+    /// Whether the sixteen steps along a line of the left factor are written out: with registers that the compiler has to
+    /// put together itself, it then keeps the sums in memory, and is three times slower.
+    const UNROLL: bool = true;
     /// `a b + c`
     fn fma(self, a: Self::f32s, b: Self::f32s, c: Self::f32s) -> Self::f32s;
     /// `c - a b`
     fn fnma(self, a: Self::f32s, b: Self::f32s, c: Self::f32s) -> Self::f32s;
+    /// The sums over the lanes of four registers.
+    #[inline(always)]
+    fn sums(self, of: [Self::f32s; 4]) -> [f32; 4] {
+        let [a, b, c, d] = of;
+        [self.reduce_sum_f32s(a), self.reduce_sum_f32s(b), self.reduce_sum_f32s(c), self.reduce_sum_f32s(d)]
+    }
 }
 
 /// Instruction sets with a fused multiply-add.
 macro_rules! fused {
-    ($type:ty, $rows:expr, $blocks:expr) => {
+    ($type:ty, $rows:expr, $blocks:expr $(, $sums:item)?) => {
         impl Lanes for $type {
             const ROWS: usize = $rows;
             const BLOCKS: usize = $blocks;
@@ -133,13 +142,31 @@ macro_rules! fused {
             fn fnma(self, a: Self::f32s, b: Self::f32s, c: Self::f32s) -> Self::f32s {
                 self.negate_mul_add_f32s(a, b, c)
             }
+
+            $($sums)?
         }
     };
 }
 
 // 6 rows of two registers each, two for b and one for a: 15 of 16.
 #[cfg(target_arch = "x86_64")]
-fused!(pulp::x86::V3, 6, 1);
+fused!(
+    pulp::x86::V3,
+    6,
+    1,
+    // Three horizontal additions for four registers, a third of what four sums by themselves take.
+    #[inline(always)]
+    fn sums(self, of: [Self::f32s; 4]) -> [f32; 4] {
+        use std::arch::x86_64::{__m128, __m256};
+        // SAFETY: registers of 256 bits, and four floats of 128, are the same bits under both names.
+        let [a, b, c, d] = unsafe { std::mem::transmute::<[Self::f32s; 4], [__m256; 4]>(of) };
+        let halves = self.avx._mm256_hadd_ps(self.avx._mm256_hadd_ps(a, b), self.avx._mm256_hadd_ps(c, d));
+        let low = self.avx._mm256_castps256_ps128(halves);
+        let sums = self.sse._mm_add_ps(low, self.avx._mm256_extractf128_ps::<1>(halves));
+        // SAFETY: as above.
+        unsafe { std::mem::transmute::<__m128, [f32; 4]>(sums) }
+    }
+);
 // 14 rows of two registers each, two for b; a comes from memory: 30 of 32.
 #[cfg(target_arch = "x86_64")]
 fused!(pulp::x86::V4, 14, 2);
@@ -151,6 +178,7 @@ fused!(pulp::aarch64::Neon, 6, 1);
 impl Lanes for pulp::Scalar512b {
     const ROWS: usize = 2;
     const BLOCKS: usize = 1;
+    const UNROLL: bool = false;
 
     #[inline(always)]
     fn fma(self, a: Self::f32s, b: Self::f32s, c: Self::f32s) -> Self::f32s {

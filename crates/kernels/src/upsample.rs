@@ -15,6 +15,9 @@ const PRODUCTS: usize = 9;
 /// Bytes of scratch of one task that shall stay in the second-level cache.
 const BLOCK_BYTES: usize = 384 << 10;
 
+/// Bytes of scratch that all threads share in the last-level cache.
+const SHARED_BYTES: usize = 6 << 20;
+
 /// The difference maps: the input, its differences across, down, and both.
 const MAPS: usize = 4;
 
@@ -128,39 +131,45 @@ impl UpsampleFilter {
             });
             return;
         }
-        // Many maps: product by product, so that each product's kernels are read once.
-        let strips = strips_of((n, h, w), h, w);
-        let (map, rows) = (MAPS * bi * strips[0].map(), strips[0].products());
-        with_lines(n * (map + PRODUCTS * bo * rows), |scratch| {
-            let (maps, sums) = scratch.split_at_mut(n * map);
-            maps.par_chunks_mut(map).zip(&strips).for_each(|(maps, s)| {
-                isa.run(Differences { x, filter: self, strip: *s, maps });
-            });
-            // Sums: picture, product, block; a task makes a few blocks of one product for all pictures.
-            let parts = bo.min(2 * threads);
-            let shared = Shared::new(sums);
-            (0..PRODUCTS * parts).into_par_iter().for_each(|task| {
-                let (p, part) = (task / parts, task % parts);
-                let (first, end) = (part * bo / parts, (part + 1) * bo / parts);
-                for (i, s) in strips.iter().enumerate() {
-                    // SAFETY: the blocks of one product are divided among its tasks.
-                    let at = ((i * PRODUCTS + p) * bo + first) * rows;
-                    let sums = unsafe { shared.slice(at, (end - first) * rows) };
-                    self.product(s, p, first, &maps[i * map..][..map], sums);
-                }
-            });
-            // The last step by rows: one picture must keep all threads busy, too.
-            let sums = &*sums;
-            (0..n * h).into_par_iter().for_each(|row| {
-                let (i, first) = (row / h, row % h);
-                with_lines(16 * bo, |corner| {
-                    let sums = &sums[i * PRODUCTS * bo * rows..][..PRODUCTS * bo * rows];
-                    isa.run(CombineRow {
-                        combine: Combine { sums, filter: self, strip: strips[i], epilogue, corner, y },
-                        first,
-                    });
+        // Many maps: product by product, so that each product's kernels are read once for many pixels; in groups of strips whose
+        // maps and sums stay in the last-level cache.
+        let rows = (SHARED_BYTES / (per_pixel * (w + 1))).clamp(1, h);
+        let strips = strips_of((n, h, w), rows, w);
+        let (map, sum) = (MAPS * bi * strips[0].map(), PRODUCTS * bo * strips[0].products());
+        let group = (SHARED_BYTES / ((map + sum) * size_of::<Line>())).clamp(1, strips.len());
+        with_lines(group * (map + sum), |scratch| {
+            let (maps, sums) = scratch.split_at_mut(group * map);
+            for strips in strips.chunks(group) {
+                maps.par_chunks_mut(map).zip(strips).for_each(|(maps, s)| {
+                    isa.run(Differences { x, filter: self, strip: *s, maps: &mut maps[..MAPS * bi * s.map()] });
                 });
-            });
+                // Sums: strip, product, block; a task makes a few blocks of one product for all strips.
+                let parts = bo.min(2 * threads);
+                let shared = Shared::new(sums);
+                (0..PRODUCTS * parts).into_par_iter().for_each(|task| {
+                    let (p, part) = (task / parts, task % parts);
+                    let (first, end) = (part * bo / parts, (part + 1) * bo / parts);
+                    for (i, s) in strips.iter().enumerate() {
+                        let (at, len) = (i * sum + (p * bo + first) * s.products(), (end - first) * s.products());
+                        // SAFETY: the blocks of one product are divided among its tasks.
+                        let sums = unsafe { shared.slice(at, len) };
+                        self.product(s, p, first, &maps[i * map..][..MAPS * bi * s.map()], sums);
+                    }
+                });
+                // The last step by rows: one picture must keep all threads busy, too.
+                let sums = &*sums;
+                (0..strips.len() * rows).into_par_iter().for_each(|task| {
+                    let (i, first) = (task / rows, task % rows);
+                    let strip = strips[i];
+                    if first < strip.rows {
+                        with_lines(16 * bo, |corner| {
+                            let sums = &sums[i * sum..][..PRODUCTS * bo * strip.products()];
+                            let combine = Combine { sums, filter: self, strip, epilogue, corner, y };
+                            isa.run(CombineRow { combine, first });
+                        });
+                    }
+                });
+            }
         });
     }
 
@@ -354,29 +363,29 @@ impl Combine<'_> {
                     }
                 }
                 if e.pixel_norm {
-                    for q in 0..4 {
-                        squares[d * 4 + q] = simd.reduce_sum_f32s(square[q]);
-                    }
+                    squares[d * 4..][..4].copy_from_slice(&simd.sums(square));
                 }
+            }
+            if let Some(to_rgb) = e.to_rgb {
+                // Places beyond the last pixel hold older maps; nobody reads their colours.
+                let at = |p: usize| unsafe { corner.add(p * blocks * WIDTH).cast_const() };
+                let rgb = unsafe { colours(simd, at, co, e.pixel_norm, to_rgb) };
+                for (p, rgb) in rgb.iter().enumerate().take(4 * count) {
+                    unsafe { self.y.at(pixel(p / 4, p % 4) * 3, 3).copy_from_nonoverlapping(rgb.as_ptr(), 3) };
+                }
+                continue;
             }
             if e.pixel_norm {
                 norm_factors(simd, &mut squares, co);
             }
-            for d in 0..count {
-                for q in 0..4 {
-                    let (at, factor) = (place(d, q), if e.pixel_norm { squares[d * 4 + q] } else { 1.0 });
-                    unsafe {
-                        if let Some(to_rgb) = e.to_rgb {
-                            let rgb = colours(simd, at, factor, to_rgb);
-                            self.y.at(pixel(d, q) * 3, 3).copy_from_nonoverlapping(rgb.as_ptr(), 3);
-                            continue;
-                        }
-                        if e.pixel_norm {
-                            scale(simd, at, blocks, factor);
-                        }
-                        if !direct {
-                            self.y.at(pixel(d, q) * co, co).copy_from_nonoverlapping(at, co);
-                        }
+            for (p, factor) in squares.into_iter().enumerate().take(4 * count) {
+                let at = place(p / 4, p % 4);
+                unsafe {
+                    if e.pixel_norm {
+                        scale(simd, at, blocks, factor);
+                    }
+                    if !direct {
+                        self.y.at(pixel(p / 4, p % 4) * co, co).copy_from_nonoverlapping(at, co);
                     }
                 }
             }

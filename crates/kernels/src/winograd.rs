@@ -378,7 +378,7 @@ impl Op for TransformOutput<'_> {
                     };
                     let mut write = |i: usize, j: usize, v| {
                         let v = activate(simd, v, bias, self.epilogue.leaky);
-                        if self.epilogue.pixel_norm {
+                        if self.epilogue.pixel_norm && self.epilogue.to_rgb.is_none() {
                             squares[i * 4 + j] = simd.fma(v, v, squares[i * 4 + j]);
                         }
                         unsafe { store::<S>(to.add(i * row + j * col + at), v) };
@@ -386,27 +386,29 @@ impl Op for TransformOutput<'_> {
                     both_ways!(simd, output_transform, 6, 4, read, write);
                 }
             }
+            let covered = |p: usize| y + p / 4 < g.h && x + p % 4 < g.w;
+            if let Some(to_rgb) = self.epilogue.to_rgb {
+                let at = |p: usize| unsafe { to.add(p / 4 * row + p % 4 * col).cast_const() };
+                let rgb = unsafe { colours(simd, at, g.c, self.epilogue.pixel_norm, to_rgb) };
+                for (p, rgb) in rgb.iter().enumerate().filter(|(p, _)| covered(*p)) {
+                    unsafe { self.y.at(pixel(p / 4, p % 4) * 3, 3).copy_from_nonoverlapping(rgb.as_ptr(), 3) };
+                }
+                continue;
+            }
             let mut factors = [1.0; 16];
             if self.epilogue.pixel_norm {
-                for (f, s) in factors.iter_mut().zip(squares) {
-                    *f = simd.reduce_sum_f32s(s);
+                for (f, s) in factors.as_chunks_mut::<4>().0.iter_mut().zip(squares.as_chunks::<4>().0) {
+                    *f = simd.sums(*s);
                 }
                 norm_factors(simd, &mut factors, g.c);
             }
             for (p, factor) in factors.into_iter().enumerate() {
                 let (i, j) = (p / 4, p % 4);
                 let at = unsafe { to.add(i * row + j * col) };
-                if let Some(to_rgb) = self.epilogue.to_rgb {
-                    if y + i < g.h && x + j < g.w {
-                        let rgb = unsafe { colours(simd, at, factor, to_rgb) };
-                        unsafe { self.y.at(pixel(i, j) * 3, 3).copy_from_nonoverlapping(rgb.as_ptr(), 3) };
-                    }
-                    continue;
-                }
                 if self.epilogue.pixel_norm {
                     unsafe { scale(simd, at, blocks, factor) };
                 }
-                if to == corner && y + i < g.h && x + j < g.w {
+                if to == corner && covered(p) {
                     unsafe { self.y.at(pixel(i, j) * g.c, g.c).copy_from_nonoverlapping(at, g.c) };
                 }
             }

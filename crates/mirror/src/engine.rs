@@ -5,7 +5,7 @@ use crate::face::detector::Detector;
 use crate::face::landmarks::LandmarkNet;
 use crate::face::{Face, Landmarks, Rect};
 use crate::features::{self, FeatureVector, Pose};
-use crate::generator::Generator;
+use crate::generator::{Generator, Painter};
 use crate::inverter::Inverter;
 use crate::latent::Latent;
 use crate::pack::{Net, Pack, PackError};
@@ -65,7 +65,7 @@ pub struct Reflection {
 pub struct Mirror {
     eyes: Eyes,
     inverter: Inverter,
-    generator: Generator,
+    painter: Painter,
 }
 
 impl Mirror {
@@ -82,7 +82,7 @@ impl Mirror {
             let why = format!("the generator takes latents of {drawn} numbers, the inverter finds {found}");
             return Err(PackError::Mismatch { pack: pack.origin().to_owned(), why });
         }
-        Ok(Self { eyes, inverter, generator })
+        Ok(Self { eyes, inverter, painter: Painter::new(&generator) })
     }
 
     /// Looks once into the mirror. `None` when nobody stands there; of several viewers, the nearest is reflected.
@@ -97,7 +97,7 @@ impl Mirror {
     /// The reflection of somebody whom the eyes have seen.
     pub fn reflect_viewer(&self, viewer: Seen) -> Reflection {
         let latent = self.inverter.invert(&viewer.features);
-        let image = self.generator.generate(&latent);
+        let image = self.painter.paint(&latent);
         Reflection { viewer, latent, image }
     }
 
@@ -120,8 +120,8 @@ impl Mirror {
     }
 
     /// What draws.
-    pub fn generator(&self) -> &Generator {
-        &self.generator
+    pub fn painter(&self) -> &Painter {
+        &self.painter
     }
 }
 
@@ -246,7 +246,7 @@ mod tests {
             refine_steps: 2,
             quality_target: 0.0,
         };
-        Mirror { eyes, inverter: Inverter::new(settings, &mut rng), generator }
+        Mirror { eyes, inverter: Inverter::new(settings, &mut rng), painter: Painter::new(&generator) }
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::progress::{Session, bar};
 use anyhow::{Context, Result};
 use mirror::engine::{Eyes, nearest};
 use mirror::features::{FeatureVector, Group};
-use mirror::generator::Generator;
+use mirror::generator::{Generator, Painter};
 use mirror::inverter::{Inverter, Settings};
 use mirror::pack::{Net, Pack};
 use nn::Rng;
@@ -84,7 +84,7 @@ pub fn run(options: &Options) -> Result<()> {
     } else {
         Pairs::new(generator.config().latent_size, options.seed)
     };
-    let pairs = draw(before, &generator, &eyes, options, &mut session, &pairs_path)?;
+    let pairs = draw(before, &Painter::new(&generator), &eyes, options, &mut session, &pairs_path)?;
     let mut rng = Rng::new(options.seed ^ 0x5EED);
     let settings = Settings {
         latent_size: generator.config().latent_size,
@@ -126,7 +126,7 @@ pub fn run(options: &Options) -> Result<()> {
 /// Draws pairs until there are enough or the time for it is up; stores them once a minute and at the end.
 fn draw(
     mut pairs: Pairs,
-    generator: &Generator,
+    painter: &Painter,
     eyes: &Eyes,
     options: &Options,
     session: &mut Session,
@@ -134,7 +134,7 @@ fn draw(
 ) -> Result<Pairs> {
     let (began, at_first) = (Instant::now(), pairs.len());
     while pairs.len() < options.pairs && session.fraction() < 0.6 {
-        pairs.draw_more(generator, eyes, 64)?;
+        pairs.draw_more(painter, eyes, 64)?;
         let drawn = pairs.len() - at_first;
         let rate = drawn as f64 / began.elapsed().as_secs_f64();
         session.show(format!("{} pairs, {rate:.1}/s", pairs.len()));

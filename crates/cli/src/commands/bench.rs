@@ -9,7 +9,8 @@ use mirror::face::detector::Detector;
 use mirror::face::landmarks::LandmarkNet;
 use mirror::face::{Face, Rect};
 use mirror::features;
-use mirror::generator::samples;
+use mirror::generator::{Painter, samples};
+use mirror::latent::Latent;
 use mirror::pack::Net;
 use serde::Serialize;
 use std::hint::black_box;
@@ -18,7 +19,8 @@ use std::time::Instant;
 /// Time every stage, from a picture of 640x480 pixels to its reflection.
 ///
 /// The viewer is a face that the generator dreams. Each stage runs --rounds times after a warm-up; reported are the
-/// median and the 95th percentile of the milliseconds, the peak memory of the process and the instruction set.
+/// median and the 95th percentile of the milliseconds, the peak memory of the process and the instruction set
+/// (NARCISSUS_SIMD forces a lower one); with -v also the layers of the generator.
 #[derive(clap::Args, Debug)]
 #[command(after_long_help = "Examples:\n    narcissus bench\n    narcissus bench --json --threads 1 --rounds 200")]
 pub struct Options {
@@ -37,6 +39,8 @@ struct Report {
     threads: usize,
     load_ms: f64,
     stages: Vec<Stage>,
+    /// The generator's layers, medians.
+    generator_layers: Vec<Layer>,
     /// Where the system tells.
     peak_memory_mb: Option<f64>,
 }
@@ -46,6 +50,12 @@ struct Stage {
     stage: &'static str,
     median_ms: f64,
     p95_ms: f64,
+}
+
+#[derive(Serialize)]
+struct Layer {
+    layer: String,
+    median_ms: f64,
 }
 
 /// Runs it.
@@ -76,15 +86,16 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
         time("attributes", options.rounds, || attribute_net.estimate(&frame, &landmarks)),
         time("features", options.rounds, || features::extract(&frame, &landmarks, &attributes)),
         time("invert", options.rounds, || mirror.inverter().invert(&features)),
-        time("generate", options.rounds, || mirror.generator().generate(&latent)),
+        time("generate", options.rounds, || mirror.painter().paint(&latent)),
         time("reflect", options.rounds, || mirror.reflect(&frame)),
     ];
     let report = Report {
         pack: pack.manifest().name.clone(),
-        instruction_set: super::doctor::instruction_set(),
+        instruction_set: kernels::Isa::current().name(),
         threads: rayon::current_num_threads(),
         load_ms,
         stages,
+        generator_layers: layers(mirror.painter(), &latent, options.rounds),
         peak_memory_mb: peak_memory_mb(),
     };
     if options.json {
@@ -97,6 +108,12 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
     for s in &report.stages {
         output::print_line(&format_args!("{:<12} {:>10.2} {:>10.2}", s.stage, s.median_ms, s.p95_ms))?;
     }
+    if global.verbose > 0 {
+        output::print_line(&format_args!("{:<12} {:>10}", "layer", "median ms"))?;
+        for l in &report.generator_layers {
+            output::print_line(&format_args!("{:<12} {:>10.3}", l.layer, l.median_ms))?;
+        }
+    }
     Ok(())
 }
 
@@ -106,7 +123,7 @@ fn viewer(mirror: &Mirror) -> (Image, Rect) {
     let (width, height) = (640, 480);
     let mut frame = Image { width, height, data: vec![110; width * height * 3] };
     let (left, top) = ((width - SIDE) / 2, (height - SIDE) / 2);
-    let dream = samples(mirror.generator(), 1, 1).next().expect("one was asked for").1;
+    let dream = samples(mirror.painter(), 1, 1).next().expect("one was asked for").1;
     for (y, x) in (0..SIDE).flat_map(|y| (0..SIDE).map(move |x| (y, x))) {
         let from = (y * dream.height / SIDE * dream.width + x * dream.width / SIDE) * 3;
         let to = ((top + y) * width + left + x) * 3;
@@ -114,6 +131,27 @@ fn viewer(mirror: &Mirror) -> (Image, Rect) {
     }
     let (left, top, side) = (left as f32, top as f32, SIDE as f32);
     (frame, Rect { x: left + 0.2 * side, y: top + 0.15 * side, w: 0.6 * side, h: 0.75 * side })
+}
+
+/// The median time of every layer of the generator.
+fn layers(painter: &Painter, latent: &Latent, rounds: u32) -> Vec<Layer> {
+    let mut layers: Vec<(String, Vec<f64>)> = Vec::new();
+    for _ in 0..rounds {
+        let (mut began, mut i) = (Instant::now(), 0);
+        painter.layer_by_layer(latent, |layer| {
+            let milliseconds = began.elapsed().as_secs_f64() * 1e3;
+            if i == layers.len() {
+                layers.push((layer.to_owned(), Vec::new()));
+            }
+            layers[i].1.push(milliseconds);
+            (began, i) = (Instant::now(), i + 1);
+        });
+    }
+    let median = |(layer, mut times): (String, Vec<f64>)| {
+        times.sort_by(f64::total_cmp);
+        Layer { layer, median_ms: times[times.len() / 2] }
+    };
+    layers.into_iter().map(median).collect()
 }
 
 fn time<T>(stage: &'static str, rounds: u32, run: impl Fn() -> T) -> Stage {

@@ -3,7 +3,7 @@
 use crate::arguments::Global;
 use crate::{browser, output};
 use mirror::engine::Mirror;
-use mirror::generator::{Generator, samples};
+use mirror::generator::{Generator, Painter, samples};
 use mirror::pack::Net;
 use std::net::{Ipv4Addr, TcpListener};
 use std::time::Instant;
@@ -57,28 +57,15 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The instruction set that the kernels will choose.
-pub fn instruction_set() -> &'static str {
-    #[cfg(target_arch = "x86_64")]
-    {
-        if std::is_x86_feature_detected!("avx512f") {
-            return "AVX-512";
-        }
-        if std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma") {
-            return "AVX2+FMA";
-        }
-    }
-    if cfg!(target_arch = "aarch64") { "NEON" } else { "scalar" }
-}
-
 fn processor() -> Finding {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let found = format!("{cores} threads, {}", instruction_set());
-    match instruction_set() {
-        "scalar" => {
+    match kernels::Isa::from_environment() {
+        Err(found) => Lack { found, cure: "unset the variable: the best instruction set is found by itself" },
+        Ok(isa) if isa.name() == "portable" => {
+            let found = format!("{cores} threads, no instruction set that the kernels know");
             Lack { found, cure: "works, but slowly; x86 processors with AVX2 (since about 2015) are far faster" }
         }
-        _ => Fine(found),
+        Ok(isa) => Fine(format!("{cores} threads, {}", isa.name())),
     }
 }
 
@@ -88,7 +75,7 @@ fn pack(global: &Global) -> Finding {
         Mirror::new(&pack)?;
         let generator = pack.open(Net::Generator, Generator::from_bytes)?;
         let began = Instant::now();
-        let picture = samples(&generator, 1, 1).next().map(|s| s.1);
+        let picture = samples(&Painter::new(&generator), 1, 1).next().map(|s| s.1);
         let took = began.elapsed();
         let picture = picture.filter(|p| p.data.iter().any(|v| *v != p.data[0]));
         let picture = picture.ok_or_else(|| anyhow::anyhow!("{}: draws nothing", pack.origin()))?;

@@ -3,7 +3,7 @@
 use crate::arguments::Global;
 use crate::output::{OutputDir, Progress};
 use display::{VideoWriter, enlarged};
-use mirror::generator::{Generator, Walk, grid, samples};
+use mirror::generator::{Generator, Painter, Walk, grid, samples};
 use mirror::pack::Net;
 use std::path::PathBuf;
 
@@ -47,11 +47,11 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
         camera::ffmpeg()?;
     }
     let out = OutputDir::open(&options.out)?;
-    let generator = super::open_pack(global)?.open(Net::Generator, Generator::from_bytes)?;
+    let painter = Painter::new(&super::open_pack(global)?.open(Net::Generator, Generator::from_bytes)?);
     let count = options.count as usize;
     let progress = Progress::new(count);
     let mut shown = Vec::new();
-    for (i, (_, picture)) in samples(&generator, count, options.seed).enumerate() {
+    for (i, (_, picture)) in samples(&painter, count, options.seed).enumerate() {
         picture.save(&out.file(&format!("dream-{:04}.png", i + 1)))?;
         if i < GRID {
             shown.push(picture);
@@ -62,12 +62,12 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
     let columns = (shown.len() as f64).sqrt().ceil() as usize;
     grid(&shown, columns).save(&out.file("grid.png"))?;
     if options.video {
-        let walk = Walk::new(generator.config().latent_size, count, STEPS, options.seed);
+        let walk = Walk::new(painter.latent_size(), count, STEPS, options.seed);
         let progress = Progress::new(walk.len());
-        let side = WALK_SIDE.max(generator.config().resolution);
+        let side = WALK_SIDE.max(painter.resolution());
         let mut film = VideoWriter::create(&out.file("walk.mp4"), side, side, RATE)?;
         for latent in walk {
-            film.write(&enlarged(&generator.generate(&latent), side))?;
+            film.write(&enlarged(&painter.paint(&latent), side))?;
             progress.step();
         }
         film.finish()?;

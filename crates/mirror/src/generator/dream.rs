@@ -1,23 +1,23 @@
 //! What the generator draws when nobody looks: samples, a sheet of them, a walk through the latents.
 
-use super::{Generator, images};
+use super::Painter;
 use crate::latent::Latent;
 use frame::Image;
 use nn::Rng;
 
 /// Pictures drawn at a time: enough to share the work out, few enough for the memory of a 1024-pixel net.
-fn batch(generator: &Generator) -> usize {
-    (256 / generator.config().resolution).clamp(1, 16)
+fn batch(painter: &Painter) -> usize {
+    (256 / painter.resolution()).clamp(1, 16)
 }
 
 /// `count` pictures of random latents, the same for the same seed, drawn as they are asked for.
-pub fn samples(generator: &Generator, count: usize, seed: u64) -> impl Iterator<Item = (Latent, Image)> + '_ {
+pub fn samples(painter: &Painter, count: usize, seed: u64) -> impl Iterator<Item = (Latent, Image)> + '_ {
     let mut rng = Rng::new(seed);
-    let size = generator.config().latent_size;
-    let step = batch(generator);
+    let size = painter.latent_size();
+    let step = batch(painter);
     (0..count).step_by(step).flat_map(move |first| {
         let latents: Vec<Latent> = (first..count.min(first + step)).map(|_| Latent::gaussian(size, &mut rng)).collect();
-        let pictures = images(&generator.forward(&Latent::batch(&latents)));
+        let pictures = painter.paint_all(&latents);
         latents.into_iter().zip(pictures)
     })
 }
@@ -81,17 +81,17 @@ impl ExactSizeIterator for Walk {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::generator::Config;
+    use crate::generator::{Config, Generator};
 
     #[test]
     fn samples_repeat_with_their_seed() {
         let config = Config { resolution: 8, fmap_base: 16, fmap_max: 4, latent_size: 3 };
-        let generator = Generator::new(config, &mut Rng::new(1));
-        let a: Vec<Image> = samples(&generator, 19, 5).map(|s| s.1).collect();
+        let painter = Painter::new(&Generator::new(config, &mut Rng::new(1)));
+        let a: Vec<Image> = samples(&painter, 19, 5).map(|s| s.1).collect();
         assert_eq!(a.len(), 19);
-        let (latent, picture) = samples(&generator, 19, 5).last().unwrap();
+        let (latent, picture) = samples(&painter, 19, 5).last().unwrap();
         assert_eq!(picture, a[18]);
-        let alone = generator.generate(&latent);
+        let alone = painter.paint(&latent);
         assert!(alone.data.iter().zip(&picture.data).all(|(a, b)| a.abs_diff(*b) <= 1));
         let sheet = grid(&a, 5);
         assert_eq!((sheet.width, sheet.height), (40, 32));

@@ -5,12 +5,13 @@
 
 mod dream;
 mod input;
+mod painter;
 mod weights;
 
 pub use dream::{Walk, grid, samples};
+pub use painter::Painter;
 pub use weights::FORMAT;
 
-use crate::latent::Latent;
 use frame::Image;
 use input::LatentToMaps;
 use nn::{Conv2d, Init, Layer, LeakyRelu, Param, PixelNorm, Rng, Sequential, Tape, Tensor, Upsample, UpsampleConv2d};
@@ -156,14 +157,6 @@ impl Generator {
         &self.metadata
     }
 
-    /// The picture of one latent at full resolution.
-    ///
-    /// # Panics
-    /// If the latent has another size than [`Config::latent_size`].
-    pub fn generate(&self, latent: &Latent) -> Image {
-        images(&self.forward(&Latent::batch(std::slice::from_ref(latent)))).swap_remove(0)
-    }
-
     /// The pictures `[n, resolution, resolution, 3]` of latents `[n, 1, 1, latent_size]`, about -1 to 1.
     ///
     /// # Panics
@@ -262,9 +255,12 @@ impl Generator {
 
 /// 8-bit pictures of a batch: `round(127.5 x + 127.5)`, saturated.
 pub fn images(pictures: &Tensor) -> Vec<Image> {
-    let byte = |&v: &f32| (v * 127.5 + 127.5).round().clamp(0.0, 255.0) as u8;
     let image = |row: &[f32]| Image { width: pictures.w(), height: pictures.h(), data: row.iter().map(byte).collect() };
     pictures.rows().map(image).collect()
+}
+
+fn byte(v: &f32) -> u8 {
+    (v * 127.5 + 127.5).round().clamp(0.0, 255.0) as u8
 }
 
 fn scaled(x: &Tensor, factor: f32) -> Tensor {

@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use frame::Image;
 use mirror::engine::{Eyes, Seen, nearest};
 use mirror::features::{FEATURES, FeatureVector, Group};
-use mirror::generator::{Generator, grid, images};
+use mirror::generator::{Generator, Painter, grid};
 use mirror::inverter::{Inverter, Population};
 use mirror::latent::Latent;
 use mirror::pack::{Net, Pack};
@@ -119,12 +119,13 @@ pub fn run(options: &Options) -> Result<()> {
     if let Some(steps) = options.refine_steps {
         inverter.settings.refine_steps = steps;
     }
-    let judge = Judge { eyes, generator, inverter };
+    let latent_size = generator.config().latent_size;
+    let judge = Judge { eyes, painter: Painter::new(&generator), inverter };
 
-    let size = judge.generator.config().latent_size;
+    let size = latent_size;
     let fresh = random_latents(options.samples, size, &mut Rng::new(options.seed));
     let fresh: Vec<Latent> = fresh.chunks_exact(size).map(|l| Latent::new(l.to_vec())).collect();
-    let seen = look_at(&judge.generator, &judge.eyes, &fresh)?;
+    let seen = look_at(&judge.painter, &judge.eyes, &fresh)?;
     let samples: Vec<FeatureVector> = seen.into_iter().flatten().map(|s| s.features).collect();
 
     let photographs = photographs(&data_root(options.data.as_deref())?.join("eval/visitors"))?;
@@ -152,13 +153,13 @@ pub fn run(options: &Options) -> Result<()> {
 
 struct Judge {
     eyes: Eyes,
-    generator: Generator,
+    painter: Painter,
     inverter: Inverter,
 }
 
 impl Judge {
     fn draw(&self, latents: &[Latent]) -> Vec<Image> {
-        latents.chunks(16).flat_map(|batch| images(&self.generator.forward(&Latent::batch(batch)))).collect()
+        latents.chunks(16).flat_map(|batch| self.painter.paint_all(batch)).collect()
     }
 
     fn population(&self, features: &[FeatureVector], population: Population, looked_at: usize) -> Result<Judged> {
@@ -175,7 +176,7 @@ impl Judge {
     }
 
     fn figures(&self, features: &[FeatureVector], population: Population, latents: &[Latent]) -> Result<Figures> {
-        let reflected = look_at(&self.generator, &self.eyes, latents)?;
+        let reflected = look_at(&self.painter, &self.eyes, latents)?;
         let with_a_face = reflected.iter().flatten().count();
         let cases: Vec<[[f32; FEATURES]; 2]> = features
             .iter()

@@ -4,7 +4,7 @@ use crate::progress::Checkpoint;
 use anyhow::Result;
 use mirror::engine::{Eyes, Seen};
 use mirror::features::{FEATURES, FeatureVector};
-use mirror::generator::{Generator, images};
+use mirror::generator::Painter;
 use mirror::inverter::{FORWARD_OUTPUTS, Inverter, LIMIT, Population, onto_sphere};
 use mirror::latent::Latent;
 use nn::Rng;
@@ -48,10 +48,10 @@ impl Pairs {
     ///
     /// # Errors
     /// If the generator draws something that is no picture.
-    pub fn draw_more(&mut self, generator: &Generator, eyes: &Eyes, count: usize) -> Result<()> {
+    pub fn draw_more(&mut self, painter: &Painter, eyes: &Eyes, count: usize) -> Result<()> {
         let latents: Vec<Latent> =
             (0..count).map(|_| Latent::gaussian(self.latent_size, &mut self.rng).normalised()).collect();
-        let seen = look_at(generator, eyes, &latents)?;
+        let seen = look_at(painter, eyes, &latents)?;
         for (latent, seen) in latents.iter().zip(seen) {
             self.latents.push(latent.as_slice().to_vec());
             self.quality.push(seen.as_ref().map_or(0.0, |s| s.face.score));
@@ -127,9 +127,8 @@ impl Pairs {
 ///
 /// # Errors
 /// If the generator draws something that is no picture.
-pub fn look_at(generator: &Generator, eyes: &Eyes, latents: &[Latent]) -> Result<Vec<Option<Seen>>> {
-    let pictures: Vec<frame::Image> =
-        latents.chunks(16).flat_map(|batch| images(&generator.forward(&Latent::batch(batch)))).collect();
+pub fn look_at(painter: &Painter, eyes: &Eyes, latents: &[Latent]) -> Result<Vec<Option<Seen>>> {
+    let pictures: Vec<frame::Image> = latents.chunks(16).flat_map(|batch| painter.paint_all(batch)).collect();
     Ok(pictures.par_iter().map(|p| eyes.look_at_dream(p)).collect::<Result<_, _>>()?)
 }
 

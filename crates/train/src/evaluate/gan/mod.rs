@@ -16,7 +16,7 @@ use crate::progress::bar;
 use anyhow::{Context, Result};
 use frame::Image;
 use mirror::face::detector::Detector;
-use mirror::generator::{Generator, samples};
+use mirror::generator::{Generator, Painter, samples};
 use mirror::pack::{Net, Pack};
 use msssim::ms_ssim;
 use nearest::{Thumbnails, quantile};
@@ -99,7 +99,7 @@ pub fn run(options: &Options) -> Result<()> {
     let dataset = Dataset::congress(&data_root(options.data.as_deref())?, &filter, config.levels())?;
     anyhow::ensure!(dataset.len() >= 4, "{} portraits are too few to compare with", dataset.len());
     let portraits = (0..dataset.len()).map(|i| dataset.picture(config.levels(), i)).collect();
-    let bench = Bench { generator, detector, portraits, people: dataset.people };
+    let bench = Bench { painter: Painter::new(&generator), detector, portraits, people: dataset.people };
 
     let (swd, swd_mean) = bench.swd(options);
     let fakes = bench.draw(options.samples, options.seed);
@@ -126,7 +126,7 @@ pub fn run(options: &Options) -> Result<()> {
 }
 
 struct Bench {
-    generator: Generator,
+    painter: Painter,
     detector: Detector,
     portraits: Vec<Image>,
     /// Whom each portrait shows.
@@ -136,7 +136,7 @@ struct Bench {
 impl Bench {
     fn draw(&self, count: usize, seed: u64) -> Vec<Image> {
         let bar = bar(count as u64, "samples");
-        let drawn = samples(&self.generator, count, seed).inspect(|_| bar.inc(1)).map(|s| s.1).collect();
+        let drawn = samples(&self.painter, count, seed).inspect(|_| bar.inc(1)).map(|s| s.1).collect();
         bar.finish_and_clear();
         drawn
     }
@@ -285,7 +285,7 @@ mod tests {
         let rng = &mut Rng::new(1);
         let config = Config { resolution: 16, fmap_base: 32, fmap_max: 8, latent_size: 8 };
         let bench = Bench {
-            generator: Generator::new(config, rng),
+            painter: Painter::new(&Generator::new(config, rng)),
             detector: Detector::from_net(DetectorNet::new(rng), 0.999),
             portraits: (0..40).map(|i| test_pictures::noisy(16, 4, i)).collect(),
             people: (0..40).map(|i| i.to_string()).collect(),

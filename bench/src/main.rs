@@ -1,0 +1,145 @@
+//! Our side of the comparison with other programs: obeys lines on stdin and answers each with one line, so that
+//! `peers.py` can let all sides take turns.
+//!
+//! `dump FILE` draws all latents and writes the pictures `[n, h, w, 3]` as raw little-endian f32;
+//! `draw N` draws the first N latents; `train N` is one GAN training step on N pictures of each kind, `train N r1` one
+//! with the penalty; these three answer with milliseconds. `memory` answers with the peak memory of the process in MiB.
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::Parser;
+use frame::Image;
+use kernels::Isa;
+use mirror::generator::Generator;
+use nn::{Rng, Tensor};
+use std::hint::black_box;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+use train::gan::{Dataset, Loss, Rules, Trainer};
+
+/// Pictures of noise that the training steps learn from.
+const PICTURES: usize = 64;
+
+/// The defaults of `narcissus train gan`, but no augmentation: the peers have none either.
+const RULES: Rules = Rules {
+    loss: Loss::LogisticR1,
+    r1_gamma: 1.0,
+    r1_every: 16,
+    augment: 0.0,
+    rate: 0.002,
+    average_over: 10_000.0,
+    average_share: 0.05,
+};
+
+/// Draws or trains when told to by a line on stdin, and answers how long it took.
+#[derive(Parser)]
+struct Options {
+    /// Weight file of a generator
+    weights: PathBuf,
+    /// Latents as raw little-endian f32
+    latents: PathBuf,
+    /// Threads of the kernels
+    #[arg(long, default_value_t = 2)]
+    threads: usize,
+}
+
+fn main() -> Result<()> {
+    let options = Options::parse();
+    rayon::ThreadPoolBuilder::new().num_threads(options.threads).build_global()?;
+    let isa = Isa::from_environment().map_err(anyhow::Error::msg)?;
+    let mut peer = Peer::load(&options)?;
+    answer(isa.name());
+    for line in std::io::stdin().lines() {
+        let line = line?;
+        match line.split_whitespace().collect::<Vec<_>>()[..] {
+            ["dump", file] => answer(peer.dump(Path::new(file))?),
+            ["draw", n] => answer(peer.draw(n.parse()?)?),
+            ["train", n] => answer(peer.train(n.parse()?, false)?),
+            ["train", n, "r1"] => answer(peer.train(n.parse()?, true)?),
+            ["memory"] => answer(peak_memory_mib().context("this system does not tell the peak memory")?),
+            _ => bail!("expected dump FILE, draw N, train N, train N r1 or memory, found \"{line}\""),
+        }
+    }
+    Ok(())
+}
+
+fn answer(value: impl std::fmt::Display) {
+    println!("{value}");
+    // Whoever waits for the answer holds the other end of a pipe.
+    std::io::stdout().flush().expect("stdout is open");
+}
+
+struct Peer {
+    weights: Vec<u8>,
+    latents: Vec<f32>,
+    generator: Generator,
+    /// Made for the first training step.
+    training: Option<(Trainer, Dataset)>,
+}
+
+impl Peer {
+    fn load(options: &Options) -> Result<Self> {
+        let read = |path: &Path| std::fs::read(path).with_context(|| path.display().to_string());
+        let weights = read(&options.weights)?;
+        let latents = read(&options.latents)?.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
+        Ok(Self { generator: Generator::from_bytes(&weights)?, weights, latents, training: None })
+    }
+
+    /// The first `n` latents.
+    fn latents(&self, n: usize) -> Result<Tensor> {
+        let size = self.generator.config().latent_size;
+        ensure!(n * size <= self.latents.len(), "expected {n} latents of {size} values, the file has fewer");
+        Ok(Tensor::new([n, 1, 1, size], self.latents[..n * size].to_vec()))
+    }
+
+    fn dump(&self, file: &Path) -> Result<f64> {
+        let latents = self.latents(self.latents.len() / self.generator.config().latent_size)?;
+        let (pictures, ms) = timed(|| self.generator.forward(&latents));
+        std::fs::write(file, pictures.data.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>())?;
+        Ok(ms)
+    }
+
+    fn draw(&self, n: usize) -> Result<f64> {
+        let latents = self.latents(n)?;
+        Ok(timed(|| self.generator.forward(&latents)).1)
+    }
+
+    fn train(&mut self, n: usize, penalised: bool) -> Result<f64> {
+        let level = self.generator.config().levels();
+        if self.training.is_none() {
+            let generator = Generator::from_bytes_to_train(&self.weights)?;
+            let mut trainer = Trainer::of_generator(generator, Rng::new(1));
+            trainer.set_level(level, 0.0);
+            self.training = Some((trainer, noise(1 << level)));
+        }
+        let Some((trainer, data)) = &mut self.training else { unreachable!("just made") };
+        // The trainer adds the penalty to every step whose number is a multiple of `r1_every`.
+        trainer.steps = u64::from(!penalised);
+        let (figures, ms) = timed(|| trainer.step(data, n, &RULES, false));
+        ensure!(figures.penalty.is_some() == penalised, "the step's penalty is not as asked");
+        ensure!(figures.loss_d.is_finite() && figures.loss_g.is_finite(), "the training diverged");
+        Ok(ms)
+    }
+}
+
+/// Pictures to learn from.
+fn noise(side: usize) -> Dataset {
+    let mut rng = Rng::new(2);
+    let mut picture =
+        |_| Image { width: side, height: side, data: (0..side * side * 3).map(|_| rng.next_u64() as u8).collect() };
+    Dataset::of_images(&(0..PICTURES).map(&mut picture).collect::<Vec<_>>(), side.trailing_zeros() as usize)
+}
+
+/// What `run` gives, and the milliseconds it took.
+fn timed<T>(run: impl FnOnce() -> T) -> (T, f64) {
+    let began = Instant::now();
+    let value = black_box(run());
+    (value, began.elapsed().as_secs_f64() * 1e3)
+}
+
+/// The most memory that the process has held; `None` where the system does not tell.
+fn peak_memory_mib() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
+    Some(line.trim().trim_end_matches("kB").trim().parse::<f64>().ok()? / 1024.0)
+}
