@@ -60,21 +60,20 @@ impl Conv2d {
         self.same() && self.kernel == 3 && tiles >= 12 && self.c_in >= 8 && self.c_out >= 8
     }
 
-    /// Calls `f(tap, x_offset)` for every kernel tap of output pixel `p` that falls inside the picture.
+    /// Calls `f(tap, taps, x_offset)` for every row of kernel taps of output pixel `p` that falls inside the picture, if only
+    /// in part: neighbouring taps are neighbouring pixels.
     #[inline]
-    pub(crate) fn taps(&self, p: usize, mut f: impl FnMut(usize, usize)) {
+    pub(crate) fn tap_rows(&self, p: usize, mut f: impl FnMut(usize, usize, usize)) {
         let (oh, ow) = self.out_size();
         let (picture, oy, ox) = (p / (oh * ow), p / ow % oh, p % ow);
+        let (top, left) = (oy * self.stride, ox * self.stride);
+        let first = self.pad.saturating_sub(left);
+        let end = self.kernel.min((self.w + self.pad).saturating_sub(left));
         for ky in 0..self.kernel {
-            let y = (oy * self.stride + ky).wrapping_sub(self.pad);
-            if y >= self.h {
-                continue;
-            }
-            for kx in 0..self.kernel {
-                let x = (ox * self.stride + kx).wrapping_sub(self.pad);
-                if x < self.w {
-                    f(ky * self.kernel + kx, ((picture * self.h + y) * self.w + x) * self.c_in);
-                }
+            let y = (top + ky).wrapping_sub(self.pad);
+            if y < self.h && first < end {
+                let x = left + first - self.pad;
+                f(ky * self.kernel + first, end - first, ((picture * self.h + y) * self.w + x) * self.c_in);
             }
         }
     }
@@ -147,8 +146,8 @@ pub fn conv2d_backward_data(g: Conv2d, dy: &[f32], weight: &[f32], dx: &mut [f32
                 let dy = &dy[first * co..][..rows * co];
                 matmul(patches, MatRef::new(dy, rows, co), MatRef::new(weight, k, co).t(), false);
                 for (i, row) in patches.chunks_exact(k).take(rows).enumerate() {
-                    g.taps(first + i, |tap, at| {
-                        for (d, v) in dx[at..at + ci].iter_mut().zip(&row[tap * ci..]) {
+                    g.tap_rows(first + i, |tap, taps, at| {
+                        for (d, v) in dx[at..at + taps * ci].iter_mut().zip(&row[tap * ci..]) {
                             *d += v;
                         }
                     });

@@ -45,26 +45,19 @@ impl Kernels {
 fn gather(g: &Conv2d, x: &[f32], first: usize, count: usize, out: &mut [Line], stride: usize) {
     let c = g.c_in;
     let patch = g.kernel * g.kernel * c;
-    // Where every tap is a whole number of lines, they are copied straight; otherwise through a row.
-    let mut row = if c.is_multiple_of(WIDTH) { Vec::new() } else { vec![0.0; patch.next_multiple_of(WIDTH)] };
+    // A kernel of one pixel has its patch in the picture, where the maps are whole lines, too.
+    let mut row = vec![0.0; patch.next_multiple_of(WIDTH)];
     for p in 0..count {
-        if c.is_multiple_of(WIDTH) {
-            let per_tap = c / WIDTH;
-            let mut next = 0;
-            g.taps(first + p, |tap, at| {
-                (next * per_tap..tap * per_tap).for_each(|b| out[b * stride + p] = Line::ZERO);
-                for (b, from) in x[at..at + c].as_chunks::<WIDTH>().0.iter().enumerate() {
-                    out[(tap * per_tap + b) * stride + p].0 = *from;
-                }
-                next = tap + 1;
-            });
-            (next * per_tap..g.kernel * g.kernel * per_tap).for_each(|b| out[b * stride + p] = Line::ZERO);
+        let mut from = &row[..];
+        if g.kernel == 1 && c.is_multiple_of(WIDTH) {
+            g.tap_rows(first + p, |_, _, at| from = &x[at..at + c]);
         } else {
             row.fill(0.0);
-            g.taps(first + p, |tap, at| row[tap * c..(tap + 1) * c].copy_from_slice(&x[at..at + c]));
-            for (b, from) in row.as_chunks::<WIDTH>().0.iter().enumerate() {
-                out[b * stride + p].0 = *from;
-            }
+            g.tap_rows(first + p, |tap, taps, at| row[tap * c..][..taps * c].copy_from_slice(&x[at..at + taps * c]));
+            from = &row;
+        }
+        for (b, from) in from.as_chunks::<WIDTH>().0.iter().enumerate() {
+            out[b * stride + p].0 = *from;
         }
     }
 }

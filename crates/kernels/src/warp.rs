@@ -1,5 +1,10 @@
 //! Affine resampling of 8-bit RGB pictures.
 
+use rayon::prelude::*;
+
+/// Output pixels a task: enough to be worth handing to another thread.
+const PIXELS: usize = 2048;
+
 /// Samples an RGB picture at affine positions, bilinearly; outside the picture the nearest border pixel counts.
 ///
 /// Output pixel (x, y), centre at (x + 0.5, y + 0.5), reads input position
@@ -17,7 +22,7 @@ pub fn warp_affine(src: &[u8], (sw, sh): (usize, usize), dst: &mut [u8], (dw, dh
     let step = |i: usize| (m[0][i].hypot(m[1][i]).ceil() as usize).clamp(1, 16);
     let (nx, ny) = (step(0), step(1));
     let scale = 1.0 / (nx * ny) as f32;
-    for (i, pixel) in dst.chunks_exact_mut(3).enumerate() {
+    dst.par_chunks_exact_mut(3).with_min_len(PIXELS).enumerate().for_each(|(i, pixel)| {
         let mut sum = [0.0f32; 3];
         for sub in 0..nx * ny {
             let ox = (i % dw) as f32 + ((sub % nx) as f32 + 0.5) / nx as f32;
@@ -35,9 +40,9 @@ pub fn warp_affine(src: &[u8], (sw, sh): (usize, usize), dst: &mut [u8], (dw, dh
             }
         }
         for (p, s) in pixel.iter_mut().zip(sum) {
-            *p = (s * scale).round() as u8;
+            *p = (s * scale + 0.5) as u8;
         }
-    }
+    });
 }
 
 #[cfg(test)]

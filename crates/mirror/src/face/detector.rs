@@ -279,8 +279,7 @@ impl Detector {
         let (w, h) = (side(image.width), side(image.height));
         let mut scaled = Image { width: w, height: h, data: vec![0; w * h * 3] };
         let (sx, sy) = (image.width as f32 / w as f32, image.height as f32 / h as f32);
-        let m = [[sx, 0.0, 0.0], [0.0, sy, 0.0]];
-        kernels::warp_affine(&image.data, (image.width, image.height), &mut scaled.data, (w, h), m);
+        kernels::resize(&image.data, (image.width, image.height), &mut scaled.data, (w, h));
         let outputs = self.net.forward(&input([&scaled]));
         let mut faces = Vec::new();
         for (output, stride) in outputs.iter().zip(STRIDES) {

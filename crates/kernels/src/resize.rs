@@ -1,0 +1,110 @@
+//! Change of size of 8-bit RGB pictures.
+
+use rayon::prelude::*;
+
+/// Rows a task: enough to be worth handing to another thread.
+const ROWS: usize = 16;
+
+/// Which input pixels make an output pixel along one axis, and with which weights, that sum to 1.
+struct Taps {
+    first: usize,
+    weights: Vec<f32>,
+}
+
+/// The taps of every output position: the mean over the interval that it covers where the axis shrinks, the two nearest
+/// pixels where it grows.
+fn taps(from: usize, to: usize) -> Vec<Taps> {
+    let step = from as f64 / to as f64;
+    let tap = |i: usize| {
+        if from > to {
+            let (start, end) = (i as f64 * step, ((i + 1) as f64 * step).min(from as f64));
+            let (first, last) = (start as usize, (end.ceil() as usize).min(from));
+            let covered = |p: usize| (end.min((p + 1) as f64) - start.max(p as f64)).max(0.0);
+            let weights = (first..last).map(|p| (covered(p) / (end - start)) as f32).collect();
+            Taps { first, weights }
+        } else {
+            let at = ((i as f64 + 0.5) * step - 0.5).clamp(0.0, (from - 1) as f64);
+            let (first, t) = (at as usize, at.fract() as f32);
+            Taps { first, weights: if t == 0.0 { vec![1.0] } else { vec![1.0 - t, t] } }
+        }
+    };
+    (0..to).map(tap).collect()
+}
+
+/// Makes an RGB picture of another size: the mean over the area of a pixel along an axis that shrinks, bilinear along one
+/// that grows; outside, the nearest border pixel counts.
+///
+/// # Panics
+/// If a length does not fit its size.
+pub fn resize(src: &[u8], (sw, sh): (usize, usize), dst: &mut [u8], (dw, dh): (usize, usize)) {
+    assert_eq!(src.len(), sw * sh * 3);
+    assert_eq!(dst.len(), dw * dh * 3);
+    if src.is_empty() || dst.is_empty() {
+        return;
+    }
+    if (sw, sh) == (dw, dh) {
+        return dst.copy_from_slice(src);
+    }
+    let (across, down) = (taps(sw, dw), taps(sh, dh));
+    dst.par_chunks_mut(ROWS * dw * 3).zip(down.par_chunks(ROWS)).for_each(|(dst, down)| {
+        let (mut sums, mut row, mut row_of) = (vec![0.0f32; dw * 3], vec![0.0f32; dw * 3], usize::MAX);
+        for (to, vertical) in dst.chunks_exact_mut(dw * 3).zip(down) {
+            sums.fill(0.5); // rounds to nearest
+            for (y, weight) in (vertical.first..).zip(&vertical.weights) {
+                // Neighbouring output rows share an input row.
+                if row_of != y {
+                    shrink_row(&src[y * sw * 3..][..sw * 3], &across, &mut row);
+                    row_of = y;
+                }
+                sums.iter_mut().zip(&row).for_each(|(s, v)| *s += weight * v);
+            }
+            to.iter_mut().zip(&sums).for_each(|(to, s)| *to = *s as u8);
+        }
+    });
+}
+
+fn shrink_row(from: &[u8], across: &[Taps], to: &mut [f32]) {
+    for (to, taps) in to.chunks_exact_mut(3).zip(across) {
+        let mut sum = [0.0f32; 3];
+        for (pixel, weight) in from[taps.first * 3..].chunks_exact(3).zip(&taps.weights) {
+            for (s, v) in sum.iter_mut().zip(pixel) {
+                *s += weight * f32::from(*v);
+            }
+        }
+        to.copy_from_slice(&sum);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The definition along one axis, by two hundred samples a pixel.
+    fn mean_over(value: impl Fn(usize) -> f64, from: usize, to: usize, i: usize) -> f64 {
+        if from <= to {
+            let at = ((i as f64 + 0.5) * from as f64 / to as f64 - 0.5).clamp(0.0, (from - 1) as f64);
+            let (low, t) = (at as usize, at.fract());
+            return value(low) * (1.0 - t) + value((low + 1).min(from - 1)) * t;
+        }
+        let samples = 200;
+        let at = |k: usize| (i as f64 + (k as f64 + 0.5) / f64::from(samples)) * from as f64 / to as f64;
+        (0..samples as usize).map(|k| value((at(k) as usize).min(from - 1))).sum::<f64>() / f64::from(samples)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+        #[test]
+        fn resizing_equals_its_definition(sw in 1usize..20, sh in 1usize..20, dw in 1usize..20, dh in 1usize..20, seed in 0usize..99) {
+            let src: Vec<u8> = (0..sw * sh * 3).map(|i| ((i * 89 + seed * 31) % 251) as u8).collect();
+            let mut dst = vec![0; dw * dh * 3];
+            resize(&src, (sw, sh), &mut dst, (dw, dh));
+            for (i, got) in dst.iter().enumerate() {
+                let (x, y, c) = (i / 3 % dw, i / 3 / dw, i % 3);
+                let column = |sy: usize| mean_over(|sx| f64::from(src[(sy * sw + sx) * 3 + c]), sw, dw, x);
+                let want = mean_over(column, sh, dh, y);
+                prop_assert!((f64::from(*got) - want).abs() < 1.2, "{} against {} at {}", got, want, i);
+            }
+        }
+    }
+}
