@@ -8,49 +8,21 @@
 use crate::augment::{Photometric, occlude};
 use crate::data::{self, Gender, Negative, Portrait};
 use crate::deform::{Deformation, Jitter, Patch};
-use crate::progress::{Checkpoint, Session};
+use crate::lesson::{self, Examination, Lesson};
 use anyhow::Result;
 use frame::Image;
 use mirror::face::Rect;
 use mirror::face::align::portrait_crop;
 use mirror::face::attributes::{
-    AGE_BINS, AGE_STEP, AGE_TEMPERATURE_KEY, AttributeNet, CROP, Calibration, GENDER_TEMPERATURE_KEY, OUTPUTS,
-    attributes_of, bin_age, input, network,
+    AGE_BINS, AGE_STEP, AGE_TEMPERATURE_KEY, CROP, Calibration, GENDER_TEMPERATURE_KEY, OUTPUTS, attributes_of,
+    bin_age, input, logits, network,
 };
-use nn::io::Dtype;
-use nn::{Adam, Layer, Rng, Sequential, Tensor, grads_like};
+use nn::{Rng, Sequential, Tensor};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
-
-/// Command-line options.
-#[derive(Debug, clap::Args)]
-pub struct Options {
-    /// Folder with `congress` and `negatives`.
-    #[arg(long)]
-    data: Option<PathBuf>,
-    /// Folder of the run: checkpoint, log and weights.
-    #[arg(long, default_value = "runs/attributes")]
-    out: PathBuf,
-    /// Time budget; the learning rate falls to nothing over it.
-    #[arg(long, default_value_t = 15.0)]
-    minutes: f64,
-    /// Crops a step.
-    #[arg(long, default_value_t = 48)]
-    batch: usize,
-    /// Learning rate at its highest.
-    #[arg(long, default_value_t = 1e-3)]
-    rate: f32,
-    /// Seed of everything random.
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-    /// Goes on from the checkpoint in the run's folder.
-    #[arg(long)]
-    resume: bool,
-}
+use std::path::Path;
 
 const PATCH: usize = 152;
-const LOG_EVERY: u64 = 100;
 /// Landmarks of strangers are a few per cent off, so is the crop.
 const JITTER: Jitter =
     Jitter { shift: 0.05, scale: 0.07, roll: 0.15, stretch: 0.08, shear: 0.05, keystone: 0.06, pull: 0.02 };
@@ -66,8 +38,6 @@ const HALF_CAREER: f32 = 4.0;
 const AGE_SMOOTHING: f32 = 0.05;
 /// Weight of the error of the expected age, in cross-entropies a year.
 const AGE_MEAN_WEIGHT: f32 = 0.06;
-/// Weight decay, decoupled (Loshchilov and Hutter 2019), of everything but biases.
-const DECAY: f32 = 0.3;
 
 /// What is known of a portrait, and how much it counts.
 #[derive(Clone, Copy, Debug)]
@@ -186,11 +156,11 @@ fn loss_of(row: &[f32], label: &Label, gradient: &mut [f32]) -> f32 {
     value
 }
 
-fn loss(output: &Tensor, labels: &[Label]) -> (f32, Tensor) {
-    let scale = 1.0 / labels.len().max(1) as f32;
+fn loss(output: &Tensor, samples: &[(Image, Label)]) -> (f32, Tensor) {
+    let scale = 1.0 / samples.len().max(1) as f32;
     let mut gradient = Tensor::zeros(output.shape);
     let mut value = 0.0;
-    for ((row, label), g) in output.rows().zip(labels).zip(gradient.data.chunks_exact_mut(OUTPUTS)) {
+    for ((row, (_, label)), g) in output.rows().zip(samples).zip(gradient.data.chunks_exact_mut(OUTPUTS)) {
         value += scale * loss_of(row, label, g);
         g.iter_mut().for_each(|g| *g *= scale);
     }
@@ -198,11 +168,9 @@ fn loss(output: &Tensor, labels: &[Label]) -> (f32, Tensor) {
 }
 
 /// What the net says of examples as they are.
-fn look_at(net: Sequential, examples: &[Example]) -> (Sequential, Vec<[f32; OUTPUTS]>) {
-    let net = AttributeNet::from_parts(net, Calibration::default());
+fn look_at(net: &Sequential, examples: &[Example]) -> Vec<[f32; OUTPUTS]> {
     let upright = Deformation::identity();
-    let logits = examples.par_iter().map(|e| net.logits(&upright.sample(&e.patch, CROP, false))).collect();
-    (net.into_network(), logits)
+    examples.par_iter().map(|e| logits(net, &upright.sample(&e.patch, CROP, false))).collect()
 }
 
 /// Accuracy of the gender, women and men counting equally, and mean absolute error of the age, years.
@@ -257,96 +225,74 @@ fn best_temperature(cost: impl Fn(f32) -> f32) -> f32 {
     candidates.map(|t| (t, cost(t))).min_by(|a, b| a.1.total_cmp(&b.1)).map_or(1.0, |(t, _)| t)
 }
 
+/// The archive's people.
+struct People {
+    examples: Vec<Example>,
+    held_out: Vec<Example>,
+    /// See [`cumulative_weights`].
+    cumulative: Vec<f32>,
+    textures: Vec<Negative>,
+}
+
+impl Lesson for People {
+    const NET: &'static str = "attributes";
+    const MINUTES: f64 = 15.0;
+    const BATCH: u32 = 48;
+    const DECAY: f32 = 0.3;
+    const FIGURES: [&'static str; 2] = ["held_out_gender_accuracy", "held_out_age_error"];
+    type Sample = (Image, Label);
+
+    fn load(root: &Path) -> Result<Self> {
+        let portraits = data::load_portraits(root)?;
+        let textures = data::load_negatives(root)?;
+        // A tenth is held out, twice as much as elsewhere (and all of that): with a twentieth, 20 women would be left to calibrate on.
+        let cut = |held_out: bool| -> Vec<Example> {
+            let chosen = portraits.par_iter().filter(|p| data::is_held_out(&p.bioguide, 10) == held_out);
+            chosen.filter_map(Example::of).collect()
+        };
+        let (examples, held_out) = (cut(false), cut(true));
+        anyhow::ensure!(!examples.is_empty() && !held_out.is_empty(), "too few portraits to learn from");
+        eprintln!("{} faces to learn from, {} held out", examples.len(), held_out.len());
+        let cumulative = cumulative_weights(&examples);
+        Ok(Self { examples, held_out, cumulative, textures })
+    }
+
+    fn network(&self, rng: &mut Rng) -> Sequential {
+        network(rng)
+    }
+
+    fn draw(&self, rng: &mut Rng) -> (Image, Label) {
+        draw(&self.examples, &self.cumulative, &self.textures, rng)
+    }
+
+    fn input(&self, samples: &[(Image, Label)]) -> Tensor {
+        input(samples.iter().map(|s| &s.0))
+    }
+
+    fn loss(&self, output: &Tensor, samples: &[(Image, Label)]) -> (f32, Tensor) {
+        loss(output, samples)
+    }
+
+    fn examine(&self, net: &Sequential) -> Examination {
+        let logits = look_at(net, &self.held_out);
+        let (accuracy, error) = held_out_figures(&logits, &self.held_out);
+        let calibration = calibrate(&logits, &self.held_out);
+        let metadata = BTreeMap::from([
+            (AGE_TEMPERATURE_KEY.to_owned(), format!("{:.4}", calibration.age_temperature)),
+            (GENDER_TEMPERATURE_KEY.to_owned(), format!("{:.4}", calibration.gender_temperature)),
+        ]);
+        let right = accuracy * 100.0;
+        let words = format!("gender {right:.1} % right (women and men counting equally), age off by {error:.1} years");
+        Examination { figures: [accuracy, error], words, metadata }
+    }
+}
+
 /// Trains until the budget is spent; leaves `attributes.safetensors`, `checkpoint.safetensors` and `log.csv`.
 ///
 /// # Errors
 /// If the data cannot be read or the run's folder not be written.
-pub fn run(options: &Options) -> Result<()> {
-    let root = data::data_root(options.data.as_deref())?;
-    let portraits = data::load_portraits(&root)?;
-    let textures = data::load_negatives(&root)?;
-    // A tenth is held out, twice as much as elsewhere (and all of that): with a twentieth, 20 women would be left to calibrate on.
-    let cut = |held_out: bool| -> Vec<Example> {
-        let chosen = portraits.par_iter().filter(|p| data::is_held_out(&p.bioguide, 10) == held_out);
-        chosen.filter_map(Example::of).collect()
-    };
-    let (examples, held_out) = (cut(false), cut(true));
-    drop(portraits);
-    anyhow::ensure!(!examples.is_empty() && !held_out.is_empty(), "too few portraits to learn from");
-    eprintln!("{} faces to learn from, {} held out", examples.len(), held_out.len());
-    let cumulative = cumulative_weights(&examples);
-
-    let mut rng = Rng::new(options.seed);
-    let mut net = network(&mut rng);
-    let mut adam = Adam::new(options.rate, 0.9, 0.999);
-    let (mut step, mut spent) = (0u64, 0.0);
-    let checkpoint_path = options.out.join("checkpoint.safetensors");
-    if options.resume {
-        let c = Checkpoint::load(&checkpoint_path)?;
-        c.take_params("net", net.params_mut())?;
-        c.take_adam("adam", &mut adam)?;
-        rng = c.rng("rng")?;
-        (step, spent) = (c.number("step")? as u64, c.number("seconds")?);
-    }
-    let columns = ["rate", "loss", "held_out_gender_accuracy", "held_out_age_error"];
-    let mut session = Session::open(&options.out, "attributes", options.minutes, &columns, (step, spent))?;
-    let mut mean_loss = 0.0;
-    let mut grads = grads_like(&net.params());
-    loop {
-        let over = session.is_over();
-        if over || session.checkpoint_due() {
-            let logits;
-            (net, logits) = look_at(net, &held_out);
-            let (accuracy, error) = held_out_figures(&logits, &held_out);
-            session.log(step, &[adam.lr, mean_loss, accuracy, error])?;
-            session.show(format!("loss {mean_loss:.3}, gender {:.1} %, age {error:.1} years", accuracy * 100.0));
-            let calibration = calibrate(&logits, &held_out);
-            let metadata = BTreeMap::from([
-                (AGE_TEMPERATURE_KEY.to_owned(), format!("{:.4}", calibration.age_temperature)),
-                (GENDER_TEMPERATURE_KEY.to_owned(), format!("{:.4}", calibration.gender_temperature)),
-                ("net".to_owned(), "attributes".to_owned()),
-                ("steps".to_owned(), step.to_string()),
-                ("batch".to_owned(), options.batch.to_string()),
-                ("seed".to_owned(), options.seed.to_string()),
-            ]);
-            let mut c = Checkpoint::default();
-            c.put_params("net", &net.params());
-            c.put_adam("adam", &adam);
-            c.put_rng("rng", &rng);
-            c.put_number("step", step as f64);
-            c.put_number("seconds", session.seconds());
-            c.save(&checkpoint_path)?;
-            nn::io::save(&session.path("attributes.safetensors"), &net.params(), &metadata, Dtype::F16)?;
-            if over {
-                eprintln!(
-                    "{step} steps; held out: gender {:.1} % right (women and men counting equally), age off by {error:.1} years; {calibration:?}",
-                    accuracy * 100.0
-                );
-                break;
-            }
-        }
-        let seeds: Vec<u64> = (0..options.batch).map(|_| rng.next_u64()).collect();
-        let (crops, labels): (Vec<Image>, Vec<Label>) =
-            seeds.par_iter().map(|s| draw(&examples, &cumulative, &textures, &mut Rng::new(*s))).unzip();
-        let tape = net.forward_tape(&input(&crops));
-        let (value, dy) = loss(tape.output(), &labels);
-        grads.iter_mut().for_each(|g| g.fill(0.0));
-        net.backward_tape(&tape, &dy, Some(&mut grads));
-        let warm = ((step + 1) as f32 / 200.0).min(1.0);
-        let cosine = 0.5 * (1.0 + (std::f32::consts::PI * session.fraction()).cos());
-        adam.lr = options.rate * warm * (0.01 + 0.99 * cosine);
-        let keep = 1.0 - adam.lr * DECAY;
-        net.params_mut()
-            .into_iter()
-            .filter(|p| p.shape.len() > 1)
-            .for_each(|p| p.value.iter_mut().for_each(|v| *v *= keep));
-        adam.step(net.params_mut(), &grads);
-        step += 1;
-        // A running mean over the last hundred or so.
-        mean_loss += (value - mean_loss) / (step as f32).min(LOG_EVERY as f32);
-    }
-    session.finish();
-    Ok(())
+pub fn run(options: &lesson::Options) -> Result<()> {
+    lesson::teach::<People>(options)
 }
 
 #[cfg(test)]

@@ -7,48 +7,19 @@
 use crate::augment::{Photometric, occlude};
 use crate::data::{self, Negative};
 use crate::deform::{Deformation, Jitter, Patch};
-use crate::progress::{Checkpoint, Session};
+use crate::lesson::{self, Examination, Lesson};
 use anyhow::Result;
 use frame::Image;
 use mirror::face::align::{MIRROR, Similarity};
 use mirror::face::landmarks::{CROP, MEAN_SHAPE_KEY, input, mean_shape, mean_shape_text, network, points_of};
 use mirror::face::{LANDMARKS, Landmarks, Rect};
-use nn::io::Dtype;
-use nn::{Adam, Layer, Rng, Sequential, Tensor, grads_like};
+use nn::{Layer, Rng, Sequential, Tensor};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
-
-/// Command-line options.
-#[derive(Debug, clap::Args)]
-pub struct Options {
-    /// Folder with `congress` and `negatives`.
-    #[arg(long)]
-    data: Option<PathBuf>,
-    /// Folder of the run: checkpoint, log and weights.
-    #[arg(long, default_value = "runs/landmarks")]
-    out: PathBuf,
-    /// Time budget; the learning rate falls to nothing over it.
-    #[arg(long, default_value_t = 20.0)]
-    minutes: f64,
-    /// Crops a step.
-    #[arg(long, default_value_t = 32)]
-    batch: usize,
-    /// Learning rate at its highest.
-    #[arg(long, default_value_t = 1e-3)]
-    rate: f32,
-    /// Seed of everything random.
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-    /// Goes on from the checkpoint in the run's folder.
-    #[arg(long)]
-    resume: bool,
-}
+use std::path::Path;
 
 /// Pixels of a stored patch: about the net's own resolution over the wider field, and a little more.
 const PATCH: usize = 184;
-/// Steps between rows of the log.
-const LOG_EVERY: u64 = 100;
 /// Wing loss, in pixels of the crop: logarithmic within 4, sharpest within 0.8.
 const WING: (f32, f32) = (4.0, 0.8);
 
@@ -125,97 +96,73 @@ fn held_out_error(net: &Sequential, patches: &[Patch], jitter: &Jitter) -> f32 {
     errors.sum::<f32>() / patches.len().max(1) as f32
 }
 
+/// The archive's faces.
+struct Points {
+    patches: Vec<Patch>,
+    held_out: Vec<Patch>,
+    textures: Vec<Negative>,
+    mean_shape: [[f32; 2]; LANDMARKS],
+}
+
+impl Lesson for Points {
+    const NET: &'static str = "landmarks";
+    const MINUTES: f64 = 20.0;
+    const BATCH: u32 = 32;
+    const DECAY: f32 = 0.0;
+    const FIGURES: [&'static str; 2] = ["held_out_first_look", "held_out_second_look"];
+    type Sample = Sample;
+
+    fn load(root: &Path) -> Result<Self> {
+        let portraits = data::load_portraits(root)?;
+        anyhow::ensure!(!portraits.is_empty(), "{}: no portraits", root.display());
+        let textures = data::load_negatives(root)?;
+        let learned: Vec<Landmarks> =
+            portraits.iter().filter(|p| !p.is_held_out()).map(|p| p.landmarks.clone()).collect();
+        let mean_shape = mean_shape(&learned);
+        let cut = |held_out: bool| -> Vec<Patch> {
+            let chosen = portraits.par_iter().filter(|p| p.is_held_out() == held_out);
+            let cut = chosen.filter_map(|p| {
+                let upright = Similarity::fit(&mean_shape, &p.landmarks.points)?;
+                Some(Patch::cut(&p.image, &upright, &p.landmarks.points, PATCH))
+            });
+            cut.collect()
+        };
+        let (patches, held_out) = (cut(false), cut(true));
+        anyhow::ensure!(!patches.is_empty() && !held_out.is_empty(), "too few portraits to learn from");
+        eprintln!("{} faces to learn from, {} held out", patches.len(), held_out.len());
+        Ok(Self { patches, held_out, textures, mean_shape })
+    }
+
+    fn network(&self, rng: &mut Rng) -> Sequential {
+        network(rng)
+    }
+
+    fn draw(&self, rng: &mut Rng) -> Sample {
+        draw(&self.patches, &self.textures, rng)
+    }
+
+    fn input(&self, samples: &[Sample]) -> Tensor {
+        input(samples.iter().map(|s| &s.crop))
+    }
+
+    fn loss(&self, output: &Tensor, samples: &[Sample]) -> (f32, Tensor) {
+        loss(output, samples)
+    }
+
+    fn examine(&self, net: &Sequential) -> Examination {
+        let figures = [FIRST_LOOK, SECOND_LOOK].map(|jitter| held_out_error(net, &self.held_out, &jitter));
+        let [first, second] = figures.map(|f| f * 100.0);
+        let metadata = BTreeMap::from([(MEAN_SHAPE_KEY.to_owned(), mean_shape_text(&self.mean_shape))]);
+        Examination { figures, words: format!("first look {first:.2} %, second {second:.2} %"), metadata }
+    }
+}
+
 /// Trains until the budget is spent; leaves `landmarks.safetensors`, `checkpoint.safetensors` and `log.csv`.
 ///
 /// # Errors
 /// If the data cannot be read or the run's folder not be written.
-pub fn run(options: &Options) -> Result<()> {
-    let root = data::data_root(options.data.as_deref())?;
-    let portraits = data::load_portraits(&root)?;
-    anyhow::ensure!(!portraits.is_empty(), "{}: no portraits", root.display());
-    let textures = data::load_negatives(&root)?;
-    let learned: Vec<Landmarks> = portraits.iter().filter(|p| !p.is_held_out()).map(|p| p.landmarks.clone()).collect();
-    let shape = mean_shape(&learned);
-    let cut = |held_out: bool| -> Vec<Patch> {
-        let chosen = portraits.par_iter().filter(|p| p.is_held_out() == held_out);
-        let cut = chosen.filter_map(|p| {
-            let upright = Similarity::fit(&shape, &p.landmarks.points)?;
-            Some(Patch::cut(&p.image, &upright, &p.landmarks.points, PATCH))
-        });
-        cut.collect()
-    };
-    let (patches, held_out) = (cut(false), cut(true));
-    drop(portraits);
-    anyhow::ensure!(!patches.is_empty() && !held_out.is_empty(), "too few portraits to learn from");
-    eprintln!("{} faces to learn from, {} held out", patches.len(), held_out.len());
-
-    let mut rng = Rng::new(options.seed);
-    let mut net = network(&mut rng);
-    let mut adam = Adam::new(options.rate, 0.9, 0.999);
-    let (mut step, mut spent) = (0u64, 0.0);
-    let checkpoint_path = options.out.join("checkpoint.safetensors");
-    if options.resume {
-        let c = Checkpoint::load(&checkpoint_path)?;
-        c.take_params("net", net.params_mut())?;
-        c.take_adam("adam", &mut adam)?;
-        rng = c.rng("rng")?;
-        (step, spent) = (c.number("step")? as u64, c.number("seconds")?);
-    }
-    let columns = ["rate", "loss", "held_out_first_look", "held_out_second_look"];
-    let mut session = Session::open(&options.out, "landmarks", options.minutes, &columns, (step, spent))?;
-    let metadata = |step: u64| {
-        BTreeMap::from([
-            (MEAN_SHAPE_KEY.to_owned(), mean_shape_text(&shape)),
-            ("net".to_owned(), "landmarks".to_owned()),
-            ("steps".to_owned(), step.to_string()),
-            ("batch".to_owned(), options.batch.to_string()),
-            ("seed".to_owned(), options.seed.to_string()),
-        ])
-    };
-    let mut mean_loss = 0.0;
-    let mut grads = grads_like(&net.params());
-    while !session.is_over() {
-        let seeds: Vec<u64> = (0..options.batch).map(|_| rng.next_u64()).collect();
-        let samples: Vec<Sample> = seeds.par_iter().map(|s| draw(&patches, &textures, &mut Rng::new(*s))).collect();
-        let tape = net.forward_tape(&input(samples.iter().map(|s| &s.crop)));
-        let (value, dy) = loss(tape.output(), &samples);
-        grads.iter_mut().for_each(|g| g.fill(0.0));
-        net.backward_tape(&tape, &dy, Some(&mut grads));
-        let t = session.fraction();
-        let warm = ((step + 1) as f32 / 200.0).min(1.0);
-        adam.lr = options.rate * warm * (0.01 + 0.99 * 0.5 * (1.0 + (std::f32::consts::PI * t).cos()));
-        adam.step(net.params_mut(), &grads);
-        step += 1;
-        // A running mean over the last hundred steps or so.
-        mean_loss += (value - mean_loss) / (step as f32).min(LOG_EVERY as f32);
-        if step.is_multiple_of(LOG_EVERY) {
-            session.show(format!("loss {mean_loss:.3}"));
-            if step.is_multiple_of(5 * LOG_EVERY) {
-                let (first, second) =
-                    (held_out_error(&net, &held_out, &FIRST_LOOK), held_out_error(&net, &held_out, &SECOND_LOOK));
-                session.log(step, &[adam.lr, mean_loss, first, second])?;
-            }
-        }
-        if session.checkpoint_due() || session.is_over() {
-            let mut c = Checkpoint::default();
-            c.put_params("net", &net.params());
-            c.put_adam("adam", &adam);
-            c.put_rng("rng", &rng);
-            c.put_number("step", step as f64);
-            c.put_number("seconds", session.seconds());
-            c.save(&checkpoint_path)?;
-            nn::io::save(&session.path("landmarks.safetensors"), &net.params(), &metadata(step), Dtype::F16)?;
-        }
-    }
-    let (first, second) = (held_out_error(&net, &held_out, &FIRST_LOOK), held_out_error(&net, &held_out, &SECOND_LOOK));
-    session.log(step, &[adam.lr, mean_loss, first, second])?;
-    session.finish();
-    eprintln!(
-        "{step} steps; error of held-out faces: first look {:.2} %, second {:.2} %",
-        first * 100.0,
-        second * 100.0
-    );
-    Ok(())
+pub fn run(options: &lesson::Options) -> Result<()> {
+    lesson::teach::<Points>(options)
 }
 
 #[cfg(test)]

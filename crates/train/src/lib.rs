@@ -12,5 +12,6 @@ pub mod evaluate;
 pub mod gan;
 pub mod inverter;
 pub mod landmarks;
+pub mod lesson;
 pub mod progress;
 pub mod scenes;

@@ -8,9 +8,9 @@ pub enum Train {
     /// The face detector
     Detector(train::detector::Options),
     /// The 68-point landmark net
-    Landmarks(train::landmarks::Options),
+    Landmarks(train::lesson::Options),
     /// The age and gender nets
-    Attributes(train::attributes::Options),
+    Attributes(train::lesson::Options),
     /// The progressive GAN
     Gan(train::gan::Options),
     /// The inverter, from features to latents

@@ -130,11 +130,6 @@ impl AttributeNet {
         Self { net, calibration }
     }
 
-    /// The layers again.
-    pub fn into_network(self) -> Sequential {
-        self.net
-    }
-
     /// Age and gender of the face with these landmarks. `None` if the landmarks do not span a face.
     pub fn estimate(&self, image: &Image, landmarks: &Landmarks) -> Option<Attributes> {
         Some(self.estimate_in(image, &portrait_crop(landmarks)?))
@@ -142,19 +137,19 @@ impl AttributeNet {
 
     /// Age and gender of the face in a crop such as [`portrait_crop`] makes.
     pub fn estimate_in(&self, image: &Image, image_from_crop: &Similarity) -> Attributes {
-        attributes_of(&self.logits(&crop_square(image, image_from_crop, CROP)), &self.calibration)
+        attributes_of(&logits(&self.net, &crop_square(image, image_from_crop, CROP)), &self.calibration)
     }
+}
 
-    /// The net's output for a crop, averaged with its output for the mirrored crop: a face has no side.
-    pub fn logits(&self, crop: &Image) -> [f32; OUTPUTS] {
-        let mut mirrored = crop.clone();
-        for row in mirrored.data.chunks_exact_mut((crop.width * 3).max(1)) {
-            row.reverse();
-            row.chunks_exact_mut(3).for_each(<[u8]>::reverse);
-        }
-        let output = self.net.forward(&input([crop, &mirrored]));
-        std::array::from_fn(|i| 0.5 * (output.data[i] + output.data[OUTPUTS + i]))
+/// The output of a net of [`network`]'s layers for a crop, averaged with its output for the mirrored crop: a face has no side.
+pub fn logits(net: &Sequential, crop: &Image) -> [f32; OUTPUTS] {
+    let mut mirrored = crop.clone();
+    for row in mirrored.data.chunks_exact_mut((crop.width * 3).max(1)) {
+        row.reverse();
+        row.chunks_exact_mut(3).for_each(<[u8]>::reverse);
     }
+    let output = net.forward(&input([crop, &mirrored]));
+    std::array::from_fn(|i| 0.5 * (output.data[i] + output.data[OUTPUTS + i]))
 }
 
 /// What the net's output says.
@@ -202,7 +197,7 @@ mod tests {
 
     #[test]
     fn a_face_and_its_mirror_picture_are_of_one_age() {
-        let net = AttributeNet::from_parts(network(&mut Rng::new(3)), Calibration::default());
+        let net = network(&mut Rng::new(3));
         let image =
             Image { width: CROP, height: CROP, data: (0..CROP * CROP * 3).map(|i| (i * i % 251) as u8).collect() };
         let mut mirrored = image.clone();
@@ -210,7 +205,7 @@ mod tests {
             let (to, from) = ((y * CROP + x) * 3, (y * CROP + CROP - 1 - x) * 3);
             mirrored.data[to..to + 3].copy_from_slice(&image.data[from..from + 3]);
         }
-        let (a, b) = (net.logits(&image), net.logits(&mirrored));
+        let (a, b) = (logits(&net, &image), logits(&net, &mirrored));
         assert!(a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-4));
     }
 

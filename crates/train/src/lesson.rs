@@ -1,0 +1,232 @@
+//! The training loop of nets that look at one crop: Adam, a learning rate that rises and then falls as a cosine, an
+//! examination and a checkpoint every minute.
+
+use crate::data;
+use crate::progress::{Checkpoint, Session};
+use anyhow::Result;
+use nn::io::Dtype;
+use nn::{Adam, Layer, Rng, Sequential, Tensor, grads_like};
+use rayon::prelude::*;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Steps over which the learning rate rises.
+const WARM_UP: f32 = 200.0;
+
+/// Steps over which the loss that is shown is averaged.
+const AVERAGED: f32 = 100.0;
+
+/// Command-line options.
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// Folder with `congress` and `negatives`.
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// Folder of the run: checkpoint, log and weights [default: runs/ and the net's name].
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// Time budget; the learning rate falls to nothing over it [default: 20 for landmarks, 15 for attributes].
+    #[arg(long)]
+    minutes: Option<f64>,
+    /// Crops a step [default: 32 for landmarks, 48 for attributes].
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    batch: Option<u32>,
+    /// Learning rate at its highest.
+    #[arg(long, default_value_t = 1e-3)]
+    rate: f32,
+    /// Seed of everything random.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Goes on from the checkpoint in the run's folder.
+    #[arg(long)]
+    resume: bool,
+}
+
+/// What a net is taught, and how it is examined.
+pub trait Lesson: Sized + Sync {
+    /// The net: names its weight file and, by default, the folder of its run.
+    const NET: &'static str;
+    /// Time budget, where the user names none.
+    const MINUTES: f64;
+    /// Crops a step, where the user names none.
+    const BATCH: u32;
+    /// Weight decay, decoupled (Loshchilov and Hutter 2019), of everything but biases.
+    const DECAY: f32;
+    /// What an examination measures.
+    const FIGURES: [&'static str; 2];
+    /// A crop and what the net shall say of it.
+    type Sample: Send;
+
+    /// Reads what there is to learn from.
+    ///
+    /// # Errors
+    /// If it cannot be read, or is too little.
+    fn load(root: &Path) -> Result<Self>;
+
+    /// An untaught net.
+    fn network(&self, rng: &mut Rng) -> Sequential;
+
+    /// Draws a sample.
+    fn draw(&self, rng: &mut Rng) -> Self::Sample;
+
+    /// The input of the net, and its loss as a function of the output, with the gradient.
+    fn input(&self, samples: &[Self::Sample]) -> Tensor;
+
+    /// Mean loss of a batch and its gradient.
+    fn loss(&self, output: &Tensor, samples: &[Self::Sample]) -> (f32, Tensor);
+
+    /// Looks at what was held out.
+    fn examine(&self, net: &Sequential) -> Examination;
+}
+
+/// What an examination found.
+pub struct Examination {
+    /// In the order of [`Lesson::FIGURES`].
+    pub figures: [f32; 2],
+    /// The same for people.
+    pub words: String,
+    /// What the weight file must say for the net to be used.
+    pub metadata: BTreeMap<String, String>,
+}
+
+/// Teaches until the budget is spent; leaves the weights, `checkpoint.safetensors` and `log.csv`.
+///
+/// # Errors
+/// If the data cannot be read or the run's folder not be written.
+pub fn teach<L: Lesson>(options: &Options) -> Result<()> {
+    let lesson = L::load(&data::data_root(options.data.as_deref())?)?;
+    let out = options.out.clone().unwrap_or_else(|| Path::new("runs").join(L::NET));
+    let batch = options.batch.unwrap_or(L::BATCH);
+    let mut rng = Rng::new(options.seed);
+    let mut net = lesson.network(&mut rng);
+    let mut adam = Adam::new(options.rate, 0.9, 0.999);
+    let (mut step, mut spent) = (0u64, 0.0);
+    let checkpoint_path = out.join("checkpoint.safetensors");
+    if options.resume {
+        let c = Checkpoint::load(&checkpoint_path)?;
+        c.take_params("net", net.params_mut())?;
+        c.take_adam("adam", &mut adam)?;
+        rng = c.rng("rng")?;
+        (step, spent) = (c.number("step")? as u64, c.number("seconds")?);
+    }
+    let columns = ["rate", "loss", L::FIGURES[0], L::FIGURES[1]];
+    let minutes = options.minutes.unwrap_or(L::MINUTES);
+    let mut session = Session::open(&out, L::NET, minutes, &columns, (step, spent))?;
+    let mut mean_loss = 0.0;
+    let mut grads = grads_like(&net.params());
+    loop {
+        let over = session.is_over();
+        if over || session.checkpoint_due() {
+            let Examination { figures, words, mut metadata } = lesson.examine(&net);
+            session.log(step, &[adam.lr, mean_loss, figures[0], figures[1]])?;
+            session.show(format!("loss {mean_loss:.3}, {words}"));
+            let about = [("net", L::NET.to_owned()), ("steps", step.to_string()), ("batch", batch.to_string())];
+            metadata.extend(about.map(|(key, value)| (key.to_owned(), value)));
+            metadata.insert("seed".to_owned(), options.seed.to_string());
+            let mut c = Checkpoint::default();
+            c.put_params("net", &net.params());
+            c.put_adam("adam", &adam);
+            c.put_rng("rng", &rng);
+            c.put_number("step", step as f64);
+            c.put_number("seconds", session.seconds());
+            c.save(&checkpoint_path)?;
+            let weights = session.path(&format!("{}.safetensors", L::NET));
+            nn::io::save(&weights, &net.params(), &metadata, Dtype::F16)?;
+            if over {
+                session.finish();
+                eprintln!("{}: {step} steps; held out: {words}", weights.display());
+                return Ok(());
+            }
+        }
+        let seeds: Vec<u64> = (0..batch).map(|_| rng.next_u64()).collect();
+        let samples: Vec<L::Sample> = seeds.par_iter().map(|s| lesson.draw(&mut Rng::new(*s))).collect();
+        let tape = net.forward_tape(&lesson.input(&samples));
+        let (value, dy) = lesson.loss(tape.output(), &samples);
+        anyhow::ensure!(value.is_finite(), "the loss is no number at step {step}\nhint: a lower --rate");
+        grads.iter_mut().for_each(|g| g.fill(0.0));
+        net.backward_tape(&tape, &dy, Some(&mut grads));
+        let warm = ((step + 1) as f32 / WARM_UP).min(1.0);
+        let cosine = 0.5 * (1.0 + (std::f32::consts::PI * session.fraction()).cos());
+        adam.lr = options.rate * warm * (0.01 + 0.99 * cosine);
+        if L::DECAY > 0.0 {
+            let keep = 1.0 - adam.lr * L::DECAY;
+            let weights = net.params_mut().into_iter().filter(|p| p.shape.len() > 1);
+            weights.for_each(|p| p.value.iter_mut().for_each(|v| *v *= keep));
+        }
+        adam.step(net.params_mut(), &grads);
+        step += 1;
+        mean_loss += (value - mean_loss) / (step as f32).min(AVERAGED);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nn::{Dense, Init};
+
+    /// Learns to double a number.
+    struct Doubling;
+
+    impl Lesson for Doubling {
+        const NET: &'static str = "doubling";
+        const MINUTES: f64 = 0.02;
+        const BATCH: u32 = 8;
+        const DECAY: f32 = 0.0;
+        const FIGURES: [&'static str; 2] = ["factor", "offset"];
+        type Sample = f32;
+
+        fn load(_root: &Path) -> Result<Self> {
+            Ok(Self)
+        }
+
+        fn network(&self, rng: &mut Rng) -> Sequential {
+            Sequential::new(vec![Box::new(Dense::new("d", 1, 1, Init::Zero, rng))])
+        }
+
+        fn draw(&self, rng: &mut Rng) -> f32 {
+            rng.normal()
+        }
+
+        fn input(&self, samples: &[f32]) -> Tensor {
+            Tensor::new([samples.len(), 1, 1, 1], samples.to_vec())
+        }
+
+        fn loss(&self, output: &Tensor, samples: &[f32]) -> (f32, Tensor) {
+            let n = samples.len() as f32;
+            let off: Vec<f32> = output.data.iter().zip(samples).map(|(y, x)| y - 2.0 * x).collect();
+            let value = off.iter().map(|d| d * d).sum::<f32>() / n;
+            (value, Tensor::new(output.shape, off.iter().map(|d| 2.0 * d / n).collect()))
+        }
+
+        fn examine(&self, net: &Sequential) -> Examination {
+            let params = net.params();
+            let figures = [params[0].value[0], params[1].value[0]];
+            Examination { figures, words: format!("{figures:?}"), metadata: BTreeMap::new() }
+        }
+    }
+
+    #[test]
+    fn a_lesson_is_learned_logged_and_resumed() {
+        let out = tempfile::tempdir().unwrap();
+        let options = |resume: bool, minutes: f64| Options {
+            data: Some(out.path().to_owned()),
+            out: Some(out.path().to_owned()),
+            minutes: Some(minutes),
+            batch: None,
+            rate: 0.05,
+            seed: 1,
+            resume,
+        };
+        teach::<Doubling>(&options(false, 0.02)).unwrap();
+        let log = || std::fs::read_to_string(out.path().join("log.csv")).unwrap();
+        let row =
+            |log: &str| -> Vec<f32> { log.lines().last().unwrap().split(',').map(|v| v.parse().unwrap()).collect() };
+        let first = row(&log());
+        assert!(log().starts_with("step,seconds,rate,loss,factor,offset\n"));
+        assert!((first[4] - 2.0).abs() < 0.05 && first[5].abs() < 0.05, "{first:?}");
+        teach::<Doubling>(&options(true, 0.03)).unwrap();
+        let second = row(&log());
+        assert!(second[0] > first[0] && second[1] > first[1], "{second:?} after {first:?}");
+        assert!(out.path().join("doubling.safetensors").exists());
+    }
+}
