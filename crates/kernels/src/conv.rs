@@ -12,6 +12,9 @@ use std::sync::OnceLock;
 /// Output pixels whose gradients are scattered at a time.
 const BLOCK: usize = 256;
 
+/// Output pixels whose gradients a task adds up for the bias.
+const PIXELS: usize = 4096;
+
 /// The geometry of one convolution over a batch.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Conv2d {
@@ -164,8 +167,16 @@ pub fn conv2d_backward_data(g: Conv2d, dy: &[f32], weight: &[f32], dx: &mut [f32
 pub fn conv2d_backward_weight(g: Conv2d, x: &[f32], dy: &[f32], dweight: &mut [f32], dbias: &mut [f32]) {
     g.check(x.len(), dweight.len(), dy.len());
     assert_eq!(dbias.len(), g.c_out);
-    for row in dy.chunks_exact(g.c_out) {
-        dbias.iter_mut().zip(row).for_each(|(b, v)| *b += v);
+    // A fixed number of pixels a part, summed in order.
+    let sums = dy.par_chunks(PIXELS * g.c_out).map(|part| {
+        let mut sums = vec![0.0; g.c_out];
+        for row in part.chunks_exact(g.c_out) {
+            sums.iter_mut().zip(row).for_each(|(b, v)| *b += v);
+        }
+        sums
+    });
+    for sums in sums.collect::<Vec<_>>() {
+        dbias.iter_mut().zip(sums).for_each(|(b, v)| *b += v);
     }
     backward_weight(Isa::current(), g, x, dy, dweight);
 }

@@ -5,7 +5,7 @@ use crate::Tensor;
 use rayon::prelude::*;
 
 /// Values a task: enough to be worth handing to another thread.
-const TASK: usize = 1 << 15;
+pub(super) const TASK: usize = 1 << 15;
 
 /// `x` above 0, `0.2 x` below (PG-GAN, appendix A).
 #[derive(Clone, Copy, Debug)]

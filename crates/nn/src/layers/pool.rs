@@ -1,7 +1,9 @@
 //! Changes of resolution.
 
 use super::Layer;
+use super::activation::TASK;
 use crate::Tensor;
+use rayon::prelude::*;
 
 /// Nearest-neighbour enlargement to twice the height and width.
 #[derive(Clone, Copy, Debug)]
@@ -19,14 +21,15 @@ pub struct GlobalAvgPool;
 fn repeat(x: &Tensor, factor: f32) -> Tensor {
     let [n, h, w, c] = x.shape;
     let mut y = Tensor::zeros([n, 2 * h, 2 * w, c]);
-    for (i, row) in y.data.chunks_exact_mut(2 * w * c).enumerate() {
+    let rows = y.data.par_chunks_exact_mut((2 * w * c).max(1)).with_min_len(TASK / (2 * w * c).max(1));
+    rows.enumerate().for_each(|(i, row)| {
         let source = &x.data[i / 2 * w * c..][..w * c];
         for (pair, pixel) in row.chunks_exact_mut(2 * c).zip(source.chunks_exact(c)) {
             for half in pair.chunks_exact_mut(c) {
                 half.iter_mut().zip(pixel).for_each(|(y, x)| *y = factor * x);
             }
         }
-    }
+    });
     y
 }
 
@@ -35,14 +38,17 @@ fn sum_squares(x: &Tensor, factor: f32) -> Tensor {
     let [n, h, w, c] = x.shape;
     assert!(h % 2 == 0 && w % 2 == 0, "2x2 squares need an even size, not {h} x {w}");
     let mut y = Tensor::zeros([n, h / 2, w / 2, c]);
-    for (i, row) in x.data.chunks_exact(w * c).enumerate() {
-        let target = &mut y.data[i / 2 * (w / 2) * c..][..w / 2 * c];
-        for (pixel, pair) in target.chunks_exact_mut(c).zip(row.chunks_exact(2 * c)) {
+    let len = (w * c).max(1);
+    let rows = y.data.par_chunks_exact_mut((len / 2).max(1)).zip(x.data.par_chunks_exact(2 * len));
+    rows.with_min_len(TASK / len).for_each(|(row, source)| {
+        let (above, below) = source.split_at(len);
+        let pairs = above.chunks_exact(2 * c).zip(below.chunks_exact(2 * c));
+        for (pixel, (above, below)) in row.chunks_exact_mut(c).zip(pairs) {
             for (k, y) in pixel.iter_mut().enumerate() {
-                *y += factor * (pair[k] + pair[c + k]);
+                *y = factor * (above[k] + above[c + k] + below[k] + below[c + k]);
             }
         }
-    }
+    });
     y
 }
 
