@@ -131,7 +131,7 @@ pub fn run(options: &Options) -> Result<()> {
         rate: options.rate,
         average_over: options.average_over * 1000.0,
         // A generator that can draw already has no beginnings to forget.
-        average_share: if options.init_generator.is_some() { f32::INFINITY } else { 0.05 },
+        average_share: if options.init_generator.is_some() { f32::INFINITY } else { 0.1 },
     };
     let first = match options.init_generator {
         Some(_) => last,

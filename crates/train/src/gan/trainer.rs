@@ -35,7 +35,8 @@ pub struct Rules {
     pub rate: f32,
     /// Half-life of the averaged generator, in pictures.
     pub average_over: f32,
-    /// The half-life is at most this share of the pictures so far: a young average must forget its beginnings.
+    /// The half-life is at most this share of the pictures of this level so far: a young average must forget its
+    /// beginnings, and the layers of a new level begin at random.
     pub average_share: f32,
 }
 
@@ -78,6 +79,8 @@ pub struct Trainer {
     pub steps: u64,
     /// The level that is learned now.
     pub level: usize,
+    /// Pictures shown when it began.
+    level_began: u64,
     /// How far the level still is from being fully there.
     pub fade: f32,
 }
@@ -97,7 +100,7 @@ impl Trainer {
         copy(&g, &mut averaged);
         let adam = || Adam::new(0.0, 0.0, 0.99);
         let (adam_g, adam_d) = (adam(), adam());
-        Self { g, d, averaged, adam_g, adam_d, rng, pictures: 0, steps: 0, level: 0, fade: 0.0 }
+        Self { g, d, averaged, adam_g, adam_d, rng, pictures: 0, steps: 0, level: 0, level_began: 0, fade: 0.0 }
     }
 
     /// The level of detail that is learned now.
@@ -110,6 +113,7 @@ impl Trainer {
         if level != self.level {
             self.adam_g = Adam::new(0.0, 0.0, 0.99);
             self.adam_d = Adam::new(0.0, 0.0, 0.99);
+            self.level_began = self.pictures;
         }
         (self.level, self.fade) = (level, fade.min(FADE_MOST));
     }
@@ -205,7 +209,8 @@ impl Trainer {
     }
 
     fn average(&mut self, n: usize, rules: &Rules) {
-        let half_life = rules.average_over.min(rules.average_share * (self.pictures + n as u64) as f32);
+        let of_level = self.pictures + n as u64 - self.level_began;
+        let half_life = rules.average_over.min(rules.average_share * of_level as f32);
         let t = 1.0 - 0.5f32.powf(n as f32 / half_life.max(1.0));
         for (a, p) in self.averaged.params_mut().into_iter().zip(self.g.params()) {
             a.value.iter_mut().zip(&p.value).for_each(|(a, p)| *a += (p - *a) * t);
@@ -228,6 +233,7 @@ impl Trainer {
             ("pictures", self.pictures as f64),
             ("steps", self.steps as f64),
             ("level", self.level as f64),
+            ("level_began", self.level_began as f64),
             ("fade", f64::from(self.fade)),
             ("seconds", seconds),
         ] {
@@ -251,6 +257,7 @@ impl Trainer {
         self.pictures = c.number("pictures")? as u64;
         self.steps = c.number("steps")? as u64;
         self.level = c.number("level")? as usize;
+        self.level_began = c.number("level_began")? as u64;
         self.fade = c.number("fade")? as f32;
         c.number("seconds")
     }
