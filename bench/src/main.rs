@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::Parser;
 use frame::Image;
 use kernels::Isa;
-use mirror::generator::Generator;
+use mirror::generator::{Generator, Painter};
 use nn::{Rng, Tensor};
 use std::hint::black_box;
 use std::io::Write;
@@ -72,7 +72,7 @@ fn answer(value: impl std::fmt::Display) {
 struct Peer {
     weights: Vec<u8>,
     latents: Vec<f32>,
-    generator: Generator,
+    painter: Painter,
     /// Made for the first training step.
     training: Option<(Trainer, Dataset)>,
 }
@@ -82,30 +82,30 @@ impl Peer {
         let read = |path: &Path| std::fs::read(path).with_context(|| path.display().to_string());
         let weights = read(&options.weights)?;
         let latents = read(&options.latents)?.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
-        Ok(Self { generator: Generator::from_bytes(&weights)?, weights, latents, training: None })
+        Ok(Self { painter: Painter::new(&Generator::from_bytes(&weights)?), weights, latents, training: None })
     }
 
     /// The first `n` latents.
     fn latents(&self, n: usize) -> Result<Tensor> {
-        let size = self.generator.config().latent_size;
+        let size = self.painter.latent_size();
         ensure!(n * size <= self.latents.len(), "expected {n} latents of {size} values, the file has fewer");
         Ok(Tensor::new([n, 1, 1, size], self.latents[..n * size].to_vec()))
     }
 
     fn dump(&self, file: &Path) -> Result<f64> {
-        let latents = self.latents(self.latents.len() / self.generator.config().latent_size)?;
-        let (pictures, ms) = timed(|| self.generator.forward(&latents));
+        let latents = self.latents(self.latents.len() / self.painter.latent_size())?;
+        let (pictures, ms) = timed(|| self.painter.forward(&latents));
         std::fs::write(file, pictures.data.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>())?;
         Ok(ms)
     }
 
     fn draw(&self, n: usize) -> Result<f64> {
         let latents = self.latents(n)?;
-        Ok(timed(|| self.generator.forward(&latents)).1)
+        Ok(timed(|| self.painter.forward(&latents)).1)
     }
 
     fn train(&mut self, n: usize, penalised: bool) -> Result<f64> {
-        let level = self.generator.config().levels();
+        let level = self.painter.resolution().trailing_zeros() as usize;
         if self.training.is_none() {
             let generator = Generator::from_bytes_to_train(&self.weights)?;
             let mut trainer = Trainer::of_generator(generator, Rng::new(1));
