@@ -68,29 +68,18 @@ impl Op for Product<'_> {
     fn run<S: Lanes>(self, simd: S) {
         let (rows, k) = (self.a.rows, self.depth * WIDTH);
         let (a, b, c) = (self.a.lines.as_ptr().cast::<f32>(), self.b.as_ptr(), self.c.as_mut_ptr());
-        let tiles = rows.div_ceil(S::ROWS);
-        let mut block = 0;
-        while block < self.blocks {
-            let both = S::BLOCKS == 2 && block + 1 < self.blocks;
-            let second = if both { block + 1 } else { block };
-            let mut row = 0;
-            for t in 0..tiles {
-                let m = rows / tiles + usize::from(t < rows % tiles);
+        for block in (0..self.blocks).step_by(S::BLOCKS) {
+            let blocks = [block, (block + S::BLOCKS).min(self.blocks) - 1];
+            for (row, m) in spans(rows, S::ROWS) {
                 // SAFETY: `product` checked that a holds `depth` blocks of `rows` lines, b `blocks` of k lines and c `blocks`
                 // of `rows` lines; row + m <= rows, and both blocks are below `blocks`.
                 unsafe {
                     let a = Left { at: a.add(row * WIDTH), steps: k, jump: (self.a.stride - 1) * WIDTH };
-                    let b = [b.add(block * k).cast(), b.add(second * k).cast()];
-                    let c = [c.add(block * rows + row).cast(), c.add(second * rows + row).cast()];
-                    if both {
-                        tiles_of::<S, 2, false, false>(simd, m, a, b, c);
-                    } else {
-                        tiles_of::<S, 1, false, false>(simd, m, a, b, c);
-                    }
+                    let b = [b.add(blocks[0] * k).cast(), b.add(blocks[1] * k).cast()];
+                    let c = [c.add(blocks[0] * rows + row).cast(), c.add(blocks[1] * rows + row).cast()];
+                    tile_of::<S, false>(simd, (m, blocks[1] - block + 1), a, b, c);
                 }
-                row += m;
             }
-            block += if both { 2 } else { 1 };
         }
     }
 }
@@ -106,36 +95,33 @@ impl Op for Outer<'_> {
 
     #[inline(always)]
     fn run<S: Lanes>(self, simd: S) {
-        let (depth, blocks) = (self.a.blocks(), self.b.blocks());
+        let (depth, all) = (self.a.blocks(), self.b.blocks());
         let (a, b, g) = (self.a.lines.as_ptr(), self.b.lines.as_ptr(), self.g.as_mut_ptr());
-        let tiles = WIDTH.div_ceil(S::ROWS);
-        let mut block = 0;
-        while block < blocks {
-            let both = S::BLOCKS == 2 && block + 1 < blocks;
-            let second = if both { block + 1 } else { block };
+        for block in (0..all).step_by(S::BLOCKS) {
+            let blocks = [block, (block + S::BLOCKS).min(all) - 1];
             for d in 0..depth {
-                let mut row = 0;
-                for t in 0..tiles {
-                    let m = WIDTH / tiles + usize::from(t < WIDTH % tiles);
+                for (row, m) in spans(WIDTH, S::ROWS) {
                     // SAFETY: `Blocked::blocks` counts whole blocks of a and b, `add_outer` checked the size of g; row + m <= 16.
                     unsafe {
-                        let a =
-                            Left { at: a.add(d * self.a.stride).cast::<f32>().add(row), steps: self.a.rows, jump: 0 };
-                        let b = [b.add(block * self.b.stride).cast(), b.add(second * self.b.stride).cast()];
+                        let a = a.add(d * self.a.stride).cast::<f32>().add(row);
+                        let a = Left { at: a, steps: self.a.rows, jump: 0 };
+                        let b = [b.add(blocks[0] * self.b.stride).cast(), b.add(blocks[1] * self.b.stride).cast()];
                         let at = |block: usize| (block * depth + d) * WIDTH + row;
-                        let g = [g.add(at(block)).cast(), g.add(at(second)).cast()];
-                        if both {
-                            tiles_of::<S, 2, true, true>(simd, m, a, b, g);
-                        } else {
-                            tiles_of::<S, 1, true, true>(simd, m, a, b, g);
-                        }
+                        let g = [g.add(at(blocks[0])).cast(), g.add(at(blocks[1])).cast()];
+                        tile_of::<S, true>(simd, (m, blocks[1] - block + 1), a, b, g);
                     }
-                    row += m;
                 }
             }
-            block += if both { 2 } else { 1 };
         }
     }
+}
+
+/// `rows` cut into as few spans of at most `most` as there can be, of nearly equal length: the first row and the length of each.
+#[inline(always)]
+fn spans(rows: usize, most: usize) -> impl Iterator<Item = (usize, usize)> {
+    let n = rows.div_ceil(most);
+    let (each, longer) = (rows / n, rows % n);
+    (0..n).map(move |i| (i * each + i.min(longer), each + usize::from(i < longer)))
 }
 
 /// The left factor of a register tile: rows a line apart and steps along the line, or, transposed, the other way round.
@@ -149,32 +135,31 @@ struct Left {
 
 /// Register tiles are compiled for every number of rows and of registers in a row.
 #[inline(always)]
-unsafe fn tiles_of<S: Lanes, const BLOCKS: usize, const TRANSPOSED: bool, const ADD: bool>(
+unsafe fn tile_of<S: Lanes, const TRANSPOSED: bool>(
     simd: S,
-    rows: usize,
+    (rows, blocks): (usize, usize),
     a: Left,
     b: [*const f32; 2],
     c: [*mut f32; 2],
 ) {
     macro_rules! with {
         ($($m:literal)*) => {
-            match (rows, S::F32_LANES * 10 + BLOCKS) {
+            match (rows, blocks * WIDTH / S::F32_LANES) {
                 $(
-                    ($m, 161) if $m <= S::ROWS => unsafe { tile::<S, $m, 1, TRANSPOSED, ADD>(simd, a, b, c) },
-                    ($m, 162) if $m <= S::ROWS => unsafe { tile::<S, $m, 2, TRANSPOSED, ADD>(simd, a, b, c) },
-                    ($m, 81) if $m <= S::ROWS => unsafe { tile::<S, $m, 2, TRANSPOSED, ADD>(simd, a, b, c) },
-                    ($m, 41) if $m <= S::ROWS => unsafe { tile::<S, $m, 4, TRANSPOSED, ADD>(simd, a, b, c) },
+                    ($m, 1) if $m <= S::ROWS => unsafe { tile::<S, $m, 1, TRANSPOSED>(simd, a, b, c) },
+                    ($m, 2) if $m <= S::ROWS => unsafe { tile::<S, $m, 2, TRANSPOSED>(simd, a, b, c) },
+                    ($m, 4) if $m <= S::ROWS => unsafe { tile::<S, $m, 4, TRANSPOSED>(simd, a, b, c) },
                 )*
-                _ => unreachable!("register tile of {rows} rows"),
+                _ => unreachable!("register tile of {rows} rows and {blocks} blocks"),
             }
         };
     }
     with!(1 2 3 4 5 6 7 8 9 10 11 12 13 14)
 }
 
-/// One register tile: `M` rows of `V` registers.
+/// One register tile: `M` rows of `V` registers, added to what is there where the left factor is transposed.
 #[inline(always)]
-unsafe fn tile<S: Lanes, const M: usize, const V: usize, const TRANSPOSED: bool, const ADD: bool>(
+unsafe fn tile<S: Lanes, const M: usize, const V: usize, const TRANSPOSED: bool>(
     simd: S,
     a: Left,
     b: [*const f32; 2],
@@ -185,7 +170,7 @@ unsafe fn tile<S: Lanes, const M: usize, const V: usize, const TRANSPOSED: bool,
         // Where register v of a row lies: in which block, and how far into its line.
         let place = |v: usize| (v * S::F32_LANES / WIDTH, v * S::F32_LANES % WIDTH);
         let mut sum = [[simd.splat_f32s(0.0); V]; M];
-        if ADD {
+        if TRANSPOSED {
             for (r, sum) in sum.iter_mut().enumerate() {
                 for (v, sum) in sum.iter_mut().enumerate() {
                     let (block, lane) = place(v);

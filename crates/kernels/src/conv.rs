@@ -4,6 +4,7 @@
 
 use crate::epilogue::Epilogue;
 use crate::matmul::{MatRef, matmul};
+use crate::pictures::Weights;
 use crate::simd::Isa;
 use crate::{direct, winograd};
 use rayon::prelude::*;
@@ -43,7 +44,12 @@ impl Conv2d {
         (size(self.h), size(self.w))
     }
 
-    fn patch(&self) -> usize {
+    /// A convolution of one tap: a product of a matrix of a row a pixel.
+    pub fn pointwise(pixels: usize, c_in: usize, c_out: usize) -> Self {
+        Self { n: 1, h: pixels, w: 1, c_in, c_out, kernel: 1, stride: 1, pad: 0 }
+    }
+
+    pub(crate) fn patch(&self) -> usize {
         self.kernel * self.kernel * self.c_in
     }
 
@@ -117,12 +123,12 @@ impl Filter {
     /// If a length does not fit the geometry.
     pub fn forward(&self, g: Conv2d, x: &[f32], y: &mut [f32], epilogue: Epilogue) {
         assert_eq!(self.weight.len(), g.patch() * g.c_out, "weights of {g:?}");
-        let (weight, turned) = (&self.weight, self.turned);
+        let weights = Weights { weight: &self.weight, c_in: g.c_in, c_out: g.c_out, turned: self.turned };
         if g.winograd() {
-            let lay_out = || winograd::Kernels::new(self.isa, weight, g.c_in, g.c_out, turned);
-            winograd::forward(self.isa, self.winograd.get_or_init(lay_out), (g.n, g.h, g.w), x, y, epilogue);
+            let kernels = self.winograd.get_or_init(|| winograd::Kernels::new(self.isa, weights));
+            winograd::forward(self.isa, kernels, (g.n, g.h, g.w), x, y, epilogue);
         } else {
-            let kernels = self.direct.get_or_init(|| direct::Kernels::new(g, weight, turned));
+            let kernels = self.direct.get_or_init(|| direct::Kernels::new(weights));
             direct::forward(self.isa, kernels, g, x, y, epilogue);
         }
     }
@@ -306,18 +312,19 @@ mod tests {
             let e = Epilogue { bias: &bias, leaky, pixel_norm, to_rgb: coloured.then_some(&to_rgb) };
             let (want, magnified) = finish(&sums, e, coloured.then_some((&colours, [0.1, -0.2, 0.3])));
             let (back, none) = (Conv2d { c_in: c_out, c_out: c_in, ..g }, vec![0.0; c_in]);
+            let weights = Weights { weight: &weight, c_in, c_out, turned: false };
+            let turned = Weights { weight: &weight, c_in: c_out, c_out: c_in, turned: true };
             for isa in Isa::available() {
                 let mut y = vec![9.0; want.len()];
-                direct::forward(isa, &direct::Kernels::new(g, &weight, false), g, &x, &mut y, e);
+                direct::forward(isa, &direct::Kernels::new(weights), g, &x, &mut y, e);
                 near(&y, &want, magnified, isa.name())?;
                 y.fill(9.0);
-                winograd::forward(isa, &winograd::Kernels::new(isa, &weight, c_in, c_out, false), (n, h, w), &x, &mut y, e);
+                winograd::forward(isa, &winograd::Kernels::new(isa, weights), (n, h, w), &x, &mut y, e);
                 near(&y, &want, magnified, isa.name())?;
                 let mut got = vec![9.0; x.len()];
-                let turned = winograd::Kernels::new(isa, &weight, c_out, c_in, true);
-                winograd::forward(isa, &turned, (n, h, w), &dy, &mut got, Epilogue::bias(&none));
+                winograd::forward(isa, &winograd::Kernels::new(isa, turned), (n, h, w), &dy, &mut got, Epilogue::bias(&none));
                 near(&got, &dx, 1.0, isa.name())?;
-                direct::forward(isa, &direct::Kernels::new(back, &weight, true), back, &dy, &mut got, Epilogue::bias(&none));
+                direct::forward(isa, &direct::Kernels::new(turned), back, &dy, &mut got, Epilogue::bias(&none));
                 near(&got, &dx, 1.0, isa.name())?;
                 let mut got = vec![0.0; weight.len()];
                 winograd::backward_weight(isa, (n, h, w), &x, &dy, &mut got);

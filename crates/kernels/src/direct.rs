@@ -2,7 +2,8 @@
 
 use crate::blocked::{Blocked, Line, WIDTH, add_outer, product};
 use crate::conv::Conv2d;
-use crate::epilogue::{Epilogue, activate, colour, norm_factors, projections, scale};
+use crate::epilogue::{Bias, Epilogue, activate, colour, norm_factors, projections, scale};
+use crate::pictures::Weights;
 use crate::scratch::with_lines;
 use crate::simd::{Isa, Lanes, Op, load, store};
 use rayon::prelude::*;
@@ -17,39 +18,29 @@ pub(crate) struct Kernels {
 }
 
 impl Kernels {
-    /// From kernels `[k, k, c_in, c_out]`; `turned`: from `[k, k, c_out, c_in]`, by 180 degrees, for the gradient of the input.
-    pub fn new(g: Conv2d, weight: &[f32], turned: bool) -> Self {
-        let (patch, taps) = (g.kernel * g.kernel * g.c_in, g.kernel * g.kernel);
-        let (rows, blocks) = (patch.next_multiple_of(WIDTH), g.c_out.div_ceil(WIDTH));
-        assert_eq!(weight.len(), patch * g.c_out);
+    /// Lays them out.
+    pub fn new(weights: Weights) -> Self {
+        let (patch, blocks) = (weights.taps() * weights.c_in, weights.c_out.div_ceil(WIDTH));
+        let rows = patch.next_multiple_of(WIDTH);
         let mut lines = vec![Line::ZERO; rows * blocks];
         lines.par_chunks_mut(rows).enumerate().for_each(|(block, lines)| {
-            let first = block * WIDTH;
-            let maps = WIDTH.min(g.c_out - first);
             for (row, line) in lines[..patch].iter_mut().enumerate() {
-                if turned {
-                    let (tap, i) = (taps - 1 - row / g.c_in, row % g.c_in);
-                    for (o, v) in line.0[..maps].iter_mut().enumerate() {
-                        *v = weight[(tap * g.c_out + first + o) * g.c_in + i];
-                    }
-                } else {
-                    line.0[..maps].copy_from_slice(&weight[row * g.c_out + first..][..maps]);
-                }
+                *line = weights.line(row / weights.c_in, row % weights.c_in, block);
             }
         });
         Self { lines, rows }
     }
 }
 
-/// Gathers the patches of output pixels `first` and on: pixel p, block b becomes line `b * stride + p` of `out`.
-fn gather(g: &Conv2d, x: &[f32], first: usize, count: usize, out: &mut [Line], stride: usize) {
+/// Gathers the patches of `count` output pixels from `first` on into a blocked matrix of a row a pixel.
+fn gather(g: &Conv2d, x: &[f32], first: usize, count: usize, out: &mut [Line]) {
     let c = g.c_in;
-    let patch = g.kernel * g.kernel * c;
     // A kernel of one pixel has its patch in the picture, where the maps are whole lines, too.
-    let mut row = vec![0.0; patch.next_multiple_of(WIDTH)];
+    let in_place = g.kernel == 1 && c.is_multiple_of(WIDTH);
+    let mut row = if in_place { Vec::new() } else { vec![0.0; g.patch().next_multiple_of(WIDTH)] };
     for p in 0..count {
         let mut from = &row[..];
-        if g.kernel == 1 && c.is_multiple_of(WIDTH) {
+        if in_place {
             g.tap_rows(first + p, |_, _, at| from = &x[at..at + c]);
         } else {
             row.fill(0.0);
@@ -57,7 +48,7 @@ fn gather(g: &Conv2d, x: &[f32], first: usize, count: usize, out: &mut [Line], s
             from = &row;
         }
         for (b, from) in from.as_chunks::<WIDTH>().0.iter().enumerate() {
-            out[b * stride + p].0 = *from;
+            out[b * count + p].0 = *from;
         }
     }
 }
@@ -80,9 +71,7 @@ impl Op for Finish<'_> {
         assert!(self.sums.len() == blocks * self.count && e.bias.len() == maps);
         assert_eq!(self.y.len(), self.count * e.channels());
         let sums = self.sums.as_mut_ptr();
-        let mut tail = Line::ZERO;
-        let rest = &e.bias[maps / WIDTH * WIDTH..];
-        tail.0[..rest.len()].copy_from_slice(rest);
+        let bias = Bias::new(e.bias);
         // SAFETY of the unsafe blocks: `sums` holds `blocks` of `count` lines, block < blocks, p < count, lane + a register is
         // within a line; pixel p of the output holds as many values as the assertions say.
         let at = |block: usize, p: usize| unsafe { sums.add(block * self.count + p).cast::<f32>() };
@@ -92,8 +81,7 @@ impl Op for Finish<'_> {
             for (i, square) in squares.iter_mut().enumerate().take(group) {
                 let mut sum = simd.splat_f32s(0.0);
                 for block in 0..blocks {
-                    let bias =
-                        if (block + 1) * WIDTH <= maps { e.bias[block * WIDTH..].as_ptr() } else { tail.0.as_ptr() };
+                    let bias = bias.block(block);
                     let line = at(block, first + i);
                     for lane in (0..WIDTH).step_by(S::F32_LANES) {
                         unsafe {
@@ -140,8 +128,7 @@ pub fn finish_pixels(y: &mut [f32], epilogue: Epilogue) {
     assert!(epilogue.to_rgb.is_none() && y.len().is_multiple_of(epilogue.bias.len()));
     let (maps, count) = (epilogue.bias.len(), y.len() / epilogue.bias.len());
     with_lines(count * maps.div_ceil(WIDTH), |sums| {
-        let g = Conv2d { n: 1, h: count, w: 1, c_in: maps, c_out: maps, kernel: 1, stride: 1, pad: 0 };
-        gather(&g, y, 0, count, sums, count);
+        gather(&Conv2d::pointwise(count, maps, maps), y, 0, count, sums);
         Isa::current().run(Finish { sums, count, maps, epilogue, y });
     });
 }
@@ -163,7 +150,7 @@ pub(crate) fn forward(isa: Isa, kernels: &Kernels, g: Conv2d, x: &[f32], y: &mut
             let count = y.len() / epilogue.channels();
             with_lines(count * (depth + blocks), |scratch| {
                 let (patches, sums) = scratch.split_at_mut(count * depth);
-                gather(&g, x, task * size, count, patches, count);
+                gather(&g, x, task * size, count, patches);
                 product(isa, Blocked::dense(patches, count), &kernels.lines, sums);
                 finish(sums, count, y);
             });
@@ -173,7 +160,7 @@ pub(crate) fn forward(isa: Isa, kernels: &Kernels, g: Conv2d, x: &[f32], y: &mut
     // Few pixels and many maps: the kernels are what costs, so the tasks share them out.
     with_lines(pixels * (depth + blocks), |scratch| {
         let (patches, sums) = scratch.split_at_mut(pixels * depth);
-        gather(&g, x, 0, pixels, patches, pixels);
+        gather(&g, x, 0, pixels, patches);
         let per_task = blocks.div_ceil(4 * threads);
         let kernels = kernels.lines.par_chunks(per_task * kernels.rows);
         sums.par_chunks_mut(per_task * pixels).zip(kernels).for_each(|(sums, kernels)| {
@@ -185,7 +172,7 @@ pub(crate) fn forward(isa: Isa, kernels: &Kernels, g: Conv2d, x: &[f32], y: &mut
 
 /// Adds the gradient of kernels `[k, k, c_in, c_out]`. The sums do not depend on the number of threads.
 pub(crate) fn backward_weight(isa: Isa, g: Conv2d, x: &[f32], dy: &[f32], dweight: &mut [f32]) {
-    let patch = g.kernel * g.kernel * g.c_in;
+    let patch = g.patch();
     let (pixels, blocks, depth) = (g.pixels(), g.c_out.div_ceil(WIDTH), patch.div_ceil(WIDTH));
     assert_eq!(dweight.len(), patch * g.c_out);
     let rows = depth * WIDTH;
@@ -201,9 +188,9 @@ pub(crate) fn backward_weight(isa: Isa, g: Conv2d, x: &[f32], dy: &[f32], dweigh
                 let end = ((task + 1) * per_task).min(pixels);
                 for first in (task * per_task..end).step_by(block) {
                     let count = block.min(end - first);
-                    gather(&g, x, first, count, &mut patches[..count * depth], count);
-                    let own = Conv2d { n: 1, h: pixels, w: 1, c_in: g.c_out, kernel: 1, stride: 1, pad: 0, ..g };
-                    gather(&own, dy, first, count, &mut gradients[..count * blocks], count);
+                    gather(&g, x, first, count, &mut patches[..count * depth]);
+                    let own = Conv2d::pointwise(pixels, g.c_out, g.c_out);
+                    gather(&own, dy, first, count, &mut gradients[..count * blocks]);
                     let patches = Blocked::dense(&patches[..count * depth], count);
                     add_outer(isa, patches, Blocked::dense(&gradients[..count * blocks], count), sums);
                 }

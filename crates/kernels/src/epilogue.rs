@@ -1,6 +1,6 @@
 //! What follows a convolution while its sums are still in the first-level cache.
 
-use crate::blocked::WIDTH;
+use crate::blocked::{Line, WIDTH};
 use crate::simd::{Lanes, load, store};
 
 /// Slope of the leaky ReLU left of 0 (PG-GAN, appendix A).
@@ -31,6 +31,28 @@ impl<'a> Epilogue<'a> {
     /// Values per output pixel that the convolution writes.
     pub(crate) fn channels(&self) -> usize {
         if self.to_rgb.is_some() { 3 } else { self.bias.len() }
+    }
+}
+
+/// A bias that can be read in whole blocks.
+pub(crate) struct Bias<'a> {
+    bias: &'a [f32],
+    /// The last block, filled up with zeros, where it is not full.
+    tail: Line,
+}
+
+impl<'a> Bias<'a> {
+    pub fn new(bias: &'a [f32]) -> Self {
+        let mut tail = Line::ZERO;
+        let rest = bias.as_chunks::<WIDTH>().1;
+        tail.0[..rest.len()].copy_from_slice(rest);
+        Self { bias, tail }
+    }
+
+    /// The sixteen values of a block.
+    #[inline(always)]
+    pub fn block(&self, block: usize) -> *const f32 {
+        self.bias.as_chunks::<WIDTH>().0.get(block).unwrap_or(&self.tail.0).as_ptr()
     }
 }
 

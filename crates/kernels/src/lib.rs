@@ -8,6 +8,7 @@ mod conv;
 mod direct;
 mod epilogue;
 mod matmul;
+mod pictures;
 mod resize;
 mod scratch;
 mod simd;
@@ -17,7 +18,7 @@ mod winograd;
 
 pub use conv::{Conv2d, Filter, conv2d_backward_data, conv2d_backward_weight};
 pub use direct::finish_pixels;
-pub use epilogue::{Epilogue, ToRgb};
+pub use epilogue::{EPSILON, Epilogue, LEAK, ToRgb};
 pub use matmul::{MatRef, matmul};
 pub use resize::resize;
 pub use simd::{Isa, VARIABLE};

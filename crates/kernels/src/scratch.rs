@@ -3,6 +3,12 @@
 use crate::blocked::Line;
 use std::cell::RefCell;
 
+/// Bytes of scratch of one task that shall stay in the second-level cache.
+pub(crate) const TASK_BYTES: usize = 384 << 10;
+
+/// Bytes of scratch that all threads share in the last-level cache.
+pub(crate) const SHARED_BYTES: usize = 6 << 20;
+
 thread_local! {
     static KEPT: RefCell<Vec<Vec<Line>>> = const { RefCell::new(Vec::new()) };
 }

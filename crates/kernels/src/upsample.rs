@@ -5,18 +5,14 @@
 //! outputs of an input pixel from nine products, 2.25 an output in place of 9.
 
 use crate::blocked::{Blocked, Line, WIDTH, product};
-use crate::epilogue::{Epilogue, activate, colours, norm_factors, scale};
-use crate::scratch::{Shared, with_lines};
+use crate::epilogue::{Bias, Epilogue, activate, colours, norm_factors, scale};
+use crate::pictures::{Pictures, Weights};
+use crate::scratch::{SHARED_BYTES, Shared, TASK_BYTES, with_lines};
 use crate::simd::{Isa, Lanes, Op, load, store};
 use rayon::prelude::*;
+use std::ops::Range;
 
 const PRODUCTS: usize = 9;
-
-/// Bytes of scratch of one task that shall stay in the second-level cache.
-const BLOCK_BYTES: usize = 384 << 10;
-
-/// Bytes of scratch that all threads share in the last-level cache.
-const SHARED_BYTES: usize = 6 << 20;
 
 /// The difference maps: the input, its differences across, down, and both.
 const MAPS: usize = 4;
@@ -73,6 +69,7 @@ impl UpsampleFilter {
     pub fn new(isa: Isa, (c_in, c_out): (usize, usize), weight: &[f32]) -> Self {
         assert_eq!(weight.len(), 9 * c_in * c_out);
         let (rows, blocks) = (c_in.next_multiple_of(WIDTH), c_out.div_ceil(WIDTH));
+        let weights = Weights { weight, c_in, c_out, turned: false };
         let mut kernels = vec![Line::ZERO; PRODUCTS * rows * blocks];
         // Which taps make up the kernel of a product, and with which sign.
         let taps = |p: usize, i: usize, j: usize| -> f32 {
@@ -89,12 +86,10 @@ impl UpsampleFilter {
             }
         };
         kernels.par_chunks_mut(rows).enumerate().for_each(|(at, lines)| {
-            let (p, first) = (at / blocks, at % blocks * WIDTH);
-            let maps = WIDTH.min(c_out - first);
+            let (p, block) = (at / blocks, at % blocks);
             for (t, sign) in (0..9).map(|t| (t, taps(p, t / 3, t % 3))).filter(|t| t.1 != 0.0) {
                 for (i, line) in lines[..c_in].iter_mut().enumerate() {
-                    let from = &weight[(t * c_in + i) * c_out + first..][..maps];
-                    line.0.iter_mut().zip(from).for_each(|(k, w)| *k += sign * w);
+                    line.0.iter_mut().zip(weights.line(t, i, block).0).for_each(|(k, w)| *k += sign * w);
                 }
             }
         });
@@ -113,7 +108,8 @@ impl UpsampleFilter {
         let threads = rayon::current_num_threads();
         let per_pixel = (MAPS * bi + PRODUCTS * bo) * size_of::<Line>();
         let (isa, y) = (self.isa, Shared::new(y));
-        let in_cache = (BLOCK_BYTES / per_pixel).min((n * h * w).div_ceil(3 * threads));
+        let x = Pictures { x, h, w, c: self.c_in };
+        let in_cache = (TASK_BYTES / per_pixel).min((n * h * w).div_ceil(3 * threads));
         if in_cache >= 48 {
             // Few maps: a task takes a strip all the way while it stays in the second-level cache.
             let cols = w.min(in_cache);
@@ -122,11 +118,11 @@ impl UpsampleFilter {
                 with_lines(MAPS * bi * s.map() + PRODUCTS * bo * s.products() + 16 * bo, |scratch| {
                     let (maps, rest) = scratch.split_at_mut(MAPS * bi * s.map());
                     let (sums, corner) = rest.split_at_mut(PRODUCTS * bo * s.products());
-                    isa.run(Differences { x, filter: self, strip: *s, maps });
+                    isa.run(Differences { x, strip: *s, maps });
                     for (p, sums) in sums.chunks_exact_mut(bo * s.products()).enumerate() {
                         self.product(s, p, 0, maps, sums);
                     }
-                    isa.run(Combine { sums, filter: self, strip: *s, epilogue, corner, y });
+                    isa.run(Combine { sums, strip: *s, rows: 0..s.rows, epilogue, corner, y });
                 });
             });
             return;
@@ -141,7 +137,7 @@ impl UpsampleFilter {
             let (maps, sums) = scratch.split_at_mut(group * map);
             for strips in strips.chunks(group) {
                 maps.par_chunks_mut(map).zip(strips).for_each(|(maps, s)| {
-                    isa.run(Differences { x, filter: self, strip: *s, maps: &mut maps[..MAPS * bi * s.map()] });
+                    isa.run(Differences { x, strip: *s, maps: &mut maps[..MAPS * bi * s.map()] });
                 });
                 // Sums: strip, product, block; a task makes a few blocks of one product for all strips.
                 let parts = bo.min(2 * threads);
@@ -164,8 +160,7 @@ impl UpsampleFilter {
                     if first < strip.rows {
                         with_lines(16 * bo, |corner| {
                             let sums = &sums[i * sum..][..PRODUCTS * bo * strip.products()];
-                            let combine = Combine { sums, filter: self, strip, epilogue, corner, y };
-                            isa.run(CombineRow { combine, first });
+                            isa.run(Combine { sums, strip, rows: first..first + 1, epilogue, corner, y });
                         });
                     }
                 });
@@ -205,30 +200,9 @@ fn strips_of((n, h, w): (usize, usize, usize), rows: usize, cols: usize) -> Vec<
 /// The difference maps of a strip: line (row, column) of block b of map m is `(m * blocks + b) * strip.map() + row * pitch +
 /// column`; map 1 at column j holds x[j] - x[j-1], map 2 at row i x[i] - x[i-1].
 struct Differences<'a> {
-    x: &'a [f32],
-    filter: &'a UpsampleFilter,
+    x: Pictures<'a>,
     strip: Strip,
     maps: &'a mut [Line],
-}
-
-impl Differences<'_> {
-    /// The line of a pixel, 0 outside the picture.
-    #[inline(always)]
-    fn line(&self, row: isize, col: isize, block: usize) -> Line {
-        let (f, s) = (self.filter, self.strip);
-        let (y, x) = (s.y as isize + row, s.x as isize + col);
-        let mut line = Line::ZERO;
-        if (0..s.h as isize).contains(&y) && (0..s.w as isize).contains(&x) {
-            let at = ((s.picture * s.h + y as usize) * s.w + x as usize) * f.c_in + block * WIDTH;
-            let maps = WIDTH.min(f.c_in - block * WIDTH);
-            if maps == WIDTH {
-                line.0.copy_from_slice(&self.x[at..at + WIDTH]);
-            } else {
-                line.0[..maps].copy_from_slice(&self.x[at..at + maps]);
-            }
-        }
-        line
-    }
 }
 
 impl Op for Differences<'_> {
@@ -237,16 +211,18 @@ impl Op for Differences<'_> {
     #[inline(always)]
     fn run<S: Lanes>(self, simd: S) {
         let s = self.strip;
-        let blocks = self.filter.c_in.div_ceil(WIDTH);
+        let blocks = self.x.blocks();
         assert_eq!(self.maps.len(), MAPS * blocks * s.map());
         let maps = Shared::new(&mut *self.maps);
         for block in 0..blocks {
             for row in 0..=s.rows {
-                let mut left = self.line(row as isize, -1, block);
-                let mut left_above = self.line(row as isize - 1, -1, block);
+                let y = (s.y + row) as isize;
+                let mut left = self.x.line(s.picture, (y, s.x as isize - 1), block);
+                let mut left_above = self.x.line(s.picture, (y - 1, s.x as isize - 1), block);
                 for col in 0..=s.cols {
-                    let here = self.line(row as isize, col as isize, block);
-                    let above = self.line(row as isize - 1, col as isize, block);
+                    let x = (s.x + col) as isize;
+                    let here = self.x.line(s.picture, (y, x), block);
+                    let above = self.x.line(s.picture, (y - 1, x), block);
                     for lane in (0..WIDTH).step_by(S::F32_LANES) {
                         // SAFETY: registers within lines; row <= rows and col <= cols stay within each map.
                         unsafe {
@@ -269,20 +245,14 @@ impl Op for Differences<'_> {
     }
 }
 
-/// The nine sums of every pixel made into four finished outputs.
+/// The nine sums of every pixel of some rows of a strip made into four finished outputs.
 struct Combine<'a> {
     sums: &'a [Line],
-    filter: &'a UpsampleFilter,
     strip: Strip,
+    rows: Range<usize>,
     epilogue: Epilogue<'a>,
     corner: &'a mut [Line],
     y: Shared<f32>,
-}
-
-/// One row of it.
-struct CombineRow<'a> {
-    combine: Combine<'a>,
-    first: usize,
 }
 
 impl Op for Combine<'_> {
@@ -290,26 +260,17 @@ impl Op for Combine<'_> {
 
     #[inline(always)]
     fn run<S: Lanes>(mut self, simd: S) {
-        for row in 0..self.strip.rows {
+        for row in self.rows.clone() {
             self.row(simd, row);
         }
-    }
-}
-
-impl Op for CombineRow<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Lanes>(mut self, simd: S) {
-        self.combine.row(simd, self.first);
     }
 }
 
 impl Combine<'_> {
     #[inline(always)]
     fn row<S: Lanes>(&mut self, simd: S, row: usize) {
-        let (f, s, e) = (self.filter, self.strip, self.epilogue);
-        let (co, blocks) = (f.c_out, f.c_out.div_ceil(WIDTH));
+        let (s, e, co) = (self.strip, self.epilogue, self.epilogue.bias.len());
+        let (blocks, bias) = (co.div_ceil(WIDTH), Bias::new(e.bias));
         assert!(self.sums.len() == PRODUCTS * blocks * s.products() && self.corner.len() == 16 * blocks);
         let corner = self.corner.as_mut_ptr().cast::<f32>();
         let direct = co.is_multiple_of(WIDTH) && e.to_rgb.is_none();
@@ -330,14 +291,7 @@ impl Combine<'_> {
                 let mut square = [simd.splat_f32s(0.0); 4];
                 for block in 0..blocks {
                     let from = &self.sums[block * s.products() + row * s.pitch() + col + d..];
-                    let mut tail = Line::ZERO;
-                    let bias = if (block + 1) * WIDTH <= co {
-                        e.bias[block * WIDTH..].as_ptr()
-                    } else {
-                        let rest = &e.bias[block * WIDTH..];
-                        tail.0[..rest.len()].copy_from_slice(rest);
-                        tail.0.as_ptr()
-                    };
+                    let bias = bias.block(block);
                     for lane in (0..WIDTH).step_by(S::F32_LANES) {
                         unsafe {
                             let sum = |p: usize| {

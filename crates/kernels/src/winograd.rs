@@ -5,34 +5,28 @@
 //! maps per plane. The gradient of the weights is the transposed product in the same domain.
 
 use crate::blocked::{Blocked, Line, WIDTH, add_outer, product};
-use crate::epilogue::{Epilogue, activate, colours, norm_factors, scale};
-use crate::scratch::{Shared, with_lines};
+use crate::epilogue::{Bias, Epilogue, activate, colours, norm_factors, scale};
+use crate::pictures::{Pictures, Weights};
+use crate::scratch::{SHARED_BYTES, Shared, TASK_BYTES, with_lines};
 use crate::simd::{Isa, Lanes, Op, load, store};
 use rayon::prelude::*;
 
 /// Planes of the domain.
 const PLANES: usize = 36;
 
-/// Bytes of scratch of one task that shall stay in the second-level cache.
-const BLOCK_BYTES: usize = 384 << 10;
-
-/// Bytes of scratch that all threads share in the last-level cache.
-const SHARED_BYTES: usize = 6 << 20;
-
-/// A batch of pictures `[n, h, w, c]`, cut into tiles of 4x4 outputs that may hang over the right and lower border.
+/// Pictures of `h` x `w` outputs, cut into tiles of 4x4 that may hang over the right and lower border.
 #[derive(Clone, Copy)]
 struct Tiles {
     h: usize,
     w: usize,
-    c: usize,
     /// Tiles across and down one picture.
     across: usize,
     down: usize,
 }
 
 impl Tiles {
-    fn new(h: usize, w: usize, c: usize) -> Self {
-        Self { h, w, c, across: w.div_ceil(4), down: h.div_ceil(4) }
+    fn new(h: usize, w: usize) -> Self {
+        Self { h, w, across: w.div_ceil(4), down: h.div_ceil(4) }
     }
 
     fn per_picture(&self) -> usize {
@@ -45,54 +39,6 @@ impl Tiles {
         let in_picture = t % self.per_picture();
         (t / self.per_picture(), in_picture / self.across * 4, in_picture % self.across * 4)
     }
-
-    fn blocks(&self) -> usize {
-        self.c.div_ceil(WIDTH)
-    }
-}
-
-/// Values of `rows` x `cols` pixels of one block of maps, read from a picture; 0 outside it.
-#[inline(always)]
-fn patch<const SIZE: usize>(
-    x: &[f32],
-    g: &Tiles,
-    (picture, y0, x0): (usize, isize, isize),
-    block: usize,
-    out: &mut [[Line; SIZE]; SIZE],
-) {
-    let maps = WIDTH.min(g.c - block * WIDTH);
-    for (i, row) in out.iter_mut().enumerate() {
-        for (j, line) in row.iter_mut().enumerate() {
-            let (y, col) = (y0 + i as isize, x0 + j as isize);
-            *line = Line::ZERO;
-            if (0..g.h as isize).contains(&y) && (0..g.w as isize).contains(&col) {
-                let at = ((picture * g.h + y as usize) * g.w + col as usize) * g.c + block * WIDTH;
-                if maps == WIDTH {
-                    line.0.copy_from_slice(&x[at..at + WIDTH]);
-                } else {
-                    line.0[..maps].copy_from_slice(&x[at..at + maps]);
-                }
-            }
-        }
-    }
-}
-
-/// `B^T d`
-#[inline(always)]
-fn input_transform<S: Lanes>(simd: S, d: [S::f32s; 6]) -> [S::f32s; 6] {
-    let (two, four, five) = (simd.splat_f32s(2.0), simd.splat_f32s(4.0), simd.splat_f32s(5.0));
-    let a = simd.fnma(four, d[2], d[4]);
-    let b = simd.fnma(four, d[1], d[3]);
-    let e = simd.sub_f32s(d[4], d[2]);
-    let f = simd.mul_f32s(two, simd.sub_f32s(d[3], d[1]));
-    [
-        simd.fma(four, d[0], simd.fnma(five, d[2], d[4])),
-        simd.add_f32s(a, b),
-        simd.sub_f32s(a, b),
-        simd.add_f32s(e, f),
-        simd.sub_f32s(e, f),
-        simd.fma(four, d[1], simd.fnma(five, d[3], d[5])),
-    ]
 }
 
 /// `A^T m`
@@ -106,22 +52,6 @@ fn output_transform<S: Lanes>(simd: S, m: [S::f32s; 6]) -> [S::f32s; 4] {
         simd.fma(two, s, q),
         simd.fma(four, r, p),
         simd.add_f32s(simd.fma(eight, s, q), m[5]),
-    ]
-}
-
-/// `A y`
-#[inline(always)]
-fn output_transposed<S: Lanes>(simd: S, y: [S::f32s; 4]) -> [S::f32s; 6] {
-    let (two, four) = (simd.splat_f32s(2.0), simd.splat_f32s(4.0));
-    let (even, odd) = (simd.add_f32s(y[0], y[2]), simd.add_f32s(y[1], y[3]));
-    let (even4, odd4) = (simd.fma(four, y[2], y[0]), simd.mul_f32s(two, simd.fma(four, y[3], y[1])));
-    [
-        y[0],
-        simd.add_f32s(even, odd),
-        simd.sub_f32s(even, odd),
-        simd.add_f32s(even4, odd4),
-        simd.sub_f32s(even4, odd4),
-        y[3],
     ]
 }
 
@@ -160,7 +90,7 @@ fn kernel_transposed<S: Lanes>(simd: S, u: [S::f32s; 6]) -> [S::f32s; 3] {
 
 /// `transform` along the columns, then along the rows, of a square of registers.
 macro_rules! both_ways {
-    ($simd:expr, $transform:ident, $from:literal, $to:literal, $read:expr, $write:expr) => {{
+    ($simd:expr, $transform:expr, $from:tt, $to:tt, $read:expr, $write:expr) => {{
         let zero = $simd.splat_f32s(0.0);
         let mut half = [[zero; $from]; $to];
         for j in 0..$from {
@@ -188,17 +118,14 @@ pub(crate) struct Kernels {
 }
 
 impl Kernels {
-    /// From kernels `[3, 3, c_in, c_out]`; `turned`: from `[3, 3, c_out, c_in]`, by 180 degrees, for the gradient of the input.
-    pub fn new(isa: Isa, weight: &[f32], c_in: usize, c_out: usize, turned: bool) -> Self {
-        assert_eq!(weight.len(), 9 * c_in * c_out);
-        let (rows, blocks) = (c_in.next_multiple_of(WIDTH), c_out.div_ceil(WIDTH));
+    /// Brings them there.
+    pub fn new(isa: Isa, weights: Weights) -> Self {
+        assert_eq!(weights.taps(), 9);
+        let (rows, blocks) = (weights.c_in.next_multiple_of(WIDTH), weights.c_out.div_ceil(WIDTH));
         let mut lines = vec![Line::ZERO; PLANES * rows * blocks];
         let out = Shared::new(&mut lines);
-        (0..blocks).into_par_iter().for_each(|block| {
-            let maps = WIDTH.min(c_out - block * WIDTH);
-            isa.run(TransformKernels { weight, c_in, c_out, turned, block, maps, rows, blocks, out });
-        });
-        Self { lines, c_in, c_out }
+        (0..blocks).into_par_iter().for_each(|block| isa.run(TransformKernels { weights, block, rows, blocks, out }));
+        Self { lines, c_in: weights.c_in, c_out: weights.c_out }
     }
 
     fn plane(&self, plane: usize) -> &[Line] {
@@ -208,12 +135,8 @@ impl Kernels {
 }
 
 struct TransformKernels<'a> {
-    weight: &'a [f32],
-    c_in: usize,
-    c_out: usize,
-    turned: bool,
+    weights: Weights<'a>,
     block: usize,
-    maps: usize,
     rows: usize,
     blocks: usize,
     out: Shared<Line>,
@@ -224,17 +147,10 @@ impl Op for TransformKernels<'_> {
 
     #[inline(always)]
     fn run<S: Lanes>(self, simd: S) {
-        let (ci, co, first) = (self.c_in, self.c_out, self.block * WIDTH);
         let mut taps = [Line::ZERO; 9];
-        for i in 0..ci {
+        for i in 0..self.weights.c_in {
             for (t, line) in taps.iter_mut().enumerate() {
-                if self.turned {
-                    for (o, v) in line.0[..self.maps].iter_mut().enumerate() {
-                        *v = self.weight[((8 - t) * co + first + o) * ci + i];
-                    }
-                } else {
-                    line.0[..self.maps].copy_from_slice(&self.weight[(t * ci + i) * co + first..][..self.maps]);
-                }
+                *line = self.weights.line(t, i, self.block);
             }
             for lane in (0..WIDTH).step_by(S::F32_LANES) {
                 // SAFETY: a register within a line; this task alone writes the lines of its block.
@@ -249,10 +165,68 @@ impl Op for TransformKernels<'_> {
     }
 }
 
-/// Tiles `first` to `first + count` of a picture, brought into the domain: tile t, block b of plane p becomes line
-/// `p * plane + b * stride + t` of `out`.
-struct TransformInput<'a> {
-    x: &'a [f32],
+/// What is brought into the domain, tile by tile of SIZE x SIZE pixels. A trait, for only what is called by its own name is
+/// compiled for the instruction set.
+trait Source<const SIZE: usize> {
+    /// Pixels that are read left of and above a tile.
+    const MARGIN: usize;
+    /// Along one axis. Must be `#[inline(always)]`.
+    fn transform<S: Lanes>(simd: S, values: [S::f32s; SIZE]) -> [S::f32s; 6];
+}
+
+/// Inputs, read with a pixel around the tile.
+struct Inputs;
+
+impl Source<6> for Inputs {
+    const MARGIN: usize = 1;
+
+    /// `B^T d`
+    #[inline(always)]
+    fn transform<S: Lanes>(simd: S, d: [S::f32s; 6]) -> [S::f32s; 6] {
+        let (two, four, five) = (simd.splat_f32s(2.0), simd.splat_f32s(4.0), simd.splat_f32s(5.0));
+        let a = simd.fnma(four, d[2], d[4]);
+        let b = simd.fnma(four, d[1], d[3]);
+        let e = simd.sub_f32s(d[4], d[2]);
+        let f = simd.mul_f32s(two, simd.sub_f32s(d[3], d[1]));
+        [
+            simd.fma(four, d[0], simd.fnma(five, d[2], d[4])),
+            simd.add_f32s(a, b),
+            simd.sub_f32s(a, b),
+            simd.add_f32s(e, f),
+            simd.sub_f32s(e, f),
+            simd.fma(four, d[1], simd.fnma(five, d[3], d[5])),
+        ]
+    }
+}
+
+/// Gradients of the outputs.
+struct Gradients;
+
+impl Source<4> for Gradients {
+    const MARGIN: usize = 0;
+
+    /// `A y`
+    #[inline(always)]
+    fn transform<S: Lanes>(simd: S, y: [S::f32s; 4]) -> [S::f32s; 6] {
+        let (two, four) = (simd.splat_f32s(2.0), simd.splat_f32s(4.0));
+        let (even, odd) = (simd.add_f32s(y[0], y[2]), simd.add_f32s(y[1], y[3]));
+        let (even4, odd4) = (simd.fma(four, y[2], y[0]), simd.mul_f32s(two, simd.fma(four, y[3], y[1])));
+        [
+            y[0],
+            simd.add_f32s(even, odd),
+            simd.sub_f32s(even, odd),
+            simd.add_f32s(even4, odd4),
+            simd.sub_f32s(even4, odd4),
+            y[3],
+        ]
+    }
+}
+
+/// `count` tiles from `first` on, brought into the domain; tile t, block b, plane p becomes line `at + p * plane + b * stride +
+/// t` of `out`.
+struct Transform<'a, T, const SIZE: usize> {
+    _source: T,
+    pictures: Pictures<'a>,
     tiles: Tiles,
     first: usize,
     count: usize,
@@ -262,70 +236,39 @@ struct TransformInput<'a> {
     plane: usize,
 }
 
-impl Op for TransformInput<'_> {
+impl<T: Source<SIZE>, const SIZE: usize> Op for Transform<'_, T, SIZE> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Lanes>(self, simd: S) {
-        let g = &self.tiles;
-        let mut corner = [[Line::ZERO; 6]; 6];
+        let (from, tiles) = (&self.pictures, &self.tiles);
+        let mut corner = [[Line::ZERO; SIZE]; SIZE];
         for t in 0..self.count {
-            let (picture, y, x) = g.place(self.first + t);
-            let inside = y >= 1 && x >= 1 && y + 5 <= g.h && x + 5 <= g.w;
-            for block in 0..g.blocks() {
-                let (from, row, col) = if inside && (block + 1) * WIDTH <= g.c {
-                    let at = ((picture * g.h + y - 1) * g.w + x - 1) * g.c + block * WIDTH;
-                    (self.x[at..].as_ptr(), g.w * g.c, g.c)
+            let (picture, y, x) = tiles.place(self.first + t);
+            let inside =
+                y >= T::MARGIN && x >= T::MARGIN && y + SIZE <= from.h + T::MARGIN && x + SIZE <= from.w + T::MARGIN;
+            for block in 0..from.blocks() {
+                let (start, row, col) = if inside && (block + 1) * WIDTH <= from.c {
+                    let at = ((picture * from.h + y - T::MARGIN) * from.w + x - T::MARGIN) * from.c + block * WIDTH;
+                    (from.x[at..].as_ptr(), from.w * from.c, from.c)
                 } else {
-                    patch(self.x, g, (picture, y as isize - 1, x as isize - 1), block, &mut corner);
-                    (corner.as_ptr().cast::<f32>(), 6 * WIDTH, WIDTH)
+                    let (y, x) = (y as isize - T::MARGIN as isize, x as isize - T::MARGIN as isize);
+                    for (i, row) in corner.iter_mut().enumerate() {
+                        for (j, line) in row.iter_mut().enumerate() {
+                            *line = from.line(picture, (y + i as isize, x + j as isize), block);
+                        }
+                    }
+                    (corner.as_ptr().cast::<f32>(), SIZE * WIDTH, WIDTH)
                 };
                 let line = self.at + block * self.stride + t;
                 for lane in (0..WIDTH).step_by(S::F32_LANES) {
-                    // SAFETY: the 6x6 pixels are inside the picture or in `corner`; nobody else writes this tile's lines.
-                    let read = |i: usize, j: usize| unsafe { load::<S>(from.add(i * row + j * col + lane)) };
+                    // SAFETY: the tile's pixels are inside the picture or in `corner`; nobody else writes this tile's lines.
+                    let read = |i: usize, j: usize| unsafe { load::<S>(start.add(i * row + j * col + lane)) };
                     let write = |i: usize, j: usize, v| unsafe {
                         let at = self.out.at(line + (i * 6 + j) * self.plane, 1).cast::<f32>();
                         store::<S>(at.add(lane), v);
                     };
-                    both_ways!(simd, input_transform, 6, 6, read, write);
-                }
-            }
-        }
-    }
-}
-
-/// The same for gradients of the outputs: `A dy A^T`.
-struct TransformGradient<'a>(TransformInput<'a>);
-
-impl Op for TransformGradient<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Lanes>(self, simd: S) {
-        let this = self.0;
-        let g = &this.tiles;
-        let mut corner = [[Line::ZERO; 4]; 4];
-        for t in 0..this.count {
-            let (picture, y, x) = g.place(this.first + t);
-            let inside = y + 4 <= g.h && x + 4 <= g.w;
-            for block in 0..g.blocks() {
-                let (from, row, col) = if inside && (block + 1) * WIDTH <= g.c {
-                    let at = ((picture * g.h + y) * g.w + x) * g.c + block * WIDTH;
-                    (this.x[at..].as_ptr(), g.w * g.c, g.c)
-                } else {
-                    patch(this.x, g, (picture, y as isize, x as isize), block, &mut corner);
-                    (corner.as_ptr().cast::<f32>(), 4 * WIDTH, WIDTH)
-                };
-                let line = this.at + block * this.stride + t;
-                for lane in (0..WIDTH).step_by(S::F32_LANES) {
-                    // SAFETY: the 4x4 pixels are inside the picture or in `corner`; nobody else writes this tile's lines.
-                    let read = |i: usize, j: usize| unsafe { load::<S>(from.add(i * row + j * col + lane)) };
-                    let write = |i: usize, j: usize, v| unsafe {
-                        let at = this.out.at(line + (i * 6 + j) * this.plane, 1).cast::<f32>();
-                        store::<S>(at.add(lane), v);
-                    };
-                    both_ways!(simd, output_transposed, 4, 6, read, write);
+                    both_ways!(simd, T::transform, SIZE, 6, read, write);
                 }
             }
         }
@@ -334,15 +277,14 @@ impl Op for TransformGradient<'_> {
 
 /// Tiles brought back from the domain, finished and written into the output pictures.
 struct TransformOutput<'a> {
-    m: *const Line,
+    /// Tile t, block b of plane p is line `p * plane + b * stride + t`.
+    m: &'a [Line],
     stride: usize,
     plane: usize,
     tiles: Tiles,
     first: usize,
     count: usize,
     epilogue: Epilogue<'a>,
-    /// The bias, filled up to whole blocks.
-    bias: &'a [f32],
     /// 16 pixels of whole blocks, for what cannot be written in place.
     corner: &'a mut [Line],
     y: Shared<f32>,
@@ -353,17 +295,19 @@ impl Op for TransformOutput<'_> {
 
     #[inline(always)]
     fn run<S: Lanes>(self, simd: S) {
-        let (g, blocks) = (&self.tiles, self.tiles.blocks());
-        assert!(self.bias.len() == blocks * WIDTH && self.corner.len() == 16 * blocks);
+        let (g, maps) = (&self.tiles, self.epilogue.bias.len());
+        let (blocks, bias) = (maps.div_ceil(WIDTH), Bias::new(self.epilogue.bias));
+        assert!(self.m.len() >= (PLANES - 1) * self.plane + (blocks - 1) * self.stride + self.count);
+        assert_eq!(self.corner.len(), 16 * blocks);
         let corner = self.corner.as_mut_ptr().cast::<f32>();
-        let whole = g.c % WIDTH == 0 && self.epilogue.to_rgb.is_none();
+        let whole = maps.is_multiple_of(WIDTH) && self.epilogue.to_rgb.is_none();
         for t in 0..self.count {
             let (picture, y, x) = g.place(self.first + t);
             let pixel = |i: usize, j: usize| (picture * g.h + y + i) * g.w + x + j;
-            // SAFETY of the unsafe blocks below: `m` holds this task's tiles; the output pixels of a tile belong to it alone,
+            // SAFETY of the unsafe blocks below: `m` holds this task's tiles (asserted above); the output pixels of a tile belong to it alone,
             // and `to` reaches 4x4 pixels of whole blocks either in the output or in `corner`.
             let (to, row, col) = if whole && y + 4 <= g.h && x + 4 <= g.w {
-                (unsafe { self.y.at(pixel(0, 0) * g.c, ((3 * g.w) + 4) * g.c) }, g.w * g.c, g.c)
+                (unsafe { self.y.at(pixel(0, 0) * maps, ((3 * g.w) + 4) * maps) }, g.w * maps, maps)
             } else {
                 (corner, 4 * blocks * WIDTH, blocks * WIDTH)
             };
@@ -371,9 +315,9 @@ impl Op for TransformOutput<'_> {
             for block in 0..blocks {
                 for lane in (0..WIDTH).step_by(S::F32_LANES) {
                     let at = block * WIDTH + lane;
-                    let bias = unsafe { load::<S>(self.bias.as_ptr().add(at)) };
+                    let bias = unsafe { load::<S>(bias.block(block).add(lane)) };
                     let read = |i: usize, j: usize| unsafe {
-                        let line = self.m.add((i * 6 + j) * self.plane + block * self.stride + t);
+                        let line = self.m.as_ptr().add((i * 6 + j) * self.plane + block * self.stride + t);
                         load::<S>(line.cast::<f32>().add(lane))
                     };
                     let mut write = |i: usize, j: usize, v| {
@@ -389,7 +333,7 @@ impl Op for TransformOutput<'_> {
             let covered = |p: usize| y + p / 4 < g.h && x + p % 4 < g.w;
             if let Some(to_rgb) = self.epilogue.to_rgb {
                 let at = |p: usize| unsafe { to.add(p / 4 * row + p % 4 * col).cast_const() };
-                let rgb = unsafe { colours(simd, at, g.c, self.epilogue.pixel_norm, to_rgb) };
+                let rgb = unsafe { colours(simd, at, maps, self.epilogue.pixel_norm, to_rgb) };
                 for (p, rgb) in rgb.iter().enumerate().filter(|(p, _)| covered(*p)) {
                     unsafe { self.y.at(pixel(p / 4, p % 4) * 3, 3).copy_from_nonoverlapping(rgb.as_ptr(), 3) };
                 }
@@ -400,7 +344,7 @@ impl Op for TransformOutput<'_> {
                 for (f, s) in factors.as_chunks_mut::<4>().0.iter_mut().zip(squares.as_chunks::<4>().0) {
                     *f = simd.sums(*s);
                 }
-                norm_factors(simd, &mut factors, g.c);
+                norm_factors(simd, &mut factors, maps);
             }
             for (p, factor) in factors.into_iter().enumerate() {
                 let (i, j) = (p / 4, p % 4);
@@ -409,7 +353,7 @@ impl Op for TransformOutput<'_> {
                     unsafe { scale(simd, at, blocks, factor) };
                 }
                 if to == corner && covered(p) {
-                    unsafe { self.y.at(pixel(i, j) * g.c, g.c).copy_from_nonoverlapping(at, g.c) };
+                    unsafe { self.y.at(pixel(i, j) * maps, maps).copy_from_nonoverlapping(at, maps) };
                 }
             }
         }
@@ -430,42 +374,38 @@ pub(crate) fn forward(
     y: &mut [f32],
     epilogue: Epilogue,
 ) {
-    let (from, to) = (Tiles::new(h, w, kernels.c_in), Tiles::new(h, w, kernels.c_out));
+    let tiles = Tiles::new(h, w);
+    let pictures = Pictures { x, h, w, c: kernels.c_in };
     assert_eq!(x.len(), n * h * w * kernels.c_in);
     assert_eq!(epilogue.bias.len(), kernels.c_out);
     assert_eq!(y.len(), n * h * w * epilogue.channels());
-    let (total, bi, bo) = (n * from.per_picture(), from.blocks(), to.blocks());
-    let mut bias = epilogue.bias.to_vec();
-    bias.resize(bo * WIDTH, 0.0);
+    let (total, bi, bo) = (n * tiles.per_picture(), pictures.blocks(), kernels.c_out.div_ceil(WIDTH));
     let threads = rayon::current_num_threads();
-    let per_tile = PLANES * (bi + bo) * size_of::<Line>();
     let y = Shared::new(y);
-    let output = |m: *const Line, stride: usize, plane: usize, first: usize, count: usize, corner: &mut [Line]| {
-        isa.run(TransformOutput { m, stride, plane, tiles: to, first, count, epilogue, bias: &bias, corner, y });
-    };
 
     // Few maps: a task takes its tiles all the way while they stay in its second-level cache.
-    let block = (BLOCK_BYTES / per_tile).min(total.div_ceil(4 * threads)).max(1);
+    let block = (TASK_BYTES / bytes_per_tile(bi, bo)).min(total.div_ceil(4 * threads)).max(1);
     if block >= 12 {
-        (0..total.div_ceil(block)).into_par_iter().for_each(|task| {
-            let (first, count) = (task * block, block.min(total - task * block));
+        in_parts(total, block, |first, count| {
             let (pi, po) = (plane_lines(count, bi), plane_lines(count, bo));
             with_lines(PLANES * (pi + po) + 16 * bo, |scratch| {
                 let (v, rest) = scratch.split_at_mut(PLANES * pi);
                 let (m, corner) = rest.split_at_mut(PLANES * po);
                 let out = Shared::new(v);
-                isa.run(TransformInput { x, tiles: from, first, count, out, at: 0, stride: count, plane: pi });
+                let input =
+                    Transform { _source: Inputs, pictures, tiles, first, count, out, at: 0, stride: count, plane: pi };
+                isa.run(input);
                 for p in 0..PLANES {
                     let a = Blocked::dense(&v[p * pi..][..count * bi], count);
                     product(isa, a, kernels.plane(p), &mut m[p * po..][..count * bo]);
                 }
-                output(m.as_ptr(), count, po, first, count, corner);
+                isa.run(TransformOutput { m, stride: count, plane: po, tiles, first, count, epilogue, corner, y });
             });
         });
         return;
     }
     // Many maps: plane by plane, so that each plane's kernels are read once for many tiles.
-    let chunk = (SHARED_BYTES / per_tile).max(24).min(total);
+    let chunk = chunk_of(total, bi, bo);
     let (pi, po) = (plane_lines(chunk, bi), plane_lines(chunk, bo));
     with_lines(PLANES * (pi + po), |scratch| {
         let (v, m) = scratch.split_at_mut(PLANES * pi);
@@ -473,24 +413,37 @@ pub(crate) fn forward(
             let size = chunk.min(total - start);
             let part = size.div_ceil(4 * threads);
             let out = Shared::new(v);
-            (0..size.div_ceil(part)).into_par_iter().for_each(|task| {
-                let (at, count) = (task * part, part.min(size - task * part));
-                isa.run(TransformInput { x, tiles: from, first: start + at, count, out, at, stride: size, plane: pi });
+            in_parts(size, part, |at, count| {
+                let first = start + at;
+                isa.run(Transform { _source: Inputs, pictures, tiles, first, count, out, at, stride: size, plane: pi });
             });
             m.par_chunks_mut(po).zip(v.par_chunks(pi)).enumerate().for_each(|(p, (m, v))| {
                 product(isa, Blocked::dense(&v[..size * bi], size), kernels.plane(p), &mut m[..size * bo]);
             });
-            let m = Shared::new(m);
-            (0..size.div_ceil(part)).into_par_iter().for_each(|task| {
-                let (at, count) = (task * part, part.min(size - task * part));
+            let m = &*m;
+            in_parts(size, part, |at, count| {
+                let (m, first) = (&m[at..], start + at);
                 with_lines(16 * bo, |corner| {
-                    // SAFETY: nobody writes m while the outputs are made.
-                    let m = unsafe { m.at(at, count) };
-                    output(m, size, po, start + at, count, corner);
+                    isa.run(TransformOutput { m, stride: size, plane: po, tiles, first, count, epilogue, corner, y });
                 });
             });
         }
     });
+}
+
+/// Scratch of one tile of `bi` blocks of maps in and `bo` out.
+fn bytes_per_tile(bi: usize, bo: usize) -> usize {
+    PLANES * (bi + bo) * size_of::<Line>()
+}
+
+/// Tiles whose planes all threads work on at once.
+fn chunk_of(total: usize, bi: usize, bo: usize) -> usize {
+    (SHARED_BYTES / bytes_per_tile(bi, bo)).max(24).min(total)
+}
+
+/// Calls `f(first, count)` for `total` tiles, `part` at a time, on all threads.
+fn in_parts(total: usize, part: usize, f: impl Fn(usize, usize) + Sync) {
+    (0..total.div_ceil(part)).into_par_iter().for_each(|task| f(task * part, part.min(total - task * part)));
 }
 
 /// Adds the gradient of kernels `[3, 3, c_in, c_out]`, given inputs and gradients of the outputs.
@@ -498,11 +451,10 @@ pub(crate) fn forward(
 /// The sums do not depend on the number of threads.
 pub(crate) fn backward_weight(isa: Isa, (n, h, w): (usize, usize, usize), x: &[f32], dy: &[f32], dweight: &mut [f32]) {
     let (ci, co) = (x.len() / (n * h * w), dy.len() / (n * h * w));
-    let (from, to) = (Tiles::new(h, w, ci), Tiles::new(h, w, co));
     assert!(x.len() == n * h * w * ci && dy.len() == n * h * w * co && dweight.len() == 9 * ci * co);
-    let (total, bi, bo) = (n * from.per_picture(), from.blocks(), to.blocks());
-    let per_tile = PLANES * (bi + bo) * size_of::<Line>();
-    let chunk = (SHARED_BYTES / per_tile).max(24).min(total);
+    let (x, dy, tiles) = (Pictures { x, h, w, c: ci }, Pictures { x: dy, h, w, c: co }, Tiles::new(h, w));
+    let (total, bi, bo) = (n * tiles.per_picture(), x.blocks(), dy.blocks());
+    let chunk = chunk_of(total, bi, bo);
     let (pi, po) = (plane_lines(chunk, bi), plane_lines(chunk, bo));
     let rows = bi * WIDTH;
     let threads = rayon::current_num_threads();
@@ -512,14 +464,31 @@ pub(crate) fn backward_weight(isa: Isa, (n, h, w): (usize, usize, usize), x: &[f
         g.fill(Line::ZERO);
         for first in (0..total).step_by(chunk) {
             let size = chunk.min(total - first);
-            let part = size.div_ceil(4 * threads);
             let (vs, ms) = (Shared::new(v), Shared::new(m));
-            (0..size.div_ceil(part)).into_par_iter().for_each(|task| {
-                let (at, count) = (task * part, part.min(size - task * part));
-                let first = first + at;
-                isa.run(TransformInput { x, tiles: from, first, count, out: vs, at, stride: size, plane: pi });
-                let dy = TransformInput { x: dy, tiles: to, first, count, out: ms, at, stride: size, plane: po };
-                isa.run(TransformGradient(dy));
+            in_parts(size, size.div_ceil(4 * threads), |at, count| {
+                let (first, stride) = (first + at, size);
+                isa.run(Transform {
+                    _source: Inputs,
+                    pictures: x,
+                    tiles,
+                    first,
+                    count,
+                    out: vs,
+                    at,
+                    stride,
+                    plane: pi,
+                });
+                isa.run(Transform {
+                    _source: Gradients,
+                    pictures: dy,
+                    tiles,
+                    first,
+                    count,
+                    out: ms,
+                    at,
+                    stride,
+                    plane: po,
+                });
             });
             g.par_chunks_mut(rows * bo).zip(v.par_chunks(pi).zip(m.par_chunks(po))).for_each(|(g, (v, m))| {
                 add_outer(isa, Blocked::dense(&v[..size * bi], size), Blocked::dense(&m[..size * bo], size), g);

@@ -25,8 +25,7 @@ impl LatentToMaps {
     }
 
     fn geometry(&self, n: usize) -> kernels::Conv2d {
-        let (c_in, c_out) = (self.latent(), self.kernel.weight().shape[1]);
-        kernels::Conv2d { n: 1, h: n, w: 1, c_in, c_out, kernel: 1, stride: 1, pad: 0 }
+        kernels::Conv2d::pointwise(n, self.latent(), self.kernel.weight().shape[1])
     }
 }
 

@@ -24,7 +24,7 @@ impl Dense {
     fn geometry(&self, x: &Tensor) -> kernels::Conv2d {
         let [n_in, n_out] = self.kernel.weight().shape[..] else { unreachable!("made by new") };
         assert_eq!(x.row_len(), n_in, "values into {}", self.kernel.weight().name);
-        kernels::Conv2d { n: 1, h: x.n(), w: 1, c_in: n_in, c_out: n_out, kernel: 1, stride: 1, pad: 0 }
+        kernels::Conv2d::pointwise(x.n(), n_in, n_out)
     }
 }
 
