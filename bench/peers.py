@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Times our generator and our GAN training step against PyTorch's and ONNX Runtime's, on the same weights.
 
-Every contestant is a process of its own that obeys the lines of `src/main.rs` (`dump`, `draw`, `train`, `memory`), ours
+Every contestant is a process of its own that obeys the lines of `src/main.rs` (`dump`, `draw`, `train`), ours
 and theirs alike. They take turns, so that a noisy computer is noisy for all of them; pictures are compared before
 anything is timed. Exit code 1: somebody's pictures differ, or ours is missing.
 """
@@ -273,10 +273,7 @@ def worker(kind, net, weights, threads):
             peer.step(int(rest[0]), rest[1:] == ['r1'])
         elif word == 'dump':
             np.concatenate([peer.numpy(peer.draw(latents[i:i + 1])) for i in range(len(latents))]).tofile(rest[0])
-        answer = (time.perf_counter() - began) * 1e3
-        if word == 'memory':
-            answer = int(next(s for s in open('/proc/self/status') if s.startswith('VmHWM')).split()[1]) / 1024
-        print(answer, file=answers, flush=True)
+        print((time.perf_counter() - began) * 1e3, file=answers, flush=True)
 
 
 # ---------------------------------------------------------------- the comparison
@@ -284,11 +281,15 @@ def worker(kind, net, weights, threads):
 class Contestant:
     def __init__(self, name, command, env=None):
         self.name, self.times, self.penalised, self.note = name, [], [], ''
-        self.peak = self.difference = None
+        self.difference = None
         self.log = tempfile.TemporaryFile()
         self.process = subprocess.Popen(list(map(str, command)), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=self.log, text=True, env={**os.environ, **(env or {})})
         self.greeting = self.hear()
+
+    def peak_mib(self):
+        status = open(f'/proc/{self.process.pid}/status')
+        return int(next(line for line in status if line.startswith('VmHWM')).split()[1]) / 1024
 
     def hear(self):
         answer = self.process.stdout.readline().strip()
@@ -369,10 +370,10 @@ def compare(name, args, folder):
             c.penalised += r1
     rows = []
     for c in contestants:
-        c.peak = c.ask('memory')
+        peak = c.peak_mib()
         c.close()
         row = dict(name=c.name, median_ms=statistics.median(c.times), min_ms=min(c.times), runs=len(c.times),
-                   peak_mib=c.peak, difference=c.difference, note=c.note)
+                   peak_mib=peak, difference=c.difference, note=c.note)
         if training:
             row['r1_median_ms'], row['r1_min_ms'] = statistics.median(c.penalised), min(c.penalised)
             cycle = lambda plain, r1: R1_EVERY * BATCH * 1e3 / ((R1_EVERY - 1) * plain + r1)

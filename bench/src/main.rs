@@ -3,7 +3,7 @@
 //!
 //! `dump FILE` draws all latents and writes the pictures `[n, h, w, 3]` as raw little-endian f32;
 //! `draw N` draws the first N latents; `train N` is one GAN training step on N pictures of each kind, `train N r1` one
-//! with the penalty; these three answer with milliseconds. `memory` answers with the peak memory of the process in MiB.
+//! with the penalty. The answer is the milliseconds that it took.
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Parser;
@@ -56,8 +56,7 @@ fn main() -> Result<()> {
             ["draw", n] => answer(peer.draw(n.parse()?)?),
             ["train", n] => answer(peer.train(n.parse()?, false)?),
             ["train", n, "r1"] => answer(peer.train(n.parse()?, true)?),
-            ["memory"] => answer(peak_memory_mib().context("this system does not tell the peak memory")?),
-            _ => bail!("expected dump FILE, draw N, train N, train N r1 or memory, found \"{line}\""),
+            _ => bail!("expected dump FILE, draw N, train N or train N r1, found \"{line}\""),
         }
     }
     Ok(())
@@ -135,11 +134,4 @@ fn timed<T>(run: impl FnOnce() -> T) -> (T, f64) {
     let began = Instant::now();
     let value = black_box(run());
     (value, began.elapsed().as_secs_f64() * 1e3)
-}
-
-/// The most memory that the process has held; `None` where the system does not tell.
-fn peak_memory_mib() -> Option<f64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
-    Some(line.trim().trim_end_matches("kB").trim().parse::<f64>().ok()? / 1024.0)
 }

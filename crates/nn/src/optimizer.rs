@@ -27,6 +27,14 @@ impl Adam {
         Self { lr, beta1, beta2, eps: 1e-8, t: 0, m: Vec::new(), v: Vec::new() }
     }
 
+    /// Decoupled weight decay (Loshchilov and Hutter 2019): shrinks all but the biases by `lr * rate`.
+    pub fn decay(&self, params: Vec<&mut Param>, rate: f32) {
+        let keep = 1.0 - self.lr * rate;
+        for param in params.into_iter().filter(|p| p.shape.len() > 1) {
+            param.value.iter_mut().for_each(|v| *v *= keep);
+        }
+    }
+
     /// Moves the parameters against their gradients.
     ///
     /// # Panics

@@ -15,9 +15,6 @@ use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// Steps over which the learning rate rises at the start.
-const WARM_UP: f32 = 200.0;
-
 /// How often the net is validated, seconds of training.
 const VALIDATE_EVERY: f64 = 150.0;
 
@@ -95,7 +92,7 @@ pub fn run(options: &Options) -> Result<()> {
     while !session.is_over() {
         let hardness = state.hardness.clone();
         let next_step = state.step + 1;
-        let lr = learning_rate(options.lr, session.fraction(), state.step);
+        let lr = session.learning_rate(options.lr, state.step);
         // The next scenes are made while the net learns from these.
         let (losses, next) = rayon::join(|| state.learn(&pending, lr), || make(next_step, &hardness));
         anyhow::ensure!(losses[0].is_finite(), "the loss is no number at step {next_step}\nhint: a lower --lr");
@@ -127,12 +124,6 @@ pub fn run(options: &Options) -> Result<()> {
         state.step
     );
     Ok(())
-}
-
-/// Rises, then falls as a cosine to a hundredth.
-fn learning_rate(highest: f32, fraction: f32, step: u64) -> f32 {
-    let cosine = 0.5 + 0.5 * (std::f32::consts::PI * fraction).cos();
-    highest * (0.01 + 0.99 * cosine) * ((step + 1) as f32 / WARM_UP).min(1.0)
 }
 
 fn write_weights(options: &Options, state: &State, threshold: f32) -> Result<()> {

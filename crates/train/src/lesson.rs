@@ -10,9 +10,6 @@ use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Steps over which the learning rate rises.
-const WARM_UP: f32 = 200.0;
-
 /// Steps over which the loss that is shown is averaged.
 const AVERAGED: f32 = 100.0;
 
@@ -50,7 +47,7 @@ pub trait Lesson: Sized + Sync {
     const MINUTES: f64;
     /// Crops a step, where the user names none.
     const BATCH: u32;
-    /// Weight decay, decoupled (Loshchilov and Hutter 2019), of everything but biases.
+    /// Weight decay (see [`Adam::decay`]).
     const DECAY: f32;
     /// What an examination measures.
     const FIGURES: [&'static str; 2];
@@ -145,14 +142,8 @@ pub fn teach<L: Lesson>(options: &Options) -> Result<()> {
         anyhow::ensure!(value.is_finite(), "the loss is no number at step {step}\nhint: a lower --rate");
         grads.iter_mut().for_each(|g| g.fill(0.0));
         net.backward_tape(&tape, &dy, Some(&mut grads));
-        let warm = ((step + 1) as f32 / WARM_UP).min(1.0);
-        let cosine = 0.5 * (1.0 + (std::f32::consts::PI * session.fraction()).cos());
-        adam.lr = options.rate * warm * (0.01 + 0.99 * cosine);
-        if L::DECAY > 0.0 {
-            let keep = 1.0 - adam.lr * L::DECAY;
-            let weights = net.params_mut().into_iter().filter(|p| p.shape.len() > 1);
-            weights.for_each(|p| p.value.iter_mut().for_each(|v| *v *= keep));
-        }
+        adam.lr = session.learning_rate(options.rate, step);
+        adam.decay(net.params_mut(), L::DECAY);
         adam.step(net.params_mut(), &grads);
         step += 1;
         mean_loss += (value - mean_loss) / (step as f32).min(AVERAGED);

@@ -8,6 +8,9 @@ use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+/// Steps over which the learning rate rises at the start.
+const WARM_UP: f32 = 200.0;
+
 /// How often [`Session::checkpoint_due`] says yes.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
 
@@ -73,6 +76,13 @@ impl Session {
     /// Share of the budget that is spent, at most 1: what learning-rate schedules run on.
     pub fn fraction(&self) -> f32 {
         (self.seconds() / self.budget_secs.max(1e-9)).min(1.0) as f32
+    }
+
+    /// The learning rate for step `step`: rises to `highest` over the first steps, then falls over the budget as a cosine to a
+    /// hundredth.
+    pub fn learning_rate(&self, highest: f32, step: u64) -> f32 {
+        let cosine = 0.5 + 0.5 * (std::f32::consts::PI * self.fraction()).cos();
+        highest * (0.01 + 0.99 * cosine) * ((step + 1) as f32 / WARM_UP).min(1.0)
     }
 
     /// Whether the budget is spent.

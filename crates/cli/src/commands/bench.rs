@@ -89,13 +89,15 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
         time("generate", options.rounds, || mirror.painter().paint(&latent)),
         time("reflect", options.rounds, || mirror.reflect(&frame)),
     ];
+    let wanted = options.json || global.verbose > 0;
+    let generator_layers = if wanted { layers(mirror.painter(), &latent, options.rounds) } else { Vec::new() };
     let report = Report {
         pack: pack.manifest().name.clone(),
         instruction_set: kernels::Isa::current().name(),
         threads: rayon::current_num_threads(),
         load_ms,
         stages,
-        generator_layers: layers(mirror.painter(), &latent, options.rounds),
+        generator_layers,
         peak_memory_mb: peak_memory_mb(),
     };
     if options.json {
@@ -108,11 +110,11 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
     for s in &report.stages {
         output::print_line(&format_args!("{:<12} {:>10.2} {:>10.2}", s.stage, s.median_ms, s.p95_ms))?;
     }
-    if global.verbose > 0 {
+    if wanted {
         output::print_line(&format_args!("{:<12} {:>10}", "layer", "median ms"))?;
-        for l in &report.generator_layers {
-            output::print_line(&format_args!("{:<12} {:>10.3}", l.layer, l.median_ms))?;
-        }
+    }
+    for l in &report.generator_layers {
+        output::print_line(&format_args!("{:<12} {:>10.3}", l.layer, l.median_ms))?;
     }
     Ok(())
 }
@@ -147,25 +149,24 @@ fn layers(painter: &Painter, latent: &Latent, rounds: u32) -> Vec<Layer> {
             (began, i) = (Instant::now(), i + 1);
         });
     }
-    let median = |(layer, mut times): (String, Vec<f64>)| {
-        times.sort_by(f64::total_cmp);
-        Layer { layer, median_ms: times[times.len() / 2] }
-    };
+    let median = |(layer, times)| Layer { layer, median_ms: quantiles(times, [0.5])[0] };
     layers.into_iter().map(median).collect()
 }
 
 fn time<T>(stage: &'static str, rounds: u32, run: impl Fn() -> T) -> Stage {
     (0..3).for_each(|_| drop(black_box(run())));
-    let mut milliseconds: Vec<f64> = (0..rounds)
-        .map(|_| {
-            let began = Instant::now();
-            black_box(run());
-            began.elapsed().as_secs_f64() * 1e3
-        })
-        .collect();
-    milliseconds.sort_by(f64::total_cmp);
-    let quantile = |q: f64| milliseconds[((milliseconds.len() - 1) as f64 * q).round() as usize];
-    Stage { stage, median_ms: quantile(0.5), p95_ms: quantile(0.95) }
+    let milliseconds = (0..rounds).map(|_| {
+        let began = Instant::now();
+        black_box(run());
+        began.elapsed().as_secs_f64() * 1e3
+    });
+    let [median_ms, p95_ms] = quantiles(milliseconds.collect(), [0.5, 0.95]);
+    Stage { stage, median_ms, p95_ms }
+}
+
+fn quantiles<const N: usize>(mut values: Vec<f64>, at: [f64; N]) -> [f64; N] {
+    values.sort_by(f64::total_cmp);
+    at.map(|q| values[((values.len() - 1) as f64 * q).round() as usize])
 }
 
 /// The most memory that the process has held; `None` where the system does not tell.

@@ -3,8 +3,7 @@
 use crate::arguments::Global;
 use crate::{browser, output};
 use mirror::engine::Mirror;
-use mirror::generator::{Generator, Painter, samples};
-use mirror::pack::Net;
+use mirror::generator::samples;
 use std::net::{Ipv4Addr, TcpListener};
 use std::time::Instant;
 
@@ -72,10 +71,9 @@ fn processor() -> Finding {
 fn pack(global: &Global) -> Finding {
     let drawn = || -> anyhow::Result<String> {
         let pack = super::open_pack(global)?;
-        Mirror::new(&pack)?;
-        let generator = pack.open(Net::Generator, Generator::from_bytes)?;
+        let mirror = Mirror::new(&pack)?;
         let began = Instant::now();
-        let picture = samples(&Painter::new(&generator), 1, 1).next().map(|s| s.1);
+        let picture = samples(mirror.painter(), 1, 1).next().map(|s| s.1);
         let took = began.elapsed();
         let picture = picture.filter(|p| p.data.iter().any(|v| *v != p.data[0]));
         let picture = picture.ok_or_else(|| anyhow::anyhow!("{}: draws nothing", pack.origin()))?;

@@ -5,16 +5,11 @@ use crate::latent::Latent;
 use frame::Image;
 use nn::Rng;
 
-/// Pictures drawn at a time: enough to share the work out, few enough for the memory of a 1024-pixel net.
-fn batch(painter: &Painter) -> usize {
-    (256 / painter.resolution()).clamp(1, 16)
-}
-
 /// `count` pictures of random latents, the same for the same seed, drawn as they are asked for.
 pub fn samples(painter: &Painter, count: usize, seed: u64) -> impl Iterator<Item = (Latent, Image)> + '_ {
     let mut rng = Rng::new(seed);
     let size = painter.latent_size();
-    let step = batch(painter);
+    let step = painter.batch();
     (0..count).step_by(step).flat_map(move |first| {
         let latents: Vec<Latent> = (first..count.min(first + step)).map(|_| Latent::gaussian(size, &mut rng)).collect();
         let pictures = painter.paint_all(&latents);

@@ -253,14 +253,15 @@ impl Generator {
     }
 }
 
-/// 8-bit pictures of a batch: `round(127.5 x + 127.5)`, saturated.
+/// 8-bit pictures of a batch.
 pub fn images(pictures: &Tensor) -> Vec<Image> {
-    let image = |row: &[f32]| Image { width: pictures.w(), height: pictures.h(), data: row.iter().map(byte).collect() };
-    pictures.rows().map(image).collect()
+    pictures.rows().map(|x| image(x, pictures.w(), pictures.h())).collect()
 }
 
-fn byte(v: &f32) -> u8 {
-    (v * 127.5 + 127.5).round().clamp(0.0, 255.0) as u8
+/// The 8-bit picture of values about -1 to 1: `round(127.5 x + 127.5)`, saturated.
+fn image(x: &[f32], width: usize, height: usize) -> Image {
+    let byte = |v: &f32| (v * 127.5 + 127.5).round().clamp(0.0, 255.0) as u8;
+    Image { width, height, data: x.iter().map(byte).collect() }
 }
 
 fn scaled(x: &Tensor, factor: f32) -> Tensor {

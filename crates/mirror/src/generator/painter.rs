@@ -1,6 +1,6 @@
 //! The generator laid out for drawing: no tape, no allocation for maps, colours straight from the last sums.
 
-use super::Generator;
+use super::{Generator, image};
 use crate::latent::Latent;
 use frame::Image;
 use kernels::{Conv2d, Epilogue, Filter, Isa, ToRgb, UpsampleFilter};
@@ -91,17 +91,25 @@ impl Painter {
         self.paint_all(std::slice::from_ref(latent)).swap_remove(0)
     }
 
-    /// The pictures of some latents; their maps are in memory all at once.
+    /// The pictures of some latents, drawn as many at a time as [`Painter::batch`] says.
     ///
     /// # Panics
     /// If a latent has another size than the generator's.
     pub fn paint_all(&self, latents: &[Latent]) -> Vec<Image> {
         let side = self.resolution;
-        self.with_canvas(|canvas| {
-            self.draw(&Latent::batch(latents), canvas, &mut |_| {});
-            let pictures = canvas.to[..latents.len() * side * side * 3].chunks_exact(side * side * 3);
-            pictures.map(|x| Image { width: side, height: side, data: x.iter().map(super::byte).collect() }).collect()
-        })
+        let batches = latents.chunks(self.batch()).flat_map(|latents| {
+            self.with_canvas(|canvas| {
+                self.draw(&Latent::batch(latents), canvas, &mut |_| {});
+                let pictures = canvas.to[..latents.len() * side * side * 3].chunks_exact(side * side * 3);
+                pictures.map(|x| image(x, side, side)).collect::<Vec<_>>()
+            })
+        });
+        batches.collect()
+    }
+
+    /// Pictures to draw at a time: enough to share the work out, few enough for the memory of a 1024-pixel net.
+    pub fn batch(&self) -> usize {
+        (256 / self.resolution).clamp(1, 16)
     }
 
     /// The pictures `[n, resolution, resolution, 3]` of latents `[n, 1, 1, latent_size]`, about -1 to 1.
@@ -138,13 +146,9 @@ impl Painter {
         let n = latents.n();
         assert_eq!(latents.row_len(), self.latent_size, "coordinates of a latent");
         let maps4 = self.conv4.bias.len();
-        let sides = self.levels.iter().enumerate().map(|(i, (up, _))| (8 << i, up.bias.len()));
-        let most = sides
-            .map(|(side, maps)| side * side * maps)
-            .max()
-            .unwrap_or(0)
-            .max(16 * maps4)
-            .max(3 * self.resolution.pow(2));
+        // Values of a picture in its largest layer; those of the last are colours.
+        let sizes = self.levels.iter().enumerate().map(|(i, (up, _))| (8 << i) * (8 << i) * up.bias.len());
+        let most = sizes.fold(3 * self.resolution.pow(2), usize::max).max(16 * maps4);
         for maps in [&mut canvas.from, &mut canvas.to] {
             maps.resize(maps.len().max(n * most), 0.0);
         }
@@ -153,7 +157,7 @@ impl Painter {
         let z = PixelNorm.forward(latents);
         // One pixel a picture with 16 maps of each map: the bias and the norm belong to 4x4 pixels, so they come after.
         let values = 16 * maps4;
-        let g = same(1, n, 1, self.latent_size, values, 1);
+        let g = Conv2d::pointwise(n, self.latent_size, values);
         let none = vec![0.0; values];
         self.dense.forward(g, &z.data, &mut from[..n * values], Epilogue::bias(&none));
         kernels::finish_pixels(
@@ -163,7 +167,7 @@ impl Painter {
         done(&|| "4x4/Dense".into());
         let colours = |last: bool| last.then_some(&self.to_rgb);
         let last = self.levels.len();
-        let g = same(n, 4, 4, maps4, maps4, 3);
+        let g = same(n, 4, maps4);
         let out = 16 * n * if last == 0 { 3 } else { maps4 };
         self.conv4.filter.forward(g, &from[..n * values], &mut to[..out], self.conv4.epilogue(colours(last == 0)));
         done(&|| "4x4/Conv".into());
@@ -174,7 +178,7 @@ impl Painter {
             up.filter.forward((n, half, half), &to[..n * half * half * below], &mut from[..len], up.epilogue(None));
             done(&|| format!("{side}x{side}/Conv0"));
             let out = if i + 1 == last { n * side * side * 3 } else { len };
-            let g = same(n, side, side, maps, maps, 3);
+            let g = same(n, side, maps);
             conv.filter.forward(g, &from[..len], &mut to[..out], conv.epilogue(colours(i + 1 == last)));
             done(&|| format!("{side}x{side}/Conv1"));
             below = maps;
@@ -182,8 +186,9 @@ impl Painter {
     }
 }
 
-fn same(n: usize, h: usize, w: usize, c_in: usize, c_out: usize, kernel: usize) -> Conv2d {
-    Conv2d { n, h, w, c_in, c_out, kernel, stride: 1, pad: kernel / 2 }
+/// A 3x3 convolution from as many maps to as many.
+fn same(n: usize, side: usize, maps: usize) -> Conv2d {
+    Conv2d { n, h: side, w: side, c_in: maps, c_out: maps, kernel: 3, stride: 1, pad: 1 }
 }
 
 #[cfg(test)]

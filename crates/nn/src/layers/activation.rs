@@ -13,7 +13,7 @@ pub struct LeakyRelu;
 
 impl LeakyRelu {
     /// The factor below 0.
-    pub const SLOPE: f32 = 0.2;
+    pub const SLOPE: f32 = kernels::LEAK;
 }
 
 impl Layer for LeakyRelu {
@@ -37,7 +37,7 @@ impl Layer for LeakyRelu {
 pub struct PixelNorm;
 
 fn inverse_rms(x: &[f32]) -> f32 {
-    1.0 / (x.iter().map(|v| v * v).sum::<f32>() / x.len() as f32 + 1e-8).sqrt()
+    1.0 / (x.iter().map(|v| v * v).sum::<f32>() / x.len() as f32 + kernels::EPSILON).sqrt()
 }
 
 impl Layer for PixelNorm {

@@ -11,8 +11,8 @@ use std::sync::OnceLock;
 /// again after it has changed.
 pub struct Kernel {
     weight: Param,
-    forward: OnceLock<Box<Filter>>,
-    turned: OnceLock<Box<Filter>>,
+    forward: OnceLock<Filter>,
+    turned: OnceLock<Filter>,
 }
 
 impl Clone for Kernel {
@@ -43,7 +43,7 @@ impl Kernel {
     /// # Panics
     /// If the input does not fit the geometry.
     pub fn forward(&self, g: Conv2d, x: &Tensor, y: &mut Tensor, epilogue: Epilogue) {
-        let lay_out = || Box::new(Filter::new(Isa::current(), self.weight.effective().into_owned()));
+        let lay_out = || Filter::new(Isa::current(), self.weight.effective().into_owned());
         self.forward.get_or_init(lay_out).forward(g, &x.data, &mut y.data, epilogue);
     }
 
@@ -52,7 +52,7 @@ impl Kernel {
         let mut dx = Tensor::zeros(x.shape);
         if g.same() {
             let back = Conv2d { c_in: g.c_out, c_out: g.c_in, ..g };
-            let lay_out = || Box::new(Filter::turned(Isa::current(), self.weight.effective().into_owned()));
+            let lay_out = || Filter::turned(Isa::current(), self.weight.effective().into_owned());
             let none = vec![0.0; g.c_in];
             self.turned.get_or_init(lay_out).forward(back, &dy.data, &mut dx.data, Epilogue::bias(&none));
         } else {

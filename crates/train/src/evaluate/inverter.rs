@@ -159,7 +159,7 @@ struct Judge {
 
 impl Judge {
     fn draw(&self, latents: &[Latent]) -> Vec<Image> {
-        latents.chunks(16).flat_map(|batch| self.painter.paint_all(batch)).collect()
+        self.painter.paint_all(latents)
     }
 
     fn population(&self, features: &[FeatureVector], population: Population, looked_at: usize) -> Result<Judged> {

@@ -88,10 +88,7 @@ fn learn(net: &mut Sequential, adam: &mut Adam, rows: &[&Row]) {
     let mut grads = grads_like(&net.params());
     net.backward_tape(&tape, &d, Some(&mut grads));
     adam.step(net.params_mut(), &grads);
-    let keep = 1.0 - DECAY * adam.lr;
-    for param in net.params_mut().into_iter().filter(|p| p.shape.len() > 1) {
-        param.value.iter_mut().for_each(|v| *v *= keep);
-    }
+    adam.decay(net.params_mut(), DECAY);
 }
 
 fn held_out_loss(net: &Sequential, rows: &[Row]) -> f32 {

@@ -128,7 +128,7 @@ impl Pairs {
 /// # Errors
 /// If the generator draws something that is no picture.
 pub fn look_at(painter: &Painter, eyes: &Eyes, latents: &[Latent]) -> Result<Vec<Option<Seen>>> {
-    let pictures: Vec<frame::Image> = latents.chunks(16).flat_map(|batch| painter.paint_all(batch)).collect();
+    let pictures = painter.paint_all(latents);
     Ok(pictures.par_iter().map(|p| eyes.look_at_dream(p)).collect::<Result<_, _>>()?)
 }
 
