@@ -1,7 +1,7 @@
 //! The arithmetic under the nets: matrix product, convolution, warping. f32, NHWC.
 //!
 //! All unsafe code of the project lives here; every other crate forbids it. Work is spread over rayon's
-//! current thread pool in blocks whose scratch memory stays in the second-level cache.
+//! current thread pool ([`start_threads`], [`on_pool`]) in blocks whose scratch memory stays in the second-level cache.
 
 mod blocked;
 mod conv;
@@ -12,6 +12,7 @@ mod pictures;
 mod resize;
 mod scratch;
 mod simd;
+mod threads;
 mod upsample;
 mod warp;
 mod winograd;
@@ -22,5 +23,6 @@ pub use epilogue::{EPSILON, Epilogue, LEAK, ToRgb};
 pub use matmul::{MatRef, matmul};
 pub use resize::resize;
 pub use simd::{Isa, VARIABLE};
+pub use threads::{on_pool, start_threads};
 pub use upsample::UpsampleFilter;
 pub use warp::warp_affine;

@@ -90,15 +90,19 @@ impl Mirror {
     /// # Errors
     /// If the picture is not well formed.
     pub fn reflect(&self, image: &Image) -> Result<Option<Reflection>, MirrorError> {
-        let viewers = self.eyes.look(image)?;
-        Ok(nearest(viewers).map(|viewer| self.reflect_viewer(viewer)))
+        kernels::on_pool(|| {
+            let viewers = self.eyes.look(image)?;
+            Ok(nearest(viewers).map(|viewer| self.reflect_viewer(viewer)))
+        })
     }
 
     /// The reflection of somebody whom the eyes have seen.
     pub fn reflect_viewer(&self, viewer: Seen) -> Reflection {
-        let latent = self.inverter.invert(&viewer.features);
-        let image = self.painter.paint(&latent);
-        Reflection { viewer, latent, image }
+        kernels::on_pool(|| {
+            let latent = self.inverter.invert(&viewer.features);
+            let image = self.painter.paint(&latent);
+            Reflection { viewer, latent, image }
+        })
     }
 
     /// All faces of a picture, the surest first.
@@ -149,7 +153,8 @@ impl Eyes {
     /// If the picture is not well formed.
     pub fn look(&self, image: &Image) -> Result<Vec<Seen>, MirrorError> {
         check(image)?;
-        Ok(self.detector.detect(image).into_iter().filter_map(|face| self.describe(image, face)).collect())
+        let describe = |face| self.describe(image, face);
+        Ok(kernels::on_pool(|| self.detector.detect(image).into_iter().filter_map(describe).collect()))
     }
 
     fn describe(&self, image: &Image, face: Face) -> Option<Seen> {

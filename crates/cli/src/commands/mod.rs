@@ -20,10 +20,10 @@ use std::path::Path;
 /// Runs the command of a command line.
 pub fn run(cli: Cli) -> anyhow::Result<()> {
     let global = &cli.global;
-    if let Some(threads) = global.threads {
-        rayon::ThreadPoolBuilder::new().num_threads(threads.into()).build_global().context("cannot start threads")?;
-    }
-    match cli.command {
+    kernels::start_threads(global.threads.map(usize::from)).context("cannot start threads")?;
+    // The threads of `mirror` wait for viewers: they must not take one of the pool for that.
+    let waits = matches!(cli.command, Command::Mirror(_));
+    let run = || match cli.command {
         Command::Mirror(options) => mirror::run(&options, global),
         Command::Reflect(options) => reflect::run(&options, global),
         Command::Analyse(options) => analyse::run(&options, global),
@@ -34,7 +34,8 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Pack(what) => pack::run(&what, global),
         Command::Bench(options) => bench::run(&options, global),
         Command::Doctor(options) => doctor::run(&options, global),
-    }
+    };
+    if waits { run() } else { kernels::on_pool(run) }
 }
 
 /// The pack that the command line names, or the built-in one.

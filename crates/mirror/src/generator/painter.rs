@@ -97,14 +97,14 @@ impl Painter {
     /// If a latent has another size than the generator's.
     pub fn paint_all(&self, latents: &[Latent]) -> Vec<Image> {
         let side = self.resolution;
-        let batches = latents.chunks(self.batch()).flat_map(|latents| {
+        let paint = |latents: &[Latent]| {
             self.with_canvas(|canvas| {
                 self.draw(&Latent::batch(latents), canvas, &mut |_| {});
                 let pictures = canvas.to[..latents.len() * side * side * 3].chunks_exact(side * side * 3);
                 pictures.map(|x| image(x, side, side)).collect::<Vec<_>>()
             })
-        });
-        batches.collect()
+        };
+        kernels::on_pool(|| latents.chunks(self.batch()).flat_map(paint).collect())
     }
 
     /// Pictures to draw at a time: enough to share the work out, few enough for the memory of a 1024-pixel net.
@@ -118,10 +118,11 @@ impl Painter {
     /// If the latents have another size than the generator's.
     pub fn forward(&self, latents: &Tensor) -> Tensor {
         let shape = [latents.n(), self.resolution, self.resolution, 3];
-        self.with_canvas(|canvas| {
+        let paint = |canvas: &mut Canvas| {
             self.draw(latents, canvas, &mut |_| {});
             Tensor::new(shape, canvas.to[..shape.iter().product()].to_vec())
-        })
+        };
+        kernels::on_pool(|| self.with_canvas(paint))
     }
 
     /// Draws one picture and says after each layer which it was, as the paper names it: `4x4/Dense`, `8x8/Conv0`, ...

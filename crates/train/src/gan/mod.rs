@@ -94,7 +94,7 @@ pub struct Options {
     /// Probability of each part of the augmentation.
     #[arg(long, default_value_t = 0.5)]
     augment: f32,
-    /// Half-life of the averaged generator, thousands of pictures; at most a twentieth of those so far.
+    /// Half-life of the averaged generator, thousands of pictures; at most a tenth of those of the level so far.
     #[arg(long, default_value_t = 10.0)]
     average_over: f32,
     /// Softest portraits: aligned pixels a source pixel.
