@@ -71,7 +71,7 @@ fn convolutions(c: &mut Criterion) {
             c_out,
             kernel,
             stride,
-            pad: kernel / 2,
+            pad: (kernel / 2, kernel / 2),
         };
         let geometries: Vec<Conv2d> = shapes.iter().map(geometry).collect();
         forward(&mut group(c, &format!("{name} forward")), &geometries);

@@ -33,20 +33,20 @@ pub struct Conv2d {
     pub kernel: usize,
     /// Step between output pixels, in input pixels.
     pub stride: usize,
-    /// Zero rows and columns on every side.
-    pub pad: usize,
+    /// Zero rows above and below, zero columns left and right.
+    pub pad: (usize, usize),
 }
 
 impl Conv2d {
     /// Output height and width.
     pub fn out_size(&self) -> (usize, usize) {
-        let size = |s: usize| (s + 2 * self.pad).saturating_sub(self.kernel) / self.stride + 1;
-        (size(self.h), size(self.w))
+        let size = |s: usize, pad: usize| (s + 2 * pad).saturating_sub(self.kernel) / self.stride + 1;
+        (size(self.h, self.pad.0), size(self.w, self.pad.1))
     }
 
     /// A convolution of one tap: a product of a matrix of a row a pixel.
     pub fn pointwise(pixels: usize, c_in: usize, c_out: usize) -> Self {
-        Self { n: 1, h: pixels, w: 1, c_in, c_out, kernel: 1, stride: 1, pad: 0 }
+        Self { n: 1, h: pixels, w: 1, c_in, c_out, kernel: 1, stride: 1, pad: (0, 0) }
     }
 
     pub(crate) fn patch(&self) -> usize {
@@ -60,13 +60,14 @@ impl Conv2d {
 
     /// Whether the size stays.
     pub fn same(&self) -> bool {
-        self.stride == 1 && self.kernel == 2 * self.pad + 1
+        self.stride == 1 && [self.pad.0, self.pad.1].iter().all(|pad| self.kernel == 2 * pad + 1)
     }
 
-    /// Whether Winograd's domain pays: 3x3 kernels that keep the size, and enough tiles to read its larger kernels for.
+    /// Whether Winograd's domain pays: dense 3x3 kernels, and enough tiles to read its larger kernels for.
     fn winograd(&self) -> bool {
-        let tiles = self.n * self.h.div_ceil(4) * self.w.div_ceil(4);
-        self.same() && self.kernel == 3 && tiles >= 12 && self.c_in >= 8 && self.c_out >= 8
+        let (h, w) = self.out_size();
+        let tiles = self.n * h.div_ceil(4) * w.div_ceil(4);
+        self.stride == 1 && self.kernel == 3 && tiles >= 12 && self.c_in >= 8 && self.c_out >= 8
     }
 
     /// Calls `f(tap, taps, x_offset)` for every row of kernel taps of output pixel `p` that falls inside the picture, if only
@@ -76,12 +77,12 @@ impl Conv2d {
         let (oh, ow) = self.out_size();
         let (picture, oy, ox) = (p / (oh * ow), p / ow % oh, p % ow);
         let (top, left) = (oy * self.stride, ox * self.stride);
-        let first = self.pad.saturating_sub(left);
-        let end = self.kernel.min((self.w + self.pad).saturating_sub(left));
+        let first = self.pad.1.saturating_sub(left);
+        let end = self.kernel.min((self.w + self.pad.1).saturating_sub(left));
         for ky in 0..self.kernel {
-            let y = (top + ky).wrapping_sub(self.pad);
+            let y = (top + ky).wrapping_sub(self.pad.0);
             if y < self.h && first < end {
-                let x = left + first - self.pad;
+                let x = left + first - self.pad.1;
                 f(ky * self.kernel + first, end - first, ((picture * self.h + y) * self.w + x) * self.c_in);
             }
         }
@@ -126,7 +127,7 @@ impl Filter {
         let weights = Weights { weight: &self.weight, c_in: g.c_in, c_out: g.c_out, turned: self.turned };
         if g.winograd() {
             let kernels = self.winograd.get_or_init(|| winograd::Kernels::new(self.isa, weights));
-            winograd::forward(self.isa, kernels, (g.n, g.h, g.w), x, y, epilogue);
+            winograd::forward(self.isa, kernels, g, x, y, epilogue);
         } else {
             let kernels = self.direct.get_or_init(|| direct::Kernels::new(weights));
             direct::forward(self.isa, kernels, g, x, y, epilogue);
@@ -189,7 +190,7 @@ pub fn conv2d_backward_weight(g: Conv2d, x: &[f32], dy: &[f32], dweight: &mut [f
 
 fn backward_weight(isa: Isa, g: Conv2d, x: &[f32], dy: &[f32], dweight: &mut [f32]) {
     if g.winograd() {
-        winograd::backward_weight(isa, (g.n, g.h, g.w), x, dy, dweight);
+        winograd::backward_weight(isa, g, x, dy, dweight);
     } else {
         direct::backward_weight(isa, g, x, dy, dweight);
     }
@@ -214,8 +215,8 @@ mod tests {
                 for ox in 0..ow {
                     for ky in 0..g.kernel {
                         for kx in 0..g.kernel {
-                            let y = (oy * g.stride + ky) as isize - g.pad as isize;
-                            let x = (ox * g.stride + kx) as isize - g.pad as isize;
+                            let y = (oy * g.stride + ky) as isize - g.pad.0 as isize;
+                            let x = (ox * g.stride + kx) as isize - g.pad.1 as isize;
                             if y < 0 || x < 0 || y >= g.h as isize || x >= g.w as isize {
                                 continue;
                             }
@@ -292,15 +293,16 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(48))]
-        /// All instruction sets and both algorithms, over odd sizes and numbers of maps, with every epilogue.
+        /// All instruction sets and both algorithms, over odd sizes, margins and numbers of maps, with every epilogue.
         #[test]
         fn every_algorithm_equals_the_definition(
-            n in 1usize..3, h in 1usize..15, w in 1usize..15, c_in in 1usize..36, c_out in 1usize..36,
+            n in 1usize..3, h in 1usize..15, w in 1usize..15, rows in 0usize..3, columns in 0usize..3, c_in in 1usize..36, c_out in 1usize..36,
             leaky: bool, pixel_norm: bool, coloured: bool, seed: u32,
         ) {
-            let g = Conv2d { n, h, w, c_in, c_out, kernel: 3, stride: 1, pad: 1 };
+            let pad = (if h < 3 { 1 } else { rows }, if w < 3 { 1 } else { columns });
+            let g = Conv2d { n, h, w, c_in, c_out, kernel: 3, stride: 1, pad };
             let (x, weight) = (noise(n * h * w * c_in, seed), noise(9 * c_in * c_out, seed ^ 1));
-            let (bias, dy) = (noise(c_out, seed ^ 2), noise(n * h * w * c_out, seed ^ 3));
+            let (bias, dy) = (noise(c_out, seed ^ 2), noise(g.pixels() * c_out, seed ^ 3));
             let (mut sums, mut dx, mut dw) = (vec![0.0; dy.len()], vec![0.0; x.len()], vec![0.0; weight.len()]);
             plain(g, |xi, wi, yi| {
                 sums[yi] += f64::from(x[xi]) * f64::from(weight[wi]);
@@ -311,7 +313,8 @@ mod tests {
             let to_rgb = ToRgb::new(&colours, [0.1, -0.2, 0.3]);
             let e = Epilogue { bias: &bias, leaky, pixel_norm, to_rgb: coloured.then_some(&to_rgb) };
             let (want, magnified) = finish(&sums, e, coloured.then_some((&colours, [0.1, -0.2, 0.3])));
-            let (back, none) = (Conv2d { c_in: c_out, c_out: c_in, ..g }, vec![0.0; c_in]);
+            let ((h, w), none) = (g.out_size(), vec![0.0; c_in]);
+            let back = Conv2d { h, w, c_in: c_out, c_out: c_in, pad: (2 - pad.0, 2 - pad.1), ..g };
             let weights = Weights { weight: &weight, c_in, c_out, turned: false };
             let turned = Weights { weight: &weight, c_in: c_out, c_out: c_in, turned: true };
             for isa in Isa::available() {
@@ -319,15 +322,15 @@ mod tests {
                 direct::forward(isa, &direct::Kernels::new(weights), g, &x, &mut y, e);
                 near(&y, &want, magnified, isa.name())?;
                 y.fill(9.0);
-                winograd::forward(isa, &winograd::Kernels::new(isa, weights), (n, h, w), &x, &mut y, e);
+                winograd::forward(isa, &winograd::Kernels::new(isa, weights), g, &x, &mut y, e);
                 near(&y, &want, magnified, isa.name())?;
                 let mut got = vec![9.0; x.len()];
-                winograd::forward(isa, &winograd::Kernels::new(isa, turned), (n, h, w), &dy, &mut got, Epilogue::bias(&none));
+                winograd::forward(isa, &winograd::Kernels::new(isa, turned), back, &dy, &mut got, Epilogue::bias(&none));
                 near(&got, &dx, 1.0, isa.name())?;
                 direct::forward(isa, &direct::Kernels::new(turned), back, &dy, &mut got, Epilogue::bias(&none));
                 near(&got, &dx, 1.0, isa.name())?;
                 let mut got = vec![0.0; weight.len()];
-                winograd::backward_weight(isa, (n, h, w), &x, &dy, &mut got);
+                winograd::backward_weight(isa, g, &x, &dy, &mut got);
                 near(&got, &dw, 1.0, isa.name())?;
                 got.fill(0.0);
                 direct::backward_weight(isa, g, &x, &dy, &mut got);
@@ -345,7 +348,7 @@ mod tests {
         ) {
             // Wide pictures of few maps are worked on in strips.
             let (h, w, c_in, c_out) = if wide { (h, w * 30, c_in.min(4), c_out.min(4)) } else { (h, w, c_in, c_out) };
-            let g = Conv2d { n, h: 2 * h, w: 2 * w, c_in, c_out, kernel: 3, stride: 1, pad: 1 };
+            let g = Conv2d { n, h: 2 * h, w: 2 * w, c_in, c_out, kernel: 3, stride: 1, pad: (1, 1) };
             let (x, weight, bias) = (noise(n * h * w * c_in, seed), noise(9 * c_in * c_out, seed ^ 1), noise(c_out, seed ^ 2));
             let mut sums = vec![0.0; 4 * n * h * w * c_out];
             plain(g, |xi, wi, yi| {
@@ -362,6 +365,13 @@ mod tests {
                 let mut y = vec![9.0; want.len()];
                 UpsampleFilter::new(isa, (c_in, c_out), &weight).forward((n, h, w), &x, &mut y, e);
                 near(&y, &want, magnified, isa.name())?;
+                // A band of each picture is the same rows of the whole.
+                let (top, end, channels) = (h / 3, h - h / 4, want.len() / (4 * n * h * w));
+                let row = 2 * w * channels;
+                let mut band = vec![9.0; n * 2 * (end - top) * row];
+                UpsampleFilter::new(isa, (c_in, c_out), &weight).forward_rows((n, h, w), top..end, &x, &mut band, e);
+                let rows = |i: usize| &want[(i * 2 * h + 2 * top) * row..(i * 2 * h + 2 * end) * row];
+                near(&band, &(0..n).flat_map(rows).copied().collect::<Vec<f64>>(), magnified, isa.name())?;
             }
         }
     }
@@ -375,7 +385,7 @@ mod tests {
             half in 0usize..3, stride in 1usize..3, same: bool,
         ) {
             let kernel = 2 * half + 1;
-            let pad = if same || h.min(w) < kernel { half } else { 0 };
+            let pad = if same || h.min(w) < kernel { (half, half) } else { (0, half) };
             let g = Conv2d { n, h, w, c_in, c_out, kernel, stride, pad };
             let (oh, ow) = g.out_size();
             let x = fill(n * h * w * c_in, 1);

@@ -29,7 +29,7 @@ impl<'a> Epilogue<'a> {
     }
 
     /// Values per output pixel that the convolution writes.
-    pub(crate) fn channels(&self) -> usize {
+    pub fn channels(&self) -> usize {
         if self.to_rgb.is_some() { 3 } else { self.bias.len() }
     }
 }

@@ -31,13 +31,20 @@ pub struct UpsampleFilter {
     kernels: Vec<Line>,
 }
 
-/// Some rows and columns of one picture.
+/// The rows of pictures of width `w` that are enlarged: `height` of them from `top` on.
+#[derive(Clone, Copy)]
+struct Band {
+    top: usize,
+    height: usize,
+    w: usize,
+}
+
+/// Some rows and columns of one picture's band.
 #[derive(Clone, Copy)]
 struct Strip {
-    /// Size of the picture.
-    h: usize,
-    w: usize,
+    band: Band,
     picture: usize,
+    /// First row, counted from the top of the band.
     y: usize,
     x: usize,
     rows: usize,
@@ -45,6 +52,12 @@ struct Strip {
 }
 
 impl Strip {
+    /// Where the upper left one of the four outputs of a pixel of the strip is among those of all bands.
+    #[inline(always)]
+    fn output(&self, row: usize, col: usize) -> usize {
+        ((self.picture * self.band.height + self.y + row) * 2 * self.band.w + self.x + col) * 2
+    }
+
     /// Lines from a row of a map to the next: a column more than the strip, for differences on both sides.
     fn pitch(&self) -> usize {
         self.cols + 1
@@ -101,19 +114,36 @@ impl UpsampleFilter {
     /// # Panics
     /// If a length does not fit.
     pub fn forward(&self, (n, h, w): (usize, usize, usize), x: &[f32], y: &mut [f32], epilogue: Epilogue) {
+        self.forward_rows((n, h, w), 0..h, x, y, epilogue);
+    }
+
+    /// The outputs of some rows of each picture: `y` is `[n, 2 rows, 2w, c_out]`.
+    ///
+    /// # Panics
+    /// If a length does not fit, or the pictures have fewer rows.
+    pub fn forward_rows(
+        &self,
+        (n, h, w): (usize, usize, usize),
+        rows: Range<usize>,
+        x: &[f32],
+        y: &mut [f32],
+        epilogue: Epilogue,
+    ) {
+        let band = Band { top: rows.start, height: rows.len(), w };
+        assert!(rows.end <= h, "rows {rows:?} of {h}");
         assert_eq!(x.len(), n * h * w * self.c_in);
         assert_eq!(epilogue.bias.len(), self.c_out);
-        assert_eq!(y.len(), 4 * n * h * w * epilogue.channels());
+        assert_eq!(y.len(), 4 * n * band.height * w * epilogue.channels());
         let (bi, bo) = (self.c_in.div_ceil(WIDTH), self.c_out.div_ceil(WIDTH));
         let threads = rayon::current_num_threads();
         let per_pixel = (MAPS * bi + PRODUCTS * bo) * size_of::<Line>();
         let (isa, y) = (self.isa, Shared::new(y));
         let x = Pictures { x, h, w, c: self.c_in };
-        let in_cache = (TASK_BYTES / per_pixel).min((n * h * w).div_ceil(3 * threads));
+        let in_cache = (TASK_BYTES / per_pixel).min((n * band.height * w).div_ceil(3 * threads));
         if in_cache >= 48 {
             // Few maps: a task takes a strip all the way while it stays in the second-level cache.
             let cols = w.min(in_cache);
-            let strips = strips_of((n, h, w), (in_cache / (cols + 1)).max(1), cols);
+            let strips = strips_of(n, band, (in_cache / (cols + 1)).max(1), cols);
             strips.par_iter().for_each(|s| {
                 with_lines(MAPS * bi * s.map() + PRODUCTS * bo * s.products() + 16 * bo, |scratch| {
                     let (maps, rest) = scratch.split_at_mut(MAPS * bi * s.map());
@@ -129,8 +159,8 @@ impl UpsampleFilter {
         }
         // Many maps: product by product, so that each product's kernels are read once for many pixels; in groups of strips whose
         // maps and sums stay in the last-level cache.
-        let rows = (SHARED_BYTES / (per_pixel * (w + 1))).clamp(1, h);
-        let strips = strips_of((n, h, w), rows, w);
+        let rows = (SHARED_BYTES / (per_pixel * (w + 1))).clamp(1, band.height.max(1));
+        let strips = strips_of(n, band, rows, w);
         let (map, sum) = (MAPS * bi * strips[0].map(), PRODUCTS * bo * strips[0].products());
         let group = (SHARED_BYTES / ((map + sum) * size_of::<Line>())).clamp(1, strips.len());
         with_lines(group * (map + sum), |scratch| {
@@ -184,13 +214,13 @@ impl UpsampleFilter {
     }
 }
 
-/// Pictures of `h` x `w` pixels cut into strips of at most so many rows and columns.
-fn strips_of((n, h, w): (usize, usize, usize), rows: usize, cols: usize) -> Vec<Strip> {
+/// The bands of `n` pictures cut into strips of at most so many rows and columns.
+fn strips_of(n: usize, band: Band, rows: usize, cols: usize) -> Vec<Strip> {
     let mut strips = Vec::new();
     for picture in 0..n {
-        for y in (0..h).step_by(rows) {
-            for x in (0..w).step_by(cols) {
-                strips.push(Strip { h, w, picture, y, x, rows: rows.min(h - y), cols: cols.min(w - x) });
+        for y in (0..band.height).step_by(rows) {
+            for x in (0..band.w).step_by(cols) {
+                strips.push(Strip { band, picture, y, x, rows: rows.min(band.height - y), cols: cols.min(band.w - x) });
             }
         }
     }
@@ -216,7 +246,7 @@ impl Op for Differences<'_> {
         let maps = Shared::new(&mut *self.maps);
         for block in 0..blocks {
             for row in 0..=s.rows {
-                let y = (s.y + row) as isize;
+                let y = (s.band.top + s.y + row) as isize;
                 let mut left = self.x.line(s.picture, (y, s.x as isize - 1), block);
                 let mut left_above = self.x.line(s.picture, (y - 1, s.x as isize - 1), block);
                 for col in 0..=s.cols {
@@ -277,9 +307,7 @@ impl Combine<'_> {
         // Four input pixels at a time: the roots of sixteen outputs are taken together.
         for col in (0..s.cols).step_by(4) {
             let count = 4.min(s.cols - col);
-            let pixel = |d: usize, q: usize| {
-                ((s.picture * s.h + s.y + row) * 2 + q / 2) * 2 * s.w + 2 * (s.x + col + d) + q % 2
-            };
+            let pixel = |d: usize, q: usize| s.output(row, col + d) + q / 2 * 2 * s.band.w + q % 2;
             let mut squares = [0.0; 16];
             // SAFETY of the unsafe blocks: `sums` was checked above; the outputs of a pixel are this task's alone, and `corner`
             // has room for 16 pixels of whole blocks.

@@ -5,6 +5,7 @@
 //! maps per plane. The gradient of the weights is the transposed product in the same domain.
 
 use crate::blocked::{Blocked, Line, WIDTH, add_outer, product};
+use crate::conv::Conv2d;
 use crate::epilogue::{Bias, Epilogue, activate, colours, norm_factors, scale};
 use crate::pictures::{Pictures, Weights};
 use crate::scratch::{SHARED_BYTES, Shared, TASK_BYTES, with_lines};
@@ -25,7 +26,9 @@ struct Tiles {
 }
 
 impl Tiles {
-    fn new(h: usize, w: usize) -> Self {
+    /// Of the outputs of a convolution.
+    fn of(g: Conv2d) -> Self {
+        let (h, w) = g.out_size();
         Self { h, w, across: w.div_ceil(4), down: h.div_ceil(4) }
     }
 
@@ -168,18 +171,14 @@ impl Op for TransformKernels<'_> {
 /// What is brought into the domain, tile by tile of SIZE x SIZE pixels. A trait, for only what is called by its own name is
 /// compiled for the instruction set.
 trait Source<const SIZE: usize> {
-    /// Pixels that are read left of and above a tile.
-    const MARGIN: usize;
     /// Along one axis. Must be `#[inline(always)]`.
     fn transform<S: Lanes>(simd: S, values: [S::f32s; SIZE]) -> [S::f32s; 6];
 }
 
-/// Inputs, read with a pixel around the tile.
+/// Inputs, a pixel around the outputs of the tile.
 struct Inputs;
 
 impl Source<6> for Inputs {
-    const MARGIN: usize = 1;
-
     /// `B^T d`
     #[inline(always)]
     fn transform<S: Lanes>(simd: S, d: [S::f32s; 6]) -> [S::f32s; 6] {
@@ -203,8 +202,6 @@ impl Source<6> for Inputs {
 struct Gradients;
 
 impl Source<4> for Gradients {
-    const MARGIN: usize = 0;
-
     /// `A y`
     #[inline(always)]
     fn transform<S: Lanes>(simd: S, y: [S::f32s; 4]) -> [S::f32s; 6] {
@@ -227,6 +224,8 @@ impl Source<4> for Gradients {
 struct Transform<'a, T, const SIZE: usize> {
     _source: T,
     pictures: Pictures<'a>,
+    /// Rows above and columns left of the place of a tile that are read, too.
+    margin: (usize, usize),
     tiles: Tiles,
     first: usize,
     count: usize,
@@ -241,18 +240,17 @@ impl<T: Source<SIZE>, const SIZE: usize> Op for Transform<'_, T, SIZE> {
 
     #[inline(always)]
     fn run<S: Lanes>(self, simd: S) {
-        let (from, tiles) = (&self.pictures, &self.tiles);
+        let (from, tiles, (above, left)) = (&self.pictures, &self.tiles, self.margin);
         let mut corner = [[Line::ZERO; SIZE]; SIZE];
         for t in 0..self.count {
             let (picture, y, x) = tiles.place(self.first + t);
-            let inside =
-                y >= T::MARGIN && x >= T::MARGIN && y + SIZE <= from.h + T::MARGIN && x + SIZE <= from.w + T::MARGIN;
+            let inside = y >= above && x >= left && y + SIZE <= from.h + above && x + SIZE <= from.w + left;
             for block in 0..from.blocks() {
                 let (start, row, col) = if inside && (block + 1) * WIDTH <= from.c {
-                    let at = ((picture * from.h + y - T::MARGIN) * from.w + x - T::MARGIN) * from.c + block * WIDTH;
+                    let at = ((picture * from.h + y - above) * from.w + x - left) * from.c + block * WIDTH;
                     (from.x[at..].as_ptr(), from.w * from.c, from.c)
                 } else {
-                    let (y, x) = (y as isize - T::MARGIN as isize, x as isize - T::MARGIN as isize);
+                    let (y, x) = (y as isize - above as isize, x as isize - left as isize);
                     for (i, row) in corner.iter_mut().enumerate() {
                         for (j, line) in row.iter_mut().enumerate() {
                             *line = from.line(picture, (y + i as isize, x + j as isize), block);
@@ -365,21 +363,15 @@ fn plane_lines(tiles: usize, blocks: usize) -> usize {
     (tiles * blocks) | 1
 }
 
-/// `y = epilogue(x * kernels)` for pictures `[n, h, w, c_in]`, with zeros around.
-pub(crate) fn forward(
-    isa: Isa,
-    kernels: &Kernels,
-    (n, h, w): (usize, usize, usize),
-    x: &[f32],
-    y: &mut [f32],
-    epilogue: Epilogue,
-) {
-    let tiles = Tiles::new(h, w);
-    let pictures = Pictures { x, h, w, c: kernels.c_in };
-    assert_eq!(x.len(), n * h * w * kernels.c_in);
-    assert_eq!(epilogue.bias.len(), kernels.c_out);
-    assert_eq!(y.len(), n * h * w * epilogue.channels());
-    let (total, bi, bo) = (n * tiles.per_picture(), pictures.blocks(), kernels.c_out.div_ceil(WIDTH));
+/// `y = epilogue(x * kernels)`
+pub(crate) fn forward(isa: Isa, kernels: &Kernels, g: Conv2d, x: &[f32], y: &mut [f32], epilogue: Epilogue) {
+    let (tiles, margin) = (Tiles::of(g), g.pad);
+    let pictures = Pictures { x, h: g.h, w: g.w, c: g.c_in };
+    assert_eq!((g.c_in, g.c_out), (kernels.c_in, kernels.c_out));
+    assert_eq!(x.len(), g.n * g.h * g.w * g.c_in);
+    assert_eq!(epilogue.bias.len(), g.c_out);
+    assert_eq!(y.len(), g.pixels() * epilogue.channels());
+    let (total, bi, bo) = (g.n * tiles.per_picture(), pictures.blocks(), g.c_out.div_ceil(WIDTH));
     let threads = rayon::current_num_threads();
     let y = Shared::new(y);
 
@@ -392,9 +384,8 @@ pub(crate) fn forward(
                 let (v, rest) = scratch.split_at_mut(PLANES * pi);
                 let (m, corner) = rest.split_at_mut(PLANES * po);
                 let out = Shared::new(v);
-                let input =
-                    Transform { _source: Inputs, pictures, tiles, first, count, out, at: 0, stride: count, plane: pi };
-                isa.run(input);
+                let (at, stride, plane) = (0, count, pi);
+                isa.run(Transform { _source: Inputs, pictures, margin, tiles, first, count, out, at, stride, plane });
                 for p in 0..PLANES {
                     let a = Blocked::dense(&v[p * pi..][..count * bi], count);
                     product(isa, a, kernels.plane(p), &mut m[p * po..][..count * bo]);
@@ -414,8 +405,8 @@ pub(crate) fn forward(
             let part = size.div_ceil(4 * threads);
             let out = Shared::new(v);
             in_parts(size, part, |at, count| {
-                let first = start + at;
-                isa.run(Transform { _source: Inputs, pictures, tiles, first, count, out, at, stride: size, plane: pi });
+                let (first, stride, plane) = (start + at, size, pi);
+                isa.run(Transform { _source: Inputs, pictures, margin, tiles, first, count, out, at, stride, plane });
             });
             m.par_chunks_mut(po).zip(v.par_chunks(pi)).enumerate().for_each(|(p, (m, v))| {
                 product(isa, Blocked::dense(&v[..size * bi], size), kernels.plane(p), &mut m[..size * bo]);
@@ -449,19 +440,20 @@ fn in_parts(total: usize, part: usize, f: impl Fn(usize, usize) + Sync) {
 /// Adds the gradient of kernels `[3, 3, c_in, c_out]`, given inputs and gradients of the outputs.
 ///
 /// The sums do not depend on the number of threads.
-pub(crate) fn backward_weight(isa: Isa, (n, h, w): (usize, usize, usize), x: &[f32], dy: &[f32], dweight: &mut [f32]) {
-    let (ci, co) = (x.len() / (n * h * w), dy.len() / (n * h * w));
-    assert!(x.len() == n * h * w * ci && dy.len() == n * h * w * co && dweight.len() == 9 * ci * co);
-    let (x, dy, tiles) = (Pictures { x, h, w, c: ci }, Pictures { x: dy, h, w, c: co }, Tiles::new(h, w));
-    let (total, bi, bo) = (n * tiles.per_picture(), x.blocks(), dy.blocks());
+pub(crate) fn backward_weight(isa: Isa, g: Conv2d, x: &[f32], dy: &[f32], dweight: &mut [f32]) {
+    let (ci, co, tiles, margin) = (g.c_in, g.c_out, Tiles::of(g), g.pad);
+    assert!(x.len() == g.n * g.h * g.w * ci && dy.len() == g.pixels() * co && dweight.len() == 9 * ci * co);
+    let x = Pictures { x, h: g.h, w: g.w, c: ci };
+    let dy = Pictures { x: dy, h: tiles.h, w: tiles.w, c: co };
+    let (total, bi, bo) = (g.n * tiles.per_picture(), x.blocks(), dy.blocks());
     let chunk = chunk_of(total, bi, bo);
     let (pi, po) = (plane_lines(chunk, bi), plane_lines(chunk, bo));
     let rows = bi * WIDTH;
     let threads = rayon::current_num_threads();
     with_lines(PLANES * (pi + po + rows * bo), |scratch| {
         let (v, rest) = scratch.split_at_mut(PLANES * pi);
-        let (m, g) = rest.split_at_mut(PLANES * po);
-        g.fill(Line::ZERO);
+        let (m, sums) = rest.split_at_mut(PLANES * po);
+        sums.fill(Line::ZERO);
         for first in (0..total).step_by(chunk) {
             let size = chunk.min(total - first);
             let (vs, ms) = (Shared::new(v), Shared::new(m));
@@ -470,6 +462,7 @@ pub(crate) fn backward_weight(isa: Isa, (n, h, w): (usize, usize, usize), x: &[f
                 isa.run(Transform {
                     _source: Inputs,
                     pictures: x,
+                    margin,
                     tiles,
                     first,
                     count,
@@ -481,6 +474,7 @@ pub(crate) fn backward_weight(isa: Isa, (n, h, w): (usize, usize, usize), x: &[f
                 isa.run(Transform {
                     _source: Gradients,
                     pictures: dy,
+                    margin: (0, 0),
                     tiles,
                     first,
                     count,
@@ -490,18 +484,18 @@ pub(crate) fn backward_weight(isa: Isa, (n, h, w): (usize, usize, usize), x: &[f
                     plane: po,
                 });
             });
-            g.par_chunks_mut(rows * bo).zip(v.par_chunks(pi).zip(m.par_chunks(po))).for_each(|(g, (v, m))| {
-                add_outer(isa, Blocked::dense(&v[..size * bi], size), Blocked::dense(&m[..size * bo], size), g);
+            sums.par_chunks_mut(rows * bo).zip(v.par_chunks(pi).zip(m.par_chunks(po))).for_each(|(sums, (v, m))| {
+                add_outer(isa, Blocked::dense(&v[..size * bi], size), Blocked::dense(&m[..size * bo], size), sums);
             });
         }
         let dweight = Shared::new(dweight);
-        (0..ci).into_par_iter().for_each(|i| isa.run(FoldKernels { g, rows, bo, ci, co, i, dweight }));
+        (0..ci).into_par_iter().for_each(|i| isa.run(FoldKernels { sums, rows, bo, ci, co, i, dweight }));
     });
 }
 
 /// Brings the gradient of the kernels of input map `i` back from the domain.
 struct FoldKernels<'a> {
-    g: &'a [Line],
+    sums: &'a [Line],
     rows: usize,
     bo: usize,
     ci: usize,
@@ -519,7 +513,7 @@ impl Op for FoldKernels<'_> {
         for block in 0..self.bo {
             for lane in (0..WIDTH).step_by(S::F32_LANES) {
                 let read = |a: usize, b: usize| {
-                    let line = &self.g[((a * 6 + b) * self.bo + block) * self.rows + self.i];
+                    let line = &self.sums[((a * 6 + b) * self.bo + block) * self.rows + self.i];
                     // SAFETY: a register within a line.
                     unsafe { load::<S>(line.0.as_ptr().add(lane)) }
                 };

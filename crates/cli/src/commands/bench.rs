@@ -138,15 +138,19 @@ fn viewer(mirror: &Mirror) -> (Image, Rect) {
 /// The median time of every layer of the generator.
 fn layers(painter: &Painter, latent: &Latent, rounds: u32) -> Vec<Layer> {
     let mut layers: Vec<(String, Vec<f64>)> = Vec::new();
-    for _ in 0..rounds {
-        let (mut began, mut i) = (Instant::now(), 0);
+    for round in 0..rounds as usize {
+        let mut began = Instant::now();
         painter.layer_by_layer(latent, |layer| {
             let milliseconds = began.elapsed().as_secs_f64() * 1e3;
-            if i == layers.len() {
+            let at = layers.iter().position(|(name, _)| name == layer).unwrap_or(layers.len());
+            if at == layers.len() {
                 layers.push((layer.to_owned(), Vec::new()));
             }
-            layers[i].1.push(milliseconds);
-            (began, i) = (Instant::now(), i + 1);
+            // A layer may be drawn in several bands.
+            let times = &mut layers[at].1;
+            times.resize(round + 1, 0.0);
+            times[round] += milliseconds;
+            began = Instant::now();
         });
     }
     let median = |(layer, times)| Layer { layer, median_ms: quantiles(times, [0.5])[0] };

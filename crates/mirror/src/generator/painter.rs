@@ -35,12 +35,16 @@ impl<F> Stage<F> {
     }
 }
 
-/// Two sets of maps, drawn from one to the other.
+/// Maps of a picture on its way: those of a level, of the next, and between its two convolutions.
 #[derive(Default)]
 struct Canvas {
-    from: Vec<f32>,
-    to: Vec<f32>,
+    maps: Vec<f32>,
+    between: Vec<f32>,
+    next: Vec<f32>,
 }
+
+/// Bytes of the rows that go from a level's first convolution to its second while they are in the last-level cache.
+const BAND_BYTES: usize = 2 << 20;
 
 impl Painter {
     /// Lays out the weights of a generator.
@@ -100,7 +104,7 @@ impl Painter {
         let paint = |latents: &[Latent]| {
             self.with_canvas(|canvas| {
                 self.draw(&Latent::batch(latents), canvas, &mut |_| {});
-                let pictures = canvas.to[..latents.len() * side * side * 3].chunks_exact(side * side * 3);
+                let pictures = canvas.maps[..latents.len() * side * side * 3].chunks_exact(side * side * 3);
                 pictures.map(|x| image(x, side, side)).collect::<Vec<_>>()
             })
         };
@@ -120,12 +124,13 @@ impl Painter {
         let shape = [latents.n(), self.resolution, self.resolution, 3];
         let paint = |canvas: &mut Canvas| {
             self.draw(latents, canvas, &mut |_| {});
-            Tensor::new(shape, canvas.to[..shape.iter().product()].to_vec())
+            Tensor::new(shape, canvas.maps[..shape.iter().product()].to_vec())
         };
         kernels::on_pool(|| self.with_canvas(paint))
     }
 
-    /// Draws one picture and says after each layer which it was, as the paper names it: `4x4/Dense`, `8x8/Conv0`, ...
+    /// Draws one picture and says after each layer, or each band of a large one, which it was, as the paper names it:
+    /// `4x4/Dense`, `8x8/Conv0`, ...
     ///
     /// # Panics
     /// If the latent has another size than the generator's.
@@ -142,54 +147,107 @@ impl Painter {
         result
     }
 
-    /// Draws into `canvas.to`; says after each layer which it was.
+    /// Draws into `canvas.maps`; says after each layer, or a band of it, which it was.
     fn draw(&self, latents: &Tensor, canvas: &mut Canvas, done: &mut dyn FnMut(&dyn Fn() -> String)) {
         let n = latents.n();
         assert_eq!(latents.row_len(), self.latent_size, "coordinates of a latent");
-        let maps4 = self.conv4.bias.len();
-        // Values of a picture in its largest layer; those of the last are colours.
-        let sizes = self.levels.iter().enumerate().map(|(i, (up, _))| (8 << i) * (8 << i) * up.bias.len());
-        let most = sizes.fold(3 * self.resolution.pow(2), usize::max).max(16 * maps4);
-        for maps in [&mut canvas.from, &mut canvas.to] {
-            maps.resize(maps.len().max(n * most), 0.0);
-        }
-        let Canvas { from, to } = canvas;
+        self.prepare(canvas, n);
+        let Canvas { maps: picture, between, next } = canvas;
 
         let z = PixelNorm.forward(latents);
         // One pixel a picture with 16 maps of each map: the bias and the norm belong to 4x4 pixels, so they come after.
-        let values = 16 * maps4;
-        let g = Conv2d::pointwise(n, self.latent_size, values);
-        let none = vec![0.0; values];
-        self.dense.forward(g, &z.data, &mut from[..n * values], Epilogue::bias(&none));
+        let maps = self.conv4.bias.len();
+        let values = n * 16 * maps;
+        let g = Conv2d::pointwise(n, self.latent_size, 16 * maps);
+        let none = vec![0.0; 16 * maps];
+        self.dense.forward(g, &z.data, &mut between[..values], Epilogue::bias(&none));
         kernels::finish_pixels(
-            &mut from[..n * values],
+            &mut between[..values],
             Epilogue { bias: &self.dense_bias, leaky: true, pixel_norm: true, to_rgb: None },
         );
         done(&|| "4x4/Dense".into());
-        let colours = |last: bool| last.then_some(&self.to_rgb);
-        let last = self.levels.len();
-        let g = same(n, 4, maps4);
-        let out = 16 * n * if last == 0 { 3 } else { maps4 };
-        self.conv4.filter.forward(g, &from[..n * values], &mut to[..out], self.conv4.epilogue(colours(last == 0)));
+        let epilogue = self.conv4.epilogue(self.colours_at(4));
+        let out = 16 * n * epilogue.channels();
+        self.conv4.filter.forward(same(n, (4, 4), maps), &between[..values], &mut picture[..out], epilogue);
         done(&|| "4x4/Conv".into());
-        let mut below = maps4;
+        let mut below = maps;
         for (i, (up, conv)) in self.levels.iter().enumerate() {
-            let (side, maps) = (8 << i, conv.bias.len());
-            let (half, len) = (side / 2, n * side * side * maps);
-            up.filter.forward((n, half, half), &to[..n * half * half * below], &mut from[..len], up.epilogue(None));
-            done(&|| format!("{side}x{side}/Conv0"));
-            let out = if i + 1 == last { n * side * side * 3 } else { len };
-            let g = same(n, side, maps);
-            conv.filter.forward(g, &from[..len], &mut to[..out], conv.epilogue(colours(i + 1 == last)));
-            done(&|| format!("{side}x{side}/Conv1"));
+            let (side, half, maps) = (8 << i, 4 << i, conv.bias.len());
+            let epilogue = conv.epilogue(self.colours_at(side));
+            let x = &picture[..n * half * half * below];
+            let y = &mut next[..n * side * side * epilogue.channels()];
+            let rows = band_rows(side, maps);
+            if rows == side {
+                let between = &mut between[..n * side * side * maps];
+                up.filter.forward((n, half, half), x, between, up.epilogue(None));
+                done(&|| format!("{side}x{side}/Conv0"));
+                conv.filter.forward(same(n, (side, side), maps), between, y, epilogue);
+                done(&|| format!("{side}x{side}/Conv1"));
+            } else {
+                let outputs = y.chunks_exact_mut(side * side * epilogue.channels());
+                for (x, y) in x.chunks_exact(half * half * below).zip(outputs) {
+                    // Rows above the band's first and below its last, which the second convolution looks at, too; one more,
+                    // for the first convolution makes two at a time.
+                    let row = side * maps;
+                    let between = &mut between[..(rows + 3) * row];
+                    between[..row].fill(0.0);
+                    for top in (0..side).step_by(rows) {
+                        let end = (top + rows).min(side);
+                        // What the band before has made already.
+                        let made = if top == 0 { 0 } else { top + 2 };
+                        if top > 0 {
+                            between.copy_within(rows * row.., 0);
+                        }
+                        let until = (end + 2).min(side);
+                        let new = &mut between[(made + 1 - top) * row..(until + 1 - top) * row];
+                        up.filter.forward_rows((1, half, half), made / 2..until / 2, x, new, up.epilogue(None));
+                        if end == side {
+                            between[(side + 1 - top) * row..][..row].fill(0.0);
+                        }
+                        done(&|| format!("{side}x{side}/Conv0"));
+                        let g = Conv2d { h: end - top + 2, pad: (0, 1), ..same(1, (side, side), maps) };
+                        let y = &mut y[top * side * epilogue.channels()..end * side * epilogue.channels()];
+                        conv.filter.forward(g, &between[..g.h * row], y, epilogue);
+                        done(&|| format!("{side}x{side}/Conv1"));
+                    }
+                }
+            }
+            std::mem::swap(picture, next);
             below = maps;
+        }
+    }
+
+    /// The way to colours, at the last level.
+    fn colours_at(&self, side: usize) -> Option<&ToRgb> {
+        (side == self.resolution).then_some(&self.to_rgb)
+    }
+
+    /// Makes room for `n` pictures.
+    fn prepare(&self, canvas: &mut Canvas, n: usize) {
+        let maps4 = self.conv4.bias.len();
+        let (mut level, mut between) = (16 * maps4.max(3), 16 * maps4);
+        for (i, (_, conv)) in self.levels.iter().enumerate() {
+            let (side, maps) = (8 << i, conv.bias.len());
+            level = level.max(side * side * self.colours_at(side).map_or(maps, |_| 3));
+            let rows = band_rows(side, maps);
+            between = between.max(if rows == side { side * side * maps } else { (rows + 3) * side * maps });
+        }
+        for (maps, len) in [(&mut canvas.maps, level), (&mut canvas.between, between), (&mut canvas.next, level)] {
+            maps.resize(maps.len().max(n * len), 0.0);
         }
     }
 }
 
+/// Rows of a level that are drawn at a time: all of them where they are few.
+fn band_rows(side: usize, maps: usize) -> usize {
+    // Winograd's tiles are four rows high; two of them and what is drawn twice are the least that is worth it.
+    let rows = (BAND_BYTES / (side * maps * size_of::<f32>())).next_multiple_of(8).max(8);
+    rows.min(side)
+}
+
 /// A 3x3 convolution from as many maps to as many.
-fn same(n: usize, side: usize, maps: usize) -> Conv2d {
-    Conv2d { n, h: side, w: side, c_in: maps, c_out: maps, kernel: 3, stride: 1, pad: 1 }
+fn same(n: usize, (h, w): (usize, usize), maps: usize) -> Conv2d {
+    Conv2d { n, h, w, c_in: maps, c_out: maps, kernel: 3, stride: 1, pad: (1, 1) }
 }
 
 #[cfg(test)]
@@ -200,8 +258,9 @@ mod tests {
 
     #[test]
     fn paints_what_the_generator_draws() {
-        for (resolution, fmap_base, fmap_max, n) in [(4, 32, 6, 1), (8, 64, 17, 3), (64, 512, 40, 2), (32, 1024, 48, 1)]
-        {
+        // The last is drawn in bands: of 32 rows at 256 pixels; of 56, 56 and 16 at 128.
+        let shapes = [(4, 32, 6, 1), (8, 64, 17, 3), (64, 512, 40, 2), (32, 1024, 48, 1), (256, 16384, 72, 2)];
+        for (resolution, fmap_base, fmap_max, n) in shapes {
             let config = Config { resolution, fmap_base, fmap_max, latent_size: 9 };
             let mut rng = Rng::new(resolution as u64);
             let mut g = Generator::new(config, &mut rng);
@@ -217,9 +276,11 @@ mod tests {
             }
             // Canvases are used again: nothing of the last picture may be left.
             assert_eq!(painter.paint(&latents[0]), painter.paint(&latents[0]));
-            let mut layers = 0;
-            painter.layer_by_layer(&latents[0], |_| layers += 1);
-            assert_eq!(layers, 2 * (config.levels() - 1));
+            let mut layers = Vec::new();
+            painter.layer_by_layer(&latents[0], |layer| layers.push(layer.to_owned()));
+            layers.sort();
+            layers.dedup();
+            assert_eq!(layers.len(), 2 * (config.levels() - 1));
         }
     }
 }

@@ -29,7 +29,16 @@ impl Conv2d {
         let weight = self.kernel.weight();
         let [kernel, _, c_in, c_out] = weight.shape[..] else { unreachable!("made by new") };
         assert_eq!(x[3], c_in, "maps into {}", weight.name);
-        kernels::Conv2d { n: x[0], h: x[1], w: x[2], c_in, c_out, kernel, stride: self.stride, pad: kernel / 2 }
+        kernels::Conv2d {
+            n: x[0],
+            h: x[1],
+            w: x[2],
+            c_in,
+            c_out,
+            kernel,
+            stride: self.stride,
+            pad: (kernel / 2, kernel / 2),
+        }
     }
 }
 
