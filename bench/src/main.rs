@@ -114,7 +114,7 @@ impl Peer {
         let Some((trainer, data)) = &mut self.training else { unreachable!("just made") };
         // The trainer adds the penalty to every step whose number is a multiple of `r1_every`.
         trainer.steps = u64::from(!penalised);
-        let (figures, ms) = timed(|| kernels::on_pool(|| trainer.step(data, n, &RULES, false)));
+        let (figures, ms) = timed(|| kernels::on_pool(|| trainer.step(data, n, &RULES)));
         ensure!(figures.penalty.is_some() == penalised, "the step's penalty is not as asked");
         ensure!(figures.loss_d.is_finite() && figures.loss_g.is_finite(), "the training diverged");
         Ok(ms)

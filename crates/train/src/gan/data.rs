@@ -115,11 +115,16 @@ impl Dataset {
                 to.iter_mut().zip(&bytes[from * 3..]).for_each(|(v, b)| *v = f32::from(*b) / 127.5 - 1.0);
             }
         }
-        if fade > 0.0 && level > 2 {
-            let coarse = Upsample.forward(&AvgPool.forward(&x));
-            x.data.iter_mut().zip(&coarse.data).for_each(|(a, b)| *a += (b - *a) * fade);
-        }
+        soften(&mut x, fade);
         x
+    }
+}
+
+/// Blends pictures of a level that fades in with their half-size selves; those of 4 pixels never fade.
+pub fn soften(x: &mut Tensor, fade: f32) {
+    if fade > 0.0 && x.w() > 4 {
+        let coarse = Upsample.forward(&AvgPool.forward(x));
+        x.data.iter_mut().zip(&coarse.data).for_each(|(a, b)| *a += (b - *a) * fade);
     }
 }
 

@@ -58,8 +58,8 @@ pub struct Options {
     /// Begins at full resolution with the generator of this file; its shape counts, not the options'.
     #[arg(long, value_name = "FILE")]
     init_generator: Option<PathBuf>,
-    /// With --init-generator: thousands of pictures that the discriminator learns alone first.
-    #[arg(long, default_value_t = 4.0)]
+    /// With --init-generator: thousands of pictures over which the discriminator first learns alone, level after level.
+    #[arg(long, default_value_t = 40.0)]
     warm_up: f64,
     /// Width and height of the pictures, 4 to 1024.
     #[arg(long, default_value_t = 64)]
@@ -138,6 +138,7 @@ pub fn run(options: &Options) -> Result<()> {
         None => power_of_two(options.start_resolution, last).context("--start-resolution")?,
     };
     let schedule = Schedule::new(first, last, options.kimg.is_none());
+    let warm_up = Schedule::new(2, last, false);
     let checkpoint = options.out.join("checkpoint.safetensors");
     let spent = if options.resume { trainer.restore(&checkpoint)? } else { 0.0 };
     // A longer schedule never goes back: neither the level nor the fade.
@@ -155,7 +156,10 @@ pub fn run(options: &Options) -> Result<()> {
         let progress = options.kimg.map_or(f64::from(session.fraction()), |whole| kimg / whole);
         let part_over = options.stop_after.is_some_and(|m| began.elapsed().as_secs_f64() > m * 60.0);
         let over = progress >= 1.0 || part_over;
+        let alone = options.init_generator.is_some() && kimg < options.warm_up;
+        let drawn = trainer.steps > 0 && !alone;
         let (level, fade) = match schedule.at(progress) {
+            _ if alone => warm_up.at(kimg / options.warm_up),
             (level, _) if level < floor => (floor, floor_fade),
             (level, fade) if level == floor => (level, fade.min(floor_fade)),
             planned => planned,
@@ -170,13 +174,15 @@ pub fn run(options: &Options) -> Result<()> {
             session.show(format!("{kimg:.1} kimg, lod {:.2}, {:.1} pictures/s", row[1], row[7]));
             tally = Tally::begin(trainer.pictures);
         }
-        if trainer.steps > 0 && (over || level != trainer.level || last_sheet.elapsed() > SHEET_EVERY) {
+        if drawn && (over || level != trainer.level || last_sheet.elapsed() > SHEET_EVERY) {
             fakes(&trainer, options.seed, &session.path(&format!("fakes-{:06}.png", kimg as u64)))?;
             last_sheet = Instant::now();
         }
         if trainer.steps > 0 && (over || session.checkpoint_due()) {
             trainer.save(&checkpoint, session.seconds())?;
-            trainer.averaged.save(&session.path("generator.safetensors"), &about(options, &trainer), Dtype::F16)?;
+            if drawn {
+                trainer.averaged.save(&session.path("generator.safetensors"), &about(options, &trainer), Dtype::F16)?;
+            }
         }
         if over {
             break;
@@ -188,8 +194,10 @@ pub fn run(options: &Options) -> Result<()> {
             (0, _) => 8,
             (n, _) => n,
         };
-        let alone = options.init_generator.is_some() && kimg < options.warm_up;
-        tally.add(&trainer.step(&data, n, &rules, alone));
+        tally.add(&match alone {
+            true => trainer.step_alone(&data, n, &rules),
+            false => trainer.step(&data, n, &rules),
+        });
     }
     eprintln!("{} steps, {:.1} kimg, lod {:.2}", trainer.steps, trainer.pictures as f64 / 1000.0, trainer.lod());
     session.finish();

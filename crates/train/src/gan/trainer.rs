@@ -1,14 +1,14 @@
 //! One step of the two players, and all that a run must remember.
 
 use super::augment::Augmentation;
-use super::data::Dataset;
+use super::data::{self, Dataset};
 use super::discriminator::Discriminator;
 use super::penalty;
 use crate::progress::Checkpoint;
 use anyhow::Result;
 use mirror::generator::{Config, Generator};
 use nn::loss::softplus;
-use nn::{Adam, Rng, Tensor};
+use nn::{Adam, AvgPool, Layer, Rng, Tensor};
 use std::path::Path;
 
 /// What the players are told.
@@ -118,18 +118,26 @@ impl Trainer {
         (self.level, self.fade) = (level, fade.min(FADE_MOST));
     }
 
-    /// One step of the discriminator and, unless it is still `alone`, one of the generator, over `n` pictures each.
-    pub fn step(&mut self, data: &Dataset, n: usize, rules: &Rules, alone: bool) -> Figures {
-        self.adam_g.lr = rules.rate;
-        self.adam_d.lr = rules.rate;
-        let mut figures = self.discriminator_step(data, n, rules);
-        if !alone {
-            figures.loss_g = self.generator_step(n, rules);
-            self.average(n, rules);
-        }
-        self.pictures += n as u64;
-        self.steps += 1;
+    /// One step of the discriminator, then one of the generator, over `n` pictures each.
+    pub fn step(&mut self, data: &Dataset, n: usize, rules: &Rules) -> Figures {
+        let z = self.latents(n);
+        let fake = self.g.forward_lod(&z, self.lod());
+        let mut figures = self.discriminator_step(data, fake, rules);
+        figures.loss_g = self.generator_step(n, rules);
+        self.average(n, rules);
         figures
+    }
+
+    /// One step of the discriminator alone, on the finished pictures of a generator that can draw already: brought down
+    /// to the level, they teach it level after level, as it learns beside a generator that grows.
+    pub fn step_alone(&mut self, data: &Dataset, n: usize, rules: &Rules) -> Figures {
+        let z = self.latents(n);
+        let mut fake = self.g.forward(&z);
+        while fake.w() > 1 << self.level {
+            fake = AvgPool.forward(&fake);
+        }
+        data::soften(&mut fake, self.fade);
+        self.discriminator_step(data, fake, rules)
     }
 
     fn latents(&mut self, n: usize) -> Tensor {
@@ -137,10 +145,8 @@ impl Trainer {
         Tensor::new([n, 1, 1, size], self.rng.normals(n * size))
     }
 
-    fn discriminator_step(&mut self, data: &Dataset, n: usize, rules: &Rules) -> Figures {
-        let (lod, side) = (self.lod(), 1 << self.level);
-        let z = self.latents(n);
-        let fake = self.g.forward_lod(&z, lod);
+    fn discriminator_step(&mut self, data: &Dataset, fake: Tensor, rules: &Rules) -> Figures {
+        let (lod, side, n) = (self.lod(), 1 << self.level, fake.n());
         let fake = Augmentation::random(n, side, rules.augment, &mut self.rng).apply(&fake);
         let real = data.draw(n, self.level, self.fade, &mut self.rng);
         let real = Augmentation::random(n, side, rules.augment, &mut self.rng).apply(&real);
@@ -181,7 +187,10 @@ impl Trainer {
                 figures.penalty = Some(penalty::add_wgan_gp(&self.d, &between, lod, GP_WEIGHT, &mut grads));
             }
         }
+        self.adam_d.lr = rules.rate;
         self.adam_d.step(self.d.params_mut(), &grads);
+        self.pictures += n as u64;
+        self.steps += 1;
         figures
     }
 
@@ -204,12 +213,13 @@ impl Trainer {
         let dy = augmentation.backward(&self.d.backward(&judged, &dscores, None));
         let mut grads = nn::grads_like(&self.g.params());
         self.g.backward(&tape, &dy, Some(&mut grads));
+        self.adam_g.lr = rules.rate;
         self.adam_g.step(self.g.params_mut(), &grads);
         value
     }
 
     fn average(&mut self, n: usize, rules: &Rules) {
-        let of_level = self.pictures + n as u64 - self.level_began;
+        let of_level = self.pictures - self.level_began;
         let half_life = rules.average_over.min(rules.average_share * of_level as f32);
         let t = 1.0 - 0.5f32.powf(n as f32 / half_life.max(1.0));
         for (a, p) in self.averaged.params_mut().into_iter().zip(self.g.params()) {
@@ -301,7 +311,7 @@ mod tests {
         let step = |_| {
             let (level, fade) = schedule.at(trainer.steps as f64 / 24.0);
             trainer.set_level(level, fade);
-            trainer.step(data, 4, rules, false)
+            trainer.step(data, 4, rules)
         };
         (0..steps).map(step).collect()
     }
@@ -347,9 +357,25 @@ mod tests {
         };
         let want = data.draw(64, 2, 0.0, &mut Rng::new(1)).data.iter().skip(2).step_by(3).sum::<f32>() / (64.0 * 16.0);
         for _ in 0..250 {
-            let figures = trainer.step(&data, 8, &rules, false);
+            let figures = trainer.step(&data, 8, &rules);
             assert!(figures.loss_g.is_finite() && figures.loss_d.is_finite());
         }
         assert!((blue(&trainer) - want).abs() < 0.25, "mean blue {} against {want}", blue(&trainer));
+    }
+
+    #[test]
+    fn a_discriminator_alone_learns_to_tell_a_generator_from_the_archive() {
+        let data = data();
+        let mut trainer = Trainer::of_generator(Generator::new(TINY, &mut Rng::new(5)), Rng::new(6));
+        let before: Vec<_> = trainer.g.params().into_iter().cloned().collect();
+        let schedule = Schedule::new(2, 4, false);
+        let mut last = Figures::default();
+        for step in 0..120 {
+            let (level, fade) = schedule.at(f64::from(step) / 100.0);
+            trainer.set_level(level, fade);
+            last = trainer.step_alone(&data, 8, &RULES);
+        }
+        assert!(last.score_real > last.score_fake + 0.5, "real {}, fake {}", last.score_real, last.score_fake);
+        assert!(before.iter().zip(trainer.g.params()).all(|(a, b)| a.value == b.value));
     }
 }
