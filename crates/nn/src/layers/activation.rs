@@ -14,6 +14,18 @@ pub struct LeakyRelu;
 impl LeakyRelu {
     /// The factor below 0.
     pub const SLOPE: f32 = kernels::LEAK;
+
+    /// What the layer does to a gradient, and to any values whose sides are given: those where `sides` (the layer's
+    /// input or output: both have the same sign) is not above 0 shrink.
+    ///
+    /// # Panics
+    /// If the shapes differ.
+    pub fn on_sides(mut values: Tensor, sides: &Tensor) -> Tensor {
+        assert_eq!(values.shape, sides.shape, "sides of a leaky ReLU");
+        let pairs = values.data.par_iter_mut().zip(&sides.data).with_min_len(TASK);
+        pairs.for_each(|(v, &side)| *v *= if side > 0.0 { 1.0 } else { Self::SLOPE });
+        values
+    }
 }
 
 impl Layer for LeakyRelu {
@@ -26,9 +38,8 @@ impl Layer for LeakyRelu {
         Tensor::new(x.shape, x.data.par_iter().with_min_len(TASK).map(f).collect())
     }
 
-    fn backward(&self, x: &Tensor, _y: &Tensor, dy: &Tensor, _grads: Option<&mut [Vec<f32>]>) -> Tensor {
-        let f = |(&v, &d): (&f32, &f32)| if v > 0.0 { d } else { Self::SLOPE * d };
-        Tensor::new(x.shape, x.data.par_iter().zip(&dy.data).with_min_len(TASK).map(f).collect())
+    fn backward(&self, _x: &Tensor, y: &Tensor, dy: &Tensor, _grads: Option<&mut [Vec<f32>]>) -> Tensor {
+        Self::on_sides(dy.clone(), y)
     }
 }
 

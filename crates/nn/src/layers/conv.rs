@@ -3,7 +3,6 @@
 use super::kernel::Kernel;
 use super::{Init, Layer, Param, Step};
 use crate::{Rng, Tensor};
-use kernels::Epilogue;
 
 /// A correlation with zero padding `kernel / 2`, plus a bias: at stride 1 the size stays, at stride 2 it halves
 /// (rounded up).
@@ -121,22 +120,5 @@ impl Layer for UpsampleConv2d {
     fn params_mut(&mut self) -> Vec<&mut Param> {
         self.laid_out = std::sync::OnceLock::new();
         self.conv.params_mut()
-    }
-}
-
-impl Step {
-    /// What the kernels do after the sums.
-    ///
-    /// # Panics
-    /// If the steps are in another order than leaky ReLU, pixel norm.
-    fn epilogue<'a>(steps: &[Step], bias: &'a [f32]) -> Epilogue<'a> {
-        let (leaky, pixel_norm) = match steps {
-            [] => (false, false),
-            [Step::LeakyRelu] => (true, false),
-            [Step::PixelNorm] => (false, true),
-            [Step::LeakyRelu, Step::PixelNorm] => (true, true),
-            _ => panic!("no convolution takes the steps {steps:?}"),
-        };
-        Epilogue { leaky, pixel_norm, ..Epilogue::bias(bias) }
     }
 }

@@ -1,9 +1,8 @@
 //! Fully connected layer.
 
 use super::kernel::Kernel;
-use super::{Init, Layer, Param};
+use super::{Init, Layer, Param, Step};
 use crate::{Rng, Tensor};
-use kernels::Epilogue;
 
 /// `[n, h, w, c]` flattened to `[n, h*w*c]`, times the weight, plus the bias: `[n, 1, 1, out]`.
 #[derive(Clone)]
@@ -30,9 +29,17 @@ impl Dense {
 
 impl Layer for Dense {
     fn forward(&self, x: &Tensor) -> Tensor {
+        self.forward_then(x, &[])
+    }
+
+    fn takes_steps(&self) -> bool {
+        true
+    }
+
+    fn forward_then(&self, x: &Tensor, steps: &[Step]) -> Tensor {
         let g = self.geometry(x);
         let mut y = Tensor::zeros([x.n(), 1, 1, g.c_out]);
-        self.kernel.forward(g, x, &mut y, Epilogue::bias(&self.bias.value));
+        self.kernel.forward(g, x, &mut y, Step::epilogue(steps, &self.bias.value));
         y
     }
 

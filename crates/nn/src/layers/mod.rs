@@ -26,12 +26,13 @@ pub trait Layer: Send + Sync {
     /// [`Layer::params`]; `None` skips that work.
     fn backward(&self, x: &Tensor, y: &Tensor, dy: &Tensor, grads: Option<&mut [Vec<f32>]>) -> Tensor;
 
-    /// The layer as a step that a convolution before it can take while its sums are in the cache.
+    /// The layer as a step that a convolution or dense layer before it can take while its sums are in the cache.
     fn as_step(&self) -> Option<Step> {
         None
     }
 
-    /// Whether [`Layer::forward_then`] takes steps.
+    /// Whether [`Layer::forward_then`] takes steps. The backward pass of such a layer may not look at its output, which a
+    /// step has gone over.
     fn takes_steps(&self) -> bool {
         false
     }
@@ -63,6 +64,23 @@ pub enum Step {
     LeakyRelu,
     /// [`PixelNorm`]
     PixelNorm,
+}
+
+impl Step {
+    /// What the kernels do after the sums of a convolution or a dense layer.
+    ///
+    /// # Panics
+    /// If the steps are in another order than leaky ReLU, pixel norm.
+    fn epilogue<'a>(steps: &[Step], bias: &'a [f32]) -> kernels::Epilogue<'a> {
+        let (leaky, pixel_norm) = match steps {
+            [] => (false, false),
+            [Step::LeakyRelu] => (true, false),
+            [Step::PixelNorm] => (false, true),
+            [Step::LeakyRelu, Step::PixelNorm] => (true, true),
+            _ => panic!("no layer takes the steps {steps:?}"),
+        };
+        kernels::Epilogue { leaky, pixel_norm, ..kernels::Epilogue::bias(bias) }
+    }
 }
 
 /// One learned tensor. In memory a convolution's weight is `[k, k, in, out]`, a dense one's `[in, out]`.

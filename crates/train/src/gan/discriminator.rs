@@ -1,8 +1,7 @@
 //! Judges pictures: the discriminator of "Progressive Growing of GANs", a mirror image of the generator.
 
-use super::chain::{Chain, ChainTape, Link};
 use mirror::generator::Config;
-use nn::{AvgPool, Conv2d, Dense, Init, Layer, MinibatchStddev, Param, Rng, Tensor};
+use nn::{AvgPool, Conv2d, Dense, Init, Layer, LeakyRelu, MinibatchStddev, Param, Rng, Sequential, Tape, Tensor};
 use std::ops::Range;
 
 /// Pictures whose variety is looked at together; a batch must be a multiple of it, or smaller.
@@ -12,22 +11,22 @@ pub const GROUP: usize = 4;
 pub struct Discriminator {
     config: Config,
     /// `from_rgb[i]` reads the pictures of level `i + 2`.
-    from_rgb: Vec<Chain>,
+    from_rgb: Vec<Sequential>,
     /// `blocks[i]` goes from level `i + 3` to the level below.
-    blocks: Vec<Chain>,
-    last: Chain,
+    blocks: Vec<Sequential>,
+    last: Sequential,
 }
 
 /// The record of one forward pass.
 pub struct DiscriminatorTape {
     level: usize,
     fade: f32,
-    from_rgb: ChainTape,
+    from_rgb: Tape,
     /// The half-size pictures' way in, while the level fades in.
-    below: Option<ChainTape>,
+    below: Option<Tape>,
     /// From the finest.
-    blocks: Vec<ChainTape>,
-    last: ChainTape,
+    blocks: Vec<Tape>,
+    last: Tape,
 }
 
 impl DiscriminatorTape {
@@ -52,12 +51,12 @@ impl Discriminator {
             let (size, maps) = (1 << level, config.maps(level - 1));
             let name = format!("FromRGB_lod{}", config.levels() - level);
             let read = Conv2d::new(&name, 3, maps, 1, 1, init, rng);
-            from_rgb.push(Chain::new(vec![Link::layer(read), Link::LeakyRelu]));
+            from_rgb.push(Sequential::new(vec![Box::new(read), Box::new(LeakyRelu)]));
             if level > 2 {
-                blocks.push(Chain::new(vec![
-                    Link::layer(Conv2d::new(&format!("{size}x{size}/Conv0"), maps, maps, 3, 1, init, rng)),
-                    Link::LeakyRelu,
-                    Link::layer(Conv2d::new(
+                blocks.push(Sequential::new(vec![
+                    Box::new(Conv2d::new(&format!("{size}x{size}/Conv0"), maps, maps, 3, 1, init, rng)),
+                    Box::new(LeakyRelu),
+                    Box::new(Conv2d::new(
                         &format!("{size}x{size}/Conv1"),
                         maps,
                         config.maps(level - 2),
@@ -66,19 +65,19 @@ impl Discriminator {
                         init,
                         rng,
                     )),
-                    Link::LeakyRelu,
-                    Link::layer(AvgPool),
+                    Box::new(LeakyRelu),
+                    Box::new(AvgPool),
                 ]));
             }
         }
         let maps = config.maps(1);
-        let last = Chain::new(vec![
-            Link::layer(MinibatchStddev { group: GROUP }),
-            Link::layer(Conv2d::new("4x4/Conv", maps + 1, maps, 3, 1, init, rng)),
-            Link::LeakyRelu,
-            Link::layer(Dense::new("4x4/Dense0", maps * 16, config.maps(0), init, rng)),
-            Link::LeakyRelu,
-            Link::layer(Dense::new("4x4/Dense1", config.maps(0), 1, Init::Equalized { gain: 1.0 }, rng)),
+        let last = Sequential::new(vec![
+            Box::new(MinibatchStddev { group: GROUP }),
+            Box::new(Conv2d::new("4x4/Conv", maps + 1, maps, 3, 1, init, rng)),
+            Box::new(LeakyRelu),
+            Box::new(Dense::new("4x4/Dense0", maps * 16, config.maps(0), init, rng)),
+            Box::new(LeakyRelu),
+            Box::new(Dense::new("4x4/Dense1", config.maps(0), 1, Init::Equalized { gain: 1.0 }, rng)),
         ]);
         Self { config, from_rgb, blocks, last }
     }
@@ -98,21 +97,21 @@ impl Discriminator {
     pub fn forward_held(&self, pictures: &Tensor, lod: f32, held: Option<&DiscriminatorTape>) -> DiscriminatorTape {
         let (level, fade) = self.config.level_and_fade(lod);
         assert_eq!(pictures.w(), 1 << level, "width of the pictures at lod {lod}");
-        let from_rgb = self.from_rgb[level - 2].forward_tape(pictures, held.map(|h| &h.from_rgb));
-        let (mut blocks, mut below): (Vec<ChainTape>, _) = (Vec::new(), None);
+        let from_rgb = self.from_rgb[level - 2].forward_held(pictures, held.map(|h| &h.from_rgb));
+        let (mut blocks, mut below): (Vec<Tape>, _) = (Vec::new(), None);
         let mut x = from_rgb.output().clone();
         for r in (3..=level).rev() {
-            let tape = self.blocks[r - 3].forward_tape(&x, held.map(|h| &h.blocks[level - r]));
+            let tape = self.blocks[r - 3].forward_held(&x, held.map(|h| &h.blocks[level - r]));
             x = tape.output().clone();
             if r == level && fade > 0.0 {
                 let old =
-                    self.from_rgb[r - 3].forward_tape(&AvgPool.forward(pictures), held.and_then(|h| h.below.as_ref()));
+                    self.from_rgb[r - 3].forward_held(&AvgPool.forward(pictures), held.and_then(|h| h.below.as_ref()));
                 x.data.iter_mut().zip(&old.output().data).for_each(|(a, b)| *a += (b - *a) * fade);
                 below = Some(old);
             }
             blocks.push(tape);
         }
-        let last = self.last.forward_tape(&x, held.map(|h| &h.last));
+        let last = self.last.forward_held(&x, held.map(|h| &h.last));
         DiscriminatorTape { level, fade, from_rgb, below, blocks, last }
     }
 
@@ -141,7 +140,7 @@ impl Discriminator {
         let dy = Tensor::new([dscores.len(), 1, 1, 1], dscores.to_vec());
         let part = ranges[ranges.len() - 1].clone();
         let mut d =
-            self.last.backward_tape(&tape.last, held.map(|h| &h.last), &dy, grads.as_mut().map(|g| &mut g[part]));
+            self.last.backward_held(&tape.last, held.map(|h| &h.last), &dy, grads.as_mut().map(|g| &mut g[part]));
         let mut to_pictures = None;
         for (r, taped) in (3..=level).zip(tape.blocks.iter().rev()) {
             if let (Some(below), true) = (&tape.below, r == level) {
@@ -149,12 +148,12 @@ impl Discriminator {
                 let dy = scaled(&d, tape.fade);
                 let sides = held.and_then(|h| h.below.as_ref());
                 let halved =
-                    self.from_rgb[r - 3].backward_tape(below, sides, &dy, grads.as_mut().map(|g| &mut g[part]));
+                    self.from_rgb[r - 3].backward_held(below, sides, &dy, grads.as_mut().map(|g| &mut g[part]));
                 to_pictures = Some(AvgPool.backward(&halved, &halved, &halved, None));
                 d = scaled(&d, 1.0 - tape.fade);
             }
             let part = ranges[block(r)].clone();
-            d = self.blocks[r - 3].backward_tape(
+            d = self.blocks[r - 3].backward_held(
                 taped,
                 held.map(|h| &h.blocks[level - r]),
                 &d,
@@ -162,7 +161,7 @@ impl Discriminator {
             );
         }
         let part = ranges[read(level)].clone();
-        let dx = self.from_rgb[level - 2].backward_tape(
+        let dx = self.from_rgb[level - 2].backward_held(
             &tape.from_rgb,
             held.map(|h| &h.from_rgb),
             &d,
@@ -174,7 +173,7 @@ impl Discriminator {
         }
     }
 
-    fn parts(&self) -> impl Iterator<Item = &Chain> {
+    fn parts(&self) -> impl Iterator<Item = &Sequential> {
         self.from_rgb.iter().chain(&self.blocks).chain(std::iter::once(&self.last))
     }
 
@@ -190,13 +189,13 @@ impl Discriminator {
 
     /// What is learned: `FromRGB` from the coarsest, blocks from the coarsest, the last layers.
     pub fn params(&self) -> Vec<&Param> {
-        self.parts().flat_map(Chain::params).collect()
+        self.parts().flat_map(Layer::params).collect()
     }
 
     /// What is learned, to change it.
     pub fn params_mut(&mut self) -> Vec<&mut Param> {
         let parts = self.from_rgb.iter_mut().chain(&mut self.blocks).chain(std::iter::once(&mut self.last));
-        parts.flat_map(Chain::params_mut).collect()
+        parts.flat_map(Layer::params_mut).collect()
     }
 }
 

@@ -4,7 +4,6 @@
 //! `reals.png`, and `fakes-XXXXXX.png` after so many thousand pictures.
 
 mod augment;
-mod chain;
 mod data;
 mod discriminator;
 mod penalty;
