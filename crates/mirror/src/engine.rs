@@ -2,7 +2,7 @@
 
 use crate::face::attributes::{AttributeNet, Attributes};
 use crate::face::detector::Detector;
-use crate::face::landmarks::LandmarkNet;
+use crate::face::landmarks::{LandmarkNet, Located};
 use crate::face::{Face, Landmarks, Rect};
 use crate::features::{self, FeatureVector, Pose};
 use crate::generator::{Generator, Painter};
@@ -40,6 +40,8 @@ pub struct Eyes {
 pub struct Seen {
     /// Box and score.
     pub face: Face,
+    /// Probability that it is a face, by the landmark net.
+    pub confidence: f32,
     /// The 68 points.
     pub landmarks: Landmarks,
     /// Where it looks.
@@ -147,7 +149,8 @@ impl Eyes {
         Self { detector, landmarks, attributes }
     }
 
-    /// All faces of a picture, the surest first. What the landmarks cannot make a face of does not count.
+    /// All faces of a picture, the surest first. What the landmark net thinks no face, or what its points make none of, does not
+    /// count.
     ///
     /// # Errors
     /// If the picture is not well formed.
@@ -158,11 +161,14 @@ impl Eyes {
     }
 
     fn describe(&self, image: &Image, face: Face) -> Option<Seen> {
-        let landmarks = self.landmarks.locate(image, &face);
+        let Located { landmarks, confidence } = self.landmarks.locate(image, &face);
+        if confidence < MIN_CONFIDENCE {
+            return None;
+        }
         let pose = Pose::of(&landmarks)?;
         let attributes = self.attributes.estimate(image, &landmarks)?;
         let features = features::extract(image, &landmarks, &attributes).ok()?;
-        Some(Seen { face, landmarks, pose, attributes, features })
+        Some(Seen { face, confidence, landmarks, pose, attributes, features })
     }
 
     /// The face in one of the generator's own pictures, which it fills: the picture is set in a wide margin and
@@ -191,11 +197,15 @@ impl Eyes {
             let features = features::extract(image, &landmarks, &seen.attributes).ok()?;
             let Rect { x, y, w, h } = face.rect;
             let rect = Rect { x: back(x), y: back(y), w: w * shrink, h: h * shrink };
-            Some(Seen { face: Face { rect, ..face }, landmarks, features, ..seen })
+            let points = face.points.map(|p| p.map(back));
+            Some(Seen { face: Face { rect, points, ..face }, landmarks, features, ..seen })
         };
         Ok(self.detector.detect(&framed).into_iter().find_map(describe))
     }
 }
+
+/// Probability of the landmark net from which on what the detector found is a face.
+pub const MIN_CONFIDENCE: f32 = 0.5;
 
 /// Long side, in pixels, to which a smaller picture of the generator is enlarged: nothing below the 64 pixels of the
 /// smallest useful one. The detector enlarges small pictures itself.

@@ -20,8 +20,10 @@ pub struct FaceReport {
     /// x, y, width, height.
     #[serde(rename = "box")]
     pub rect: [f32; 4],
-    /// Probability.
+    /// Probability, by the detector.
     pub score: f32,
+    /// Probability, by the landmark net.
+    pub confidence: f32,
     /// x, y of the 68 points.
     #[serde(serialize_with = "points")]
     pub landmarks: [[f32; 2]; LANDMARKS],
@@ -68,6 +70,7 @@ impl From<&Seen> for FaceReport {
         Self {
             rect: [r.x, r.y, r.w, r.h],
             score: seen.face.score,
+            confidence: seen.confidence,
             landmarks: seen.landmarks.points,
             pose: seen.pose,
             age: AgeReport { mean: age.mean, low: age.low, high: age.high },
@@ -94,7 +97,8 @@ mod tests {
         let landmarks = mean_face([30.0, 30.0], 12.0);
         let features = extract(&smooth_picture(64), &landmarks, &SOMEBODY).unwrap();
         let seen = Seen {
-            face: Face { rect: Rect { x: 1.0, y: 2.0, w: 3.0, h: 4.0 }, score: 0.5 },
+            face: Face { rect: Rect { x: 1.0, y: 2.0, w: 3.0, h: 4.0 }, points: [[2.0, 3.0]; 5], score: 0.5 },
+            confidence: 0.75,
             pose: Pose::of(&landmarks).unwrap(),
             landmarks,
             attributes: SOMEBODY,
@@ -103,6 +107,7 @@ mod tests {
         let line = serde_json::to_value(Analysis::new("a.jpg", &[seen])).unwrap();
         let face = &line["faces"][0];
         assert_eq!(line["input"], "a.jpg");
+        assert_eq!(face["confidence"], 0.75);
         assert_eq!(face["box"], serde_json::json!([1.0, 2.0, 3.0, 4.0]));
         assert_eq!(face["landmarks"].as_array().unwrap().len(), 68);
         assert_eq!(face["features"].as_array().unwrap().len(), FEATURES);

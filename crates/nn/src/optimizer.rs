@@ -15,7 +15,8 @@ pub struct Adam {
     pub eps: f32,
     /// Steps taken.
     pub t: u64,
-    /// First moments, a vector a parameter; empty before the first step.
+    /// First moments, a vector a parameter; empty before the first step. The vectors are empty where `beta1` is 0: the moment
+    /// is then the gradient.
     pub m: Vec<Vec<f32>>,
     /// Second moments, likewise.
     pub v: Vec<Vec<f32>>,
@@ -41,9 +42,9 @@ impl Adam {
     /// If the number or lengths of the gradients are not the parameters'.
     pub fn step(&mut self, params: Vec<&mut Param>, grads: &[Vec<f32>]) {
         assert_eq!(params.len(), grads.len());
-        if self.m.is_empty() {
-            self.m = grads.iter().map(|g| vec![0.0; g.len()]).collect();
-            self.v = self.m.clone();
+        if self.v.is_empty() {
+            self.v = grads.iter().map(|g| vec![0.0; g.len()]).collect();
+            self.m = if self.beta1 == 0.0 { vec![Vec::new(); grads.len()] } else { self.v.clone() };
         }
         self.t += 1;
         let c1 = 1.0 - f64::from(self.beta1).powf(self.t as f64);
@@ -51,11 +52,36 @@ impl Adam {
         let (lr, root_c2) = ((f64::from(self.lr) / c1) as f32, c2.sqrt() as f32);
         for (((p, g), m), v) in params.into_iter().zip(grads).zip(&mut self.m).zip(&mut self.v) {
             assert_eq!(p.value.len(), g.len(), "gradient of {}", p.name);
+            if self.beta1 == 0.0 {
+                for ((p, g), v) in p.value.iter_mut().zip(g).zip(v) {
+                    *v = self.beta2 * *v + (1.0 - self.beta2) * g * g;
+                    *p -= lr * g / (v.sqrt() / root_c2 + self.eps);
+                }
+                continue;
+            }
             for (((p, g), m), v) in p.value.iter_mut().zip(g).zip(m).zip(v) {
                 *m = self.beta1 * *m + (1.0 - self.beta1) * g;
                 *v = self.beta2 * *v + (1.0 - self.beta2) * g * g;
                 *p -= lr * *m / (v.sqrt() / root_c2 + self.eps);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_memory_the_first_moment_is_the_gradient() {
+        let param = || Param { name: "p".into(), shape: vec![2], value: vec![1.0, -2.0], scale: 1.0 };
+        let (mut plain, mut tiny) = (Adam::new(0.1, 0.0, 0.9), Adam::new(0.1, 1e-30, 0.9));
+        let (mut p, mut q) = (param(), param());
+        for g in [[0.5, -3.0], [0.1, 2.0], [0.0, 1.0]] {
+            plain.step(vec![&mut p], &[g.to_vec()]);
+            tiny.step(vec![&mut q], &[g.to_vec()]);
+        }
+        assert_eq!(p.value, q.value);
+        assert!(plain.m[0].is_empty() && tiny.m[0].len() == 2);
     }
 }

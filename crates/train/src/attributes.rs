@@ -4,25 +4,33 @@
 //! that women and men come equally often and ages nearly so; genders that were only inferred from the era count for
 //! little. Ages of portraits from the Biographical Directory are dated by the last Congress served; the photograph is
 //! older, so these ages are lowered by half a career, blurred, and count half.
+//!
+//! Or on anybody's own pictures: a folder with a table `faces.csv` (see [`own_faces`]).
 
 use crate::augment::{Photometric, occlude};
 use crate::data::{self, Gender, Negative, Portrait};
 use crate::deform::{Deformation, Jitter, Patch};
 use crate::lesson::{self, Examination, Lesson};
-use anyhow::Result;
+use crate::progress::bar;
+use anyhow::{Context, Result};
 use frame::Image;
+use mirror::engine::{self, Mirror};
 use mirror::face::Rect;
 use mirror::face::align::portrait_crop;
 use mirror::face::attributes::{
     AGE_BINS, AGE_STEP, AGE_TEMPERATURE_KEY, CROP, Calibration, GENDER_TEMPERATURE_KEY, OUTPUTS, attributes_of,
     bin_age, input, logits, network,
 };
+use mirror::pack::Pack;
 use nn::{Rng, Sequential, Tensor};
 use rayon::prelude::*;
+use serde::Deserialize;
 use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const PATCH: usize = 152;
+/// The table of a folder of one's own pictures.
+const OWN_TABLE: &str = "faces.csv";
 /// Landmarks of strangers are a few per cent off, so is the crop.
 const JITTER: Jitter =
     Jitter { shift: 0.05, scale: 0.07, roll: 0.15, stretch: 0.08, shear: 0.05, keystone: 0.06, pull: 0.02 };
@@ -75,6 +83,15 @@ struct Example {
 }
 
 impl Example {
+    /// A picture of one's own, on which `eyes` find the face. `None` if they do not.
+    fn of_own(row: &OwnFace, image: &Image, eyes: &Mirror) -> Result<Option<Self>> {
+        let Some(seen) = engine::nearest(eyes.look(image)?) else { return Ok(None) };
+        let Some(crop) = portrait_crop(&seen.landmarks) else { return Ok(None) };
+        let age = row.age.map(|years| AgeLabel { years, sigma: 4.0, weight: 1.0 });
+        let female = row.gender.map(|g| (f32::from(u8::from(g == Gender::Female)), 1.0));
+        Ok(Some(Self { patch: Patch::cut(image, &crop, &[], PATCH), label: Label { age, female } }))
+    }
+
     fn of(portrait: &Portrait) -> Option<Self> {
         let crop = portrait_crop(&portrait.landmarks)?;
         let patch = Patch::cut(&portrait.image, &crop, &[], PATCH);
@@ -82,6 +99,58 @@ impl Example {
         let female = portrait.gender.map(|g| (f32::from(u8::from(g == Gender::Female)), weight));
         Some(Self { patch, label: Label { age: AgeLabel::of(portrait), female } })
     }
+}
+
+/// A row of the table `faces.csv` of a folder of pictures.
+#[derive(Debug, Deserialize)]
+struct OwnFace {
+    /// The picture, from the folder on.
+    file: PathBuf,
+    /// Whom it shows: nobody is both learned from and examined on. Everybody is a person of their own where the column is missing.
+    #[serde(default)]
+    person: String,
+    /// Years; empty: not known.
+    age: Option<f32>,
+    /// `F` or `M`; empty: not known.
+    gender: Option<Gender>,
+}
+
+/// The faces of a folder of one's own, learned from and held out (a tenth of the people): `faces.csv` has the columns `file`,
+/// `age` and `gender`, and perhaps `person`. The default pack finds the faces; pictures in which it finds none are left out.
+fn own_faces(folder: &Path) -> Result<(Vec<Example>, Vec<Example>)> {
+    let path = folder.join(OWN_TABLE);
+    let rows: Vec<OwnFace> = csv::Reader::from_path(&path)
+        .with_context(|| path.display().to_string())?
+        .deserialize()
+        .collect::<csv::Result<_>>()
+        .with_context(|| format!("{}: expected the columns file, age, gender", path.display()))?;
+    let eyes = Mirror::new(&Pack::embedded()?)?;
+    let bar = bar(rows.len() as u64, "faces");
+    let found = rows.par_iter().map(|row| {
+        let example = Example::of_own(row, &Image::load(&folder.join(&row.file))?, &eyes)?;
+        bar.inc(1);
+        let person = if row.person.is_empty() { row.file.to_string_lossy() } else { row.person.as_str().into() };
+        anyhow::Ok(example.map(|e| (data::is_held_out(&person, 10), e)))
+    });
+    let found: Vec<_> = found.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect();
+    bar.finish_and_clear();
+    if found.len() < rows.len() {
+        eprintln!("no face found in {} of {} pictures", rows.len() - found.len(), rows.len());
+    }
+    let (held_out, learned): (Vec<_>, Vec<_>) = found.into_iter().partition(|(held_out, _)| *held_out);
+    let examples = |chosen: Vec<(bool, Example)>| chosen.into_iter().map(|(_, e)| e).collect();
+    Ok((examples(learned), examples(held_out)))
+}
+
+/// The portraits of the archive. A tenth is held out, twice as much as elsewhere (and all of that): with a twentieth, 20 women
+/// would be left to calibrate on.
+fn portraits(root: &Path) -> Result<(Vec<Example>, Vec<Example>)> {
+    let portraits = data::load_portraits(root)?;
+    let cut = |held_out: bool| -> Vec<Example> {
+        let chosen = portraits.par_iter().filter(|p| data::is_held_out(&p.bioguide, 10) == held_out);
+        chosen.filter_map(Example::of).collect()
+    };
+    Ok((cut(false), cut(true)))
 }
 
 /// How often each example is drawn, summed up: women 48 %, men 48 %, the rest unknown; within each, rare decades
@@ -243,14 +312,8 @@ impl Lesson for People {
     type Sample = (Image, Label);
 
     fn load(root: &Path) -> Result<Self> {
-        let portraits = data::load_portraits(root)?;
         let textures = data::load_negatives(root)?;
-        // A tenth is held out, twice as much as elsewhere (and all of that): with a twentieth, 20 women would be left to calibrate on.
-        let cut = |held_out: bool| -> Vec<Example> {
-            let chosen = portraits.par_iter().filter(|p| data::is_held_out(&p.bioguide, 10) == held_out);
-            chosen.filter_map(Example::of).collect()
-        };
-        let (examples, held_out) = (cut(false), cut(true));
+        let (examples, held_out) = if root.join(OWN_TABLE).exists() { own_faces(root)? } else { portraits(root)? };
         anyhow::ensure!(!examples.is_empty() && !held_out.is_empty(), "too few portraits to learn from");
         eprintln!("{} faces to learn from, {} held out", examples.len(), held_out.len());
         let cumulative = cumulative_weights(&examples);
@@ -368,5 +431,22 @@ mod tests {
             .collect();
         let t = calibrate(&logits, &examples).gender_temperature;
         assert!((t - 3.0 / 3f32.ln()).abs() < 0.1, "{t}");
+    }
+
+    #[test]
+    fn a_folder_of_ones_own_is_read_and_its_faults_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let table = folder.path().join(OWN_TABLE);
+        let write = |text: &str| std::fs::write(&table, text).unwrap();
+        let fault = || own_faces(folder.path()).err().map(|e| format!("{e:#}")).unwrap_or_default();
+        write("file,age,gender\nnone.png,31,F\n");
+        assert!(fault().contains("none.png"), "{}", fault());
+        write("file,age,gender\na.png,31,X\n");
+        assert!(fault().contains("expected the columns file, age, gender"), "{}", fault());
+        // Nobody in it: left out, not an error.
+        Image { width: 40, height: 40, data: vec![128; 40 * 40 * 3] }.save(&folder.path().join("a.png")).unwrap();
+        write("file,person,age,gender\na.png,ann,31,F\na.png,ann,,\n");
+        let (learned, held_out) = own_faces(folder.path()).unwrap();
+        assert!(learned.is_empty() && held_out.is_empty());
     }
 }

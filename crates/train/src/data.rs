@@ -8,11 +8,13 @@ use rayon::prelude::*;
 use std::path::{Path, PathBuf};
 
 /// Gender as a record or a guess has it; the archive knows no others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
 pub enum Gender {
     /// `F` in the file.
+    #[serde(rename = "F")]
     Female,
     /// `M` in the file.
+    #[serde(rename = "M")]
     Male,
 }
 

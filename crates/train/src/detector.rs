@@ -7,7 +7,7 @@ use crate::scenes::{Material, Scene};
 use anyhow::{Context, Result};
 use frame::Image;
 use mirror::face::Face;
-use mirror::face::detector::{Detector, DetectorNet, THRESHOLD_KEY, input};
+use mirror::face::detector::{Detector, DetectorNet, OUTPUTS, THRESHOLD_KEY, input};
 use nn::io::Dtype;
 use nn::loss::sigmoid;
 use nn::{Adam, Rng, Tensor};
@@ -210,7 +210,7 @@ impl State {
 
 /// The net's highest face probability in the `i`-th picture of a batch.
 fn surest(outputs: &[&Tensor; 3], i: usize) -> f32 {
-    let logits = outputs.iter().flat_map(|o| o.data[i * o.row_len()..(i + 1) * o.row_len()].iter().step_by(5));
+    let logits = outputs.iter().flat_map(|o| o.data[i * o.row_len()..(i + 1) * o.row_len()].iter().step_by(OUTPUTS));
     sigmoid(logits.copied().fold(f32::NEG_INFINITY, f32::max))
 }
 
@@ -275,11 +275,11 @@ fn judge(scene: &Scene, found: &[Face]) -> Vec<(f32, bool)> {
     let mut judged = Vec::new();
     for face in found {
         let r = &face.rect;
-        if let Some(i) = missing.iter().position(|m| m.iou(r) >= 0.5) {
+        if let Some(i) = missing.iter().position(|m| m.rect.iou(r) >= 0.5) {
             missing.swap_remove(i);
             judged.push((face.score, true));
         } else if !scene.unclear.iter().any(|u| u.intersection(r) > 0.3 * r.w * r.h)
-            && !scene.faces.iter().any(|f| f.iou(r) >= 0.5)
+            && !scene.faces.iter().any(|f| f.rect.iou(r) >= 0.5)
         {
             judged.push((face.score, false));
         }

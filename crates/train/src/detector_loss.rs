@@ -1,7 +1,7 @@
 //! Which cells of the detector's levels should see a face, and how wrong the net is about it.
 
 use crate::scenes::Scene;
-use mirror::face::Rect;
+use mirror::face::Face;
 use mirror::face::detector::{LEVEL_LIMITS, OUTPUTS, STRIDES, box_unit};
 use nn::Tensor;
 use nn::loss::{focal_with_logits, smooth_l1};
@@ -18,8 +18,9 @@ const SHARED: f32 = 1.15;
 /// ... and by this one it is left open.
 const OPEN: f32 = 1.6;
 
-/// Weight of the boxes against the faces.
+/// Weights of a box's four numbers and of a point's two against the faces.
 const BOX_WEIGHT: f32 = 2.0;
+const POINT_WEIGHT: f32 = 0.5;
 
 /// What one cell should say.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -29,7 +30,7 @@ pub enum Label {
     /// Not counted.
     Open,
     /// This face.
-    Face(Rect),
+    Face(Face),
 }
 
 /// The labels of one level's cells for one scene.
@@ -56,12 +57,13 @@ impl Labels {
             }
         }
         for face in &scene.faces {
-            let size = (face.w * face.h).sqrt();
+            let r = &face.rect;
+            let size = (r.w * r.h).sqrt();
             if size < low / OPEN || size > high * OPEN {
                 continue;
             }
             let mine = size >= low / SHARED && size < high * SHARED;
-            let [cx, cy] = [face.x + face.w / 2.0, face.y + face.h / 2.0];
+            let [cx, cy] = [r.x + r.w / 2.0, r.y + r.h / 2.0];
             let nearest = |v: f32, end: usize| ((v / stride).max(0.0) as usize).min(end.saturating_sub(1));
             let nearest = nearest(cy, rows) * columns + nearest(cx, columns);
             for (i, cell) in cells.iter_mut().enumerate() {
@@ -78,7 +80,7 @@ impl Labels {
     }
 }
 
-/// Mean loss a face cell (in all, of the faces, of the boxes) and its gradient with respect to the outputs.
+/// Mean loss a face cell (in all, of the faces, of the boxes and points) and its gradient with respect to the outputs.
 pub fn loss(outputs: [&Tensor; 3], labels: &[[Labels; 3]]) -> ([f32; 3], [Tensor; 3]) {
     let is_face = |l: &&Label| matches!(l, Label::Face(_));
     let faces = labels.iter().flatten().flat_map(|l| &l.cells).filter(is_face).count();
@@ -100,10 +102,11 @@ pub fn loss(outputs: [&Tensor; 3], labels: &[[Labels; 3]]) -> ([f32; 3], [Tensor
                 of_faces += scale * value;
                 d[0] = scale * slope;
                 let Label::Face(face) = label else { continue };
-                for (k, (target, unit)) in box_targets(face, labels, i).into_iter().enumerate() {
+                for (k, (target, unit)) in targets_of(face, labels, i).into_iter().enumerate() {
+                    let weight = scale * if k < 4 { BOX_WEIGHT } else { POINT_WEIGHT };
                     let (value, slope) = smooth_l1((cell[1 + k] - target) * unit, 0.05);
-                    of_boxes += scale * BOX_WEIGHT * value;
-                    d[1 + k] = scale * BOX_WEIGHT * slope * unit;
+                    of_boxes += weight * value;
+                    d[1 + k] = weight * slope * unit;
                 }
             }
         }
@@ -111,26 +114,37 @@ pub fn loss(outputs: [&Tensor; 3], labels: &[[Labels; 3]]) -> ([f32; 3], [Tensor
     ([of_faces + of_boxes, of_faces, of_boxes], gradients)
 }
 
-/// What a cell's four box outputs should be, and what one of their units is worth in sizes of the face.
-fn box_targets(face: &Rect, labels: &Labels, cell: usize) -> [(f32, f32); 4] {
-    let (s, size) = (labels.stride, (face.w * face.h).sqrt());
-    let (column, row) = ((cell % labels.columns) as f32 + 0.5, (cell / labels.columns) as f32 + 0.5);
-    let unit = box_unit(s as usize);
-    [
-        ((face.x + face.w / 2.0) / s - column, s / size),
-        ((face.y + face.h / 2.0) / s - row, s / size),
-        ((face.w / unit).ln(), 1.0),
-        ((face.h / unit).ln(), 1.0),
-    ]
+/// What a cell's outputs after the logit should be, and what one of their units is worth in sizes of the face.
+fn targets_of(face: &Face, labels: &Labels, cell: usize) -> [(f32, f32); OUTPUTS - 1] {
+    let (r, s, unit) = (&face.rect, labels.stride, box_unit(labels.stride as usize));
+    let size = (r.w * r.h).sqrt();
+    let (x, y) = (((cell % labels.columns) as f32 + 0.5) * s, ((cell / labels.columns) as f32 + 0.5) * s);
+    let mut targets = [(0.0, unit / size); OUTPUTS - 1];
+    targets[..4].copy_from_slice(&[
+        ((r.x + r.w / 2.0 - x) / s, s / size),
+        ((r.y + r.h / 2.0 - y) / s, s / size),
+        ((r.w / unit).ln(), 1.0),
+        ((r.h / unit).ln(), 1.0),
+    ]);
+    for (target, [px, py]) in targets[4..].chunks_exact_mut(2).zip(face.points) {
+        (target[0].0, target[1].0) = ((px - x) / unit, (py - y) / unit);
+    }
+    targets
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use frame::Image;
+    use mirror::face::Rect;
     use mirror::face::detector::candidates;
 
-    fn scene(faces: Vec<Rect>) -> Scene {
+    fn face(x: f32, y: f32, w: f32, h: f32) -> Face {
+        let points = [[0.3, 0.4], [0.7, 0.4], [0.5, 0.6], [0.3, 0.8], [0.6, 0.8]];
+        Face { rect: Rect { x, y, w, h }, points: points.map(|[u, v]| [x + u * w, y + v * h]), score: 1.0 }
+    }
+
+    fn scene(faces: Vec<Face>) -> Scene {
         let image = Image { width: 192, height: 192, data: vec![0; 192 * 192 * 3] };
         Scene { image, faces, unclear: Vec::new(), negative: None }
     }
@@ -138,7 +152,7 @@ mod tests {
     #[test]
     fn every_face_has_a_cell_and_its_targets_decode_to_the_face() {
         for (w, h) in [(10.0, 13.0), (30.0, 40.0), (80.0, 100.0), (140.0, 190.0)] {
-            let face = Rect { x: 17.3, y: 5.9, w, h };
+            let face = face(17.3, 5.9, w, h);
             let scene = scene(vec![face]);
             let mut cells = 0;
             for (level, stride) in STRIDES.into_iter().enumerate() {
@@ -148,12 +162,14 @@ mod tests {
                     let Label::Face(f) = label else { continue };
                     let mut output = vec![-9.0; n * n * OUTPUTS];
                     output[i * OUTPUTS] = 9.0;
-                    for (k, (t, _)) in box_targets(f, &labels, i).into_iter().enumerate() {
+                    for (k, (t, _)) in targets_of(f, &labels, i).into_iter().enumerate() {
                         output[i * OUTPUTS + 1 + k] = t;
                     }
                     let mut found = Vec::new();
                     candidates(&output, n, stride, 0.5, &mut found);
-                    assert!(found.len() == 1 && found[0].rect.iou(&face) > 0.999, "{found:?} against {face:?}");
+                    assert!(found.len() == 1 && found[0].rect.iou(&face.rect) > 0.999, "{found:?} against {face:?}");
+                    let off = |(a, b): ([f32; 2], [f32; 2])| (a[0] - b[0]).hypot(a[1] - b[1]);
+                    assert!(found[0].points.into_iter().zip(face.points).all(|pair| off(pair) < 1e-2));
                     cells += 1;
                 }
             }
@@ -163,7 +179,7 @@ mod tests {
 
     #[test]
     fn gradient_equals_finite_differences() {
-        let scene = scene(vec![Rect { x: 40.0, y: 60.0, w: 26.0, h: 34.0 }]);
+        let scene = scene(vec![face(40.0, 60.0, 26.0, 34.0)]);
         let mut rng = nn::Rng::new(2);
         let mut outputs = STRIDES.map(|s| {
             let n = 192 / s;

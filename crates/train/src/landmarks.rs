@@ -2,16 +2,16 @@
 //!
 //! Half of the crops are as far off as a detector's box may be (the net's first look), half nearly upright and
 //! centred (its second). Faces are bent, stretched, lit, blurred and covered; mouths are opened and widened, for the
-//! archive hardly ever laughs.
+//! archive hardly ever laughs. A quarter of the crops hold no face, or one in the wrong place: the net says so.
 
 use crate::augment::{Photometric, occlude};
 use crate::data::{self, Negative};
-use crate::deform::{Deformation, Jitter, Patch};
+use crate::deform::{Deformation, Jitter, Patch, REACH};
 use crate::lesson::{self, Examination, Lesson};
 use anyhow::Result;
 use frame::Image;
-use mirror::face::align::{MIRROR, Similarity};
-use mirror::face::landmarks::{CROP, MEAN_SHAPE_KEY, input, mean_shape, mean_shape_text, network, points_of};
+use mirror::face::align::{MIRROR, Similarity, crop_square};
+use mirror::face::landmarks::{CROP, MEAN_SHAPE_KEY, OUTPUTS, input, mean_shape, mean_shape_text, network, points_of};
 use mirror::face::{LANDMARKS, Landmarks, Rect};
 use nn::{Layer, Rng, Sequential, Tensor};
 use rayon::prelude::*;
@@ -33,15 +33,25 @@ const SECOND_LOOK: Jitter =
 const PHOTOMETRIC: Photometric =
     Photometric { tone: 0.8, cast: 0.4, light: 0.35, grey: 0.25, blur: 0.2, rescale: 0.12, noise: 0.3, jpeg: 0.25 };
 
-/// One crop and its points, row of the net's output.
+/// Share of the crops without a face, or with one in the wrong place.
+const NOBODY: f32 = 0.25;
+/// Weight of the logit's loss against that of a coordinate.
+const LOGIT_WEIGHT: f32 = 1.0;
+
+/// One crop and its points, row of the net's output; without points, nobody is there.
 struct Sample {
     crop: Image,
-    points: Vec<f32>,
+    points: Option<Vec<f32>>,
 }
 
 /// Draws a training crop.
 fn draw(patches: &[Patch], textures: &[Negative], rng: &mut Rng) -> Sample {
     let patch = &patches[rng.below(patches.len())];
+    if rng.chance(NOBODY) {
+        let mut crop = nobody(patch, textures, rng);
+        PHOTOMETRIC.apply(&mut crop, rng);
+        return Sample { crop, points: None };
+    }
     let jitter = if rng.chance(0.5) { &FIRST_LOOK } else { &SECOND_LOOK };
     // Most heads are nearly upright; a quarter of the first looks use the whole range.
     let jitter = Jitter { roll: if rng.chance(0.5) { jitter.roll } else { 0.5 * jitter.roll }, ..*jitter };
@@ -55,7 +65,27 @@ fn draw(patches: &[Patch], textures: &[Negative], rng: &mut Rng) -> Sample {
         occlude(&mut crop, &face, 0.55, texture, rng);
     }
     PHOTOMETRIC.apply(&mut crop, rng);
-    Sample { crop, points: follow(&deformation, &patch.points, mirrored) }
+    Sample { crop, points: Some(follow(&deformation, &patch.points, mirrored)) }
+}
+
+/// A crop that a careless detector might hand over: a piece of a picture without faces, a part of a face, or what is
+/// beside one.
+fn nobody(patch: &Patch, textures: &[Negative], rng: &mut Rng) -> Image {
+    let turn = rng.range(-0.8, 0.8);
+    if !textures.is_empty() && rng.chance(0.75) {
+        let image = &textures[rng.below(textures.len())].image;
+        let (w, h) = (image.width as f32, image.height as f32);
+        let half = rng.range(10f32.ln(), (0.55 * w.min(h)).max(11.0).ln()).exp();
+        return crop_square(image, &Similarity::new(half, turn, [w * rng.uniform(), h * rng.uniform()]), CROP);
+    }
+    let (half, [x, y]) = if rng.chance(0.5) {
+        (rng.range(0.15, 0.4), [rng.range(-0.6, 0.6), rng.range(-0.7, 0.9)])
+    } else {
+        let (angle, distance) = (rng.range(0.0, std::f32::consts::TAU), rng.range(1.1, 1.5));
+        (rng.range(0.5, 1.1), [distance * angle.cos(), distance * angle.sin()])
+    };
+    let pixels = patch.image.width as f32 / (2.0 * REACH);
+    crop_square(&patch.image, &Similarity::new(half * pixels, turn, [(x + REACH) * pixels, (y + REACH) * pixels]), CROP)
 }
 
 /// Where the landmarks are in a sampled crop, as the net shall say it.
@@ -65,17 +95,23 @@ fn follow(deformation: &Deformation, points: &[[f32; 2]], mirrored: bool) -> Vec
     row.flatten().collect()
 }
 
-/// Mean wing loss of a batch and its gradient.
+/// Mean wing loss of the coordinates of a batch, mean cross-entropy of its logits, and the gradient of their sum.
 fn loss(output: &Tensor, samples: &[Sample]) -> (f32, Tensor) {
     let pixels = CROP as f32 / 2.0;
-    let scale = 1.0 / output.len() as f32;
+    let faces = samples.iter().filter(|s| s.points.is_some()).count().max(1);
+    let (scale, logit_scale) = (1.0 / (faces * 2 * LANDMARKS) as f32, LOGIT_WEIGHT / samples.len() as f32);
     let mut gradient = Tensor::zeros(output.shape);
     let mut value = 0.0;
-    let targets = samples.iter().flat_map(|s| &s.points);
-    for ((y, t), g) in output.data.iter().zip(targets).zip(&mut gradient.data) {
-        let (v, d) = nn::loss::wing((y - t) * pixels, WING.0, WING.1);
-        value += v * scale;
-        *g = d * scale * pixels;
+    for ((y, g), sample) in output.rows().zip(gradient.data.chunks_exact_mut(OUTPUTS)).zip(samples) {
+        let face = f32::from(u8::from(sample.points.is_some()));
+        let (v, d) = nn::loss::bce_with_logits(y[2 * LANDMARKS], face);
+        value += v * logit_scale;
+        g[2 * LANDMARKS] = d * logit_scale;
+        for ((y, t), g) in y.iter().zip(sample.points.iter().flatten()).zip(g) {
+            let (v, d) = nn::loss::wing((y - t) * pixels, WING.0, WING.1);
+            value += v * scale;
+            *g = d * scale * pixels;
+        }
     }
     (value, gradient)
 }
@@ -180,25 +216,30 @@ mod tests {
     fn a_seed_repeats_its_sample_and_points_stay_near() {
         let patches = [face()];
         let (a, b) = (draw(&patches, &[], &mut Rng::new(4)), draw(&patches, &[], &mut Rng::new(4)));
-        assert!(a.crop == b.crop && a.points == b.points && a.points.len() == 2 * LANDMARKS);
-        assert!(a.points.iter().all(|v| v.abs() < 1.5));
+        assert!(a.crop == b.crop && a.points == b.points);
+        let samples: Vec<Sample> = (0..40).map(|seed| draw(&patches, &[], &mut Rng::new(seed))).collect();
+        let points: Vec<&Vec<f32>> = samples.iter().filter_map(|s| s.points.as_ref()).collect();
+        assert!((20..40).contains(&points.len()), "{} faces", points.len());
+        assert!(points.iter().all(|p| p.len() == 2 * LANDMARKS && p.iter().all(|v| v.abs() < 1.5)));
     }
 
     #[test]
     fn the_gradient_of_the_loss_equals_finite_differences() {
-        let sample = draw(&[face()], &[], &mut Rng::new(4));
         let mut rng = Rng::new(1);
-        let row: Vec<f32> = sample.points.iter().map(|p| p + 0.1 * rng.normal()).collect();
-        let samples = [sample];
-        let at = |row: &[f32]| loss(&Tensor::new([1, 1, 1, 2 * LANDMARKS], row.to_vec()), &samples);
-        let (_, gradient) = at(&row);
-        for i in [0, 17, 90] {
+        let crop = Image { width: CROP, height: CROP, data: vec![0; CROP * CROP * 3] };
+        let points = Some(rng.normals(2 * LANDMARKS));
+        let samples = [Sample { crop: crop.clone(), points }, Sample { crop, points: None }];
+        let rows = rng.normals(2 * OUTPUTS);
+        let at = |rows: &[f32]| loss(&Tensor::new([2, 1, 1, OUTPUTS], rows.to_vec()), &samples);
+        let (_, gradient) = at(&rows);
+        for i in [0, 17, 90, 2 * LANDMARKS, OUTPUTS + 3, 2 * OUTPUTS - 1] {
             let h = 2e-3;
-            let (mut up, mut down) = (row.clone(), row.clone());
+            let (mut up, mut down) = (rows.clone(), rows.clone());
             up[i] += h;
             down[i] -= h;
             let slope = (at(&up).0 - at(&down).0) / (2.0 * h);
-            assert!((slope - gradient.data[i]).abs() < 0.05 * gradient.data[i].abs() + 1e-3);
+            assert!((slope - gradient.data[i]).abs() < 0.05 * gradient.data[i].abs() + 1e-3, "{i}");
         }
+        assert!(gradient.data[OUTPUTS..2 * OUTPUTS - 1].iter().all(|g| *g == 0.0), "nobody has no points");
     }
 }

@@ -16,7 +16,8 @@ const AVERAGED: f32 = 100.0;
 /// Command-line options.
 #[derive(Debug, clap::Args)]
 pub struct Options {
-    /// Folder with `congress` and `negatives`.
+    /// Folder with `congress` and `negatives`; for attributes also one of your own, with pictures and a table `faces.csv` of the
+    /// columns file, age, gender (F or M) and perhaps person.
     #[arg(long)]
     data: Option<PathBuf>,
     /// Folder of the run: checkpoint, log and weights [default: runs/ and the net's name].

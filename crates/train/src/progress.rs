@@ -142,7 +142,7 @@ impl Checkpoint {
         }
     }
 
-    /// Stores an optimiser under `prefix`.
+    /// Stores an optimiser (all but its `beta1`, which the reader must know) under `prefix`.
     pub fn put_adam(&mut self, prefix: &str, adam: &Adam) {
         self.put_number(&format!("{prefix}/t"), adam.t as f64);
         self.put_number(&format!("{prefix}/lr"), f64::from(adam.lr));
@@ -215,7 +215,7 @@ impl Checkpoint {
         (adam.m, adam.v) = (Vec::new(), Vec::new());
         while let Ok(m) = self.values(&format!("{prefix}/m/{}", adam.m.len())) {
             adam.v.push(self.values(&format!("{prefix}/v/{}", adam.m.len()))?.to_vec());
-            adam.m.push(m.to_vec());
+            adam.m.push(if adam.beta1 == 0.0 { Vec::new() } else { m.to_vec() });
         }
         Ok(())
     }

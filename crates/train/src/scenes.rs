@@ -1,21 +1,24 @@
-//! Made-up scenes for the detector: portraits in, on and among photographs without faces, boxes known.
+//! Made-up scenes for the detector: portraits in, on and among photographs without faces, boxes and points known.
 
 use crate::augment::{self, Photometric};
 use crate::data::{Negative, Portrait};
 use frame::Image;
-use mirror::face::Rect;
+use mirror::face::{Face, KEY_POINTS, Rect};
 use nn::Rng;
 use rayon::prelude::*;
 
 /// Faces below this geometric mean of width and height are left open: neither found nor missed, pixels.
 pub const SMALLEST: f32 = 10.0;
 
+/// Share of a group that is no people.
+const DECOYS: f32 = 0.2;
+
 /// A picture, its faces, and places about which nothing is claimed.
 pub struct Scene {
     /// The picture, square.
     pub image: Image,
-    /// Boxes of the faces.
-    pub faces: Vec<Rect>,
+    /// What is to be found.
+    pub faces: Vec<Face>,
     /// Boxes of faces that are too small, or hidden for the most part.
     pub unclear: Vec<Rect>,
     /// Which negative it shows and nothing else, if it does.
@@ -30,7 +33,7 @@ pub struct Material {
 
 /// A portrait to show.
 struct Subject {
-    face: Rect,
+    face: Face,
     pictures: Pyramid,
 }
 
@@ -74,7 +77,10 @@ impl Material {
     ) -> Self {
         let portraits: Vec<&Portrait> = portraits.into_iter().collect();
         let negatives: Vec<&Negative> = negatives.into_iter().collect();
-        let subject = |p: &&Portrait| Subject { face: p.rect, pictures: Pyramid::new(&p.image) };
+        let subject = |p: &&Portrait| Subject {
+            face: Face { rect: p.rect, points: p.pts5, score: 1.0 },
+            pictures: Pyramid::new(&p.image),
+        };
         Self {
             portraits: portraits.par_iter().map(subject).collect(),
             negatives: negatives.par_iter().map(|n| Pyramid::new(&n.image)).collect(),
@@ -89,7 +95,7 @@ impl Material {
     /// A scene of `side` x `side` pixels; `hardness` says for each negative how sure the net was of a face there.
     pub fn scene(&self, side: usize, hardness: &[f32], rng: &mut Rng) -> Scene {
         let kind = rng.uniform();
-        let mut scene = if kind < 0.28 {
+        let mut scene = if kind < 0.34 {
             self.close_up(side, rng)
         } else if kind < 0.72 {
             self.group(side, rng)
@@ -97,7 +103,7 @@ impl Material {
             self.empty(side, hardness, rng)
         };
         self.hide_parts(&mut scene, rng);
-        let size = |r: &Rect| (r.w * r.h).sqrt();
+        let size = |f: &Face| (f.rect.w * f.rect.h).sqrt();
         let smallest = scene.faces.iter().map(size).fold(f32::INFINITY, f32::min);
         let mut changes = Photometric::default();
         if smallest < 26.0 {
@@ -109,11 +115,11 @@ impl Material {
             letterbox(&mut scene, rng);
         }
         let image = Rect { x: 0.0, y: 0.0, w: side as f32, h: side as f32 };
-        let (clear, unclear): (Vec<Rect>, Vec<Rect>) = std::mem::take(&mut scene.faces)
+        let (clear, unclear): (Vec<Face>, Vec<Face>) = std::mem::take(&mut scene.faces)
             .into_iter()
-            .partition(|r| size(r) >= SMALLEST && r.intersection(&image) >= 0.6 * r.w * r.h);
+            .partition(|f| size(f) >= SMALLEST && f.rect.intersection(&image) >= 0.6 * f.rect.w * f.rect.h);
         scene.faces = clear;
-        scene.unclear.extend(unclear.into_iter().filter(|r| r.intersection(&image) > 0.0));
+        scene.unclear.extend(unclear.into_iter().map(|f| f.rect).filter(|r| r.intersection(&image) > 0.0));
         scene
     }
 
@@ -125,19 +131,19 @@ impl Material {
         let size = s * if rng.chance(0.7) { rng.range(0.22, 0.55) } else { rng.range(0.5, 0.9) };
         let spread = (s - size) * 0.5;
         let at = [s * 0.5 + spread * rng.range(-1.0, 1.0), s * 0.5 + spread * rng.range(-0.9, 0.9)];
-        let place = Placement::random(portrait, size, at, rng);
+        let place = Placement::random(&portrait.face, &portrait.pictures, size, at, rng);
         // The border of the photograph repeated, as in a studio; or seen as a print with edges.
         let mask = if rng.chance(0.5) { Mask::Everything } else { Mask::Print };
-        place.paste(&mut image, portrait, mask, rng);
+        place.paste(&mut image, &portrait.pictures, mask, rng);
         Scene { image, faces: vec![place.face_in_scene], unclear: Vec::new(), negative: None }
     }
 
-    /// One to eight people before a photograph.
+    /// One to eight people before a photograph, and things cut out as if they were people.
     fn group(&self, side: usize, rng: &mut Rng) -> Scene {
         let mut image = self.background(side, rng);
         let s = side as f32;
         let count = 1 + rng.below(3) + if rng.chance(0.3) { rng.below(6) } else { 0 };
-        let mut faces: Vec<Rect> = Vec::new();
+        let mut faces: Vec<Face> = Vec::new();
         let common = (rng.range(12f32.ln(), (0.5 * s).ln())).exp();
         let alike = rng.chance(0.5);
         for _ in 0..count {
@@ -147,11 +153,12 @@ impl Material {
                 rng.range(11f32.ln(), (0.6 * s).ln()).exp()
             };
             let at = [rng.range(-0.02, 1.02) * s, rng.range(-0.02, 1.02) * s];
-            let portrait = &self.portraits[rng.below(self.portraits.len())];
-            let place = Placement::random(portrait, size, at, rng);
+            let decoy = rng.chance(DECOYS) && !self.negatives.is_empty();
+            let (face, pictures) = if decoy { self.thing(rng) } else { self.person(rng) };
+            let place = Placement::random(&face, pictures, size, at, rng);
             // People stand beside one another: a later one may hide a shoulder, not a face.
-            let room = grown(&place.face_in_scene, 1.35);
-            if faces.iter().any(|f| grown(f, 1.35).intersection(&room) > 0.0) {
+            let room = grown(&place.face_in_scene.rect, 1.35);
+            if faces.iter().any(|f| grown(&f.rect, 1.35).intersection(&room) > 0.0) {
                 continue;
             }
             let mask = match rng.below(10) {
@@ -159,12 +166,29 @@ impl Material {
                 4..8 => Mask::Bust,
                 _ => Mask::Print,
             };
-            let covered = place.paste(&mut image, portrait, mask, rng);
+            let covered = place.paste(&mut image, pictures, mask, rng);
             // Whom the newcomer's body hides is gone.
-            faces.retain(|f| f.intersection(&covered) < 0.05 * f.w * f.h || mask == Mask::Head);
-            faces.push(place.face_in_scene);
+            faces.retain(|f| f.rect.intersection(&covered) < 0.05 * f.rect.w * f.rect.h || mask == Mask::Head);
+            if !decoy {
+                faces.push(place.face_in_scene);
+            }
         }
         Scene { image, faces, unclear: Vec::new(), negative: None }
+    }
+
+    fn person(&self, rng: &mut Rng) -> (Face, &Pyramid) {
+        let portrait = &self.portraits[rng.below(self.portraits.len())];
+        (portrait.face, &portrait.pictures)
+    }
+
+    /// A piece of a picture without faces, where a face would be: so that a cut-out alone is no sign of one.
+    fn thing(&self, rng: &mut Rng) -> (Face, &Pyramid) {
+        let pictures = &self.negatives[rng.below(self.negatives.len())];
+        let (w, h) = (pictures.full().width as f32, pictures.full().height as f32);
+        let height = w.min(h) * rng.range(0.15, 0.6);
+        let width = 0.74 * height;
+        let rect = Rect { x: rng.uniform() * (w - width), y: rng.uniform() * (h - height), w: width, h: height };
+        (Face { rect, points: [[rect.x, rect.y]; KEY_POINTS], score: 0.0 }, pictures)
     }
 
     /// Nobody: a photograph, rather one that was mistaken before; sometimes clothes and shoulders without a face.
@@ -189,7 +213,7 @@ impl Material {
     fn headless(&self, side: usize, rng: &mut Rng) -> Scene {
         let portrait = &self.portraits[rng.below(self.portraits.len())];
         let (pw, ph) = (portrait.pictures.full().width as f32, portrait.pictures.full().height as f32);
-        let chin = portrait.face.y + portrait.face.h * 1.12;
+        let chin = portrait.face.rect.y + portrait.face.rect.h * 1.12;
         let mut image = flat(side, rng);
         if ph - chin > 24.0 {
             let span = (ph - chin).min(pw);
@@ -212,14 +236,14 @@ impl Material {
         for face in scene.faces.clone() {
             if rng.chance(0.25) {
                 let texture = self.texture(rng);
-                augment::occlude(&mut scene.image, &face, 0.55, texture, rng);
+                augment::occlude(&mut scene.image, &face.rect, 0.55, texture, rng);
             }
         }
         if rng.chance(0.2) {
             // Something before nothing, so that a patch is no sign of a face.
             let s = scene.image.width as f32;
             let area = Rect { x: rng.uniform() * s, y: rng.uniform() * s, w: 0.3 * s, h: 0.3 * s };
-            if scene.faces.iter().all(|f| grown(f, 1.2).intersection(&grown(&area, 2.0)) == 0.0) {
+            if scene.faces.iter().all(|f| grown(&f.rect, 1.2).intersection(&grown(&area, 2.0)) == 0.0) {
                 let texture = self.texture(rng);
                 augment::occlude(&mut scene.image, &area, 0.6, texture, rng);
             }
@@ -247,15 +271,15 @@ enum Mask {
 struct Placement {
     portrait_from_scene: [[f32; 3]; 2],
     face: Rect,
-    face_in_scene: Rect,
+    face_in_scene: Face,
     /// Of the photograph.
     corners_in_scene: Rect,
 }
 
 impl Placement {
     /// Face of this size (geometric mean of the box's sides) at this place, turned, stretched and perhaps mirrored.
-    fn random(portrait: &Subject, size: f32, at: [f32; 2], rng: &mut Rng) -> Self {
-        let Rect { x, y, w, h } = portrait.face;
+    fn random(face: &Face, pictures: &Pyramid, size: f32, at: [f32; 2], rng: &mut Rng) -> Self {
+        let Rect { x, y, w, h } = face.rect;
         let turn = if rng.chance(0.8) { 0.16 * rng.normal() } else { rng.range(-0.79, 0.79) };
         let turn = turn.clamp(-0.79, 0.79);
         let stretch = rng.range(-0.13, 0.13).exp();
@@ -273,21 +297,26 @@ impl Placement {
         // The box of the turned ellipse in the teacher's box: a teacher's box hardly grows when a head is tilted.
         let half = |i: usize| (forward[i][0] * w / 2.0).hypot(forward[i][1] * h / 2.0);
         let (hw, hh) = (half(0), half(1));
-        let face_in_scene = Rect { x: at[0] - hw, y: at[1] - hh, w: 2.0 * hw, h: 2.0 * hh };
-        let (pw, ph) = (portrait.pictures.full().width as f32, portrait.pictures.full().height as f32);
-        let corners = [[0.0, 0.0], [pw, 0.0], [0.0, ph], [pw, ph]].map(|[px, py]| {
+        let rect = Rect { x: at[0] - hw, y: at[1] - hh, w: 2.0 * hw, h: 2.0 * hh };
+        let to_scene = |[px, py]: [f32; 2]| {
             let (dx, dy) = (px - centre[0], py - centre[1]);
             [0, 1].map(|i| forward[i][0] * dx + forward[i][1] * dy + at[i])
-        });
+        };
+        let [a, b, nose, c, d] = face.points.map(to_scene);
+        // In a mirror the left eye is the right one.
+        let points = if sx < 0.0 { [b, a, nose, d, c] } else { [a, b, nose, c, d] };
+        let face_in_scene = Face { rect, points, ..*face };
+        let (pw, ph) = (pictures.full().width as f32, pictures.full().height as f32);
+        let corners = [[0.0, 0.0], [pw, 0.0], [0.0, ph], [pw, ph]].map(to_scene);
         let low = [0, 1].map(|i| corners.iter().map(|c| c[i]).fold(f32::INFINITY, f32::min));
         let high = [0, 1].map(|i| corners.iter().map(|c| c[i]).fold(f32::NEG_INFINITY, f32::max));
         let corners_in_scene = Rect { x: low[0], y: low[1], w: high[0] - low[0], h: high[1] - low[1] };
-        Self { portrait_from_scene: [row(0), row(1)], face: portrait.face, face_in_scene, corners_in_scene }
+        Self { portrait_from_scene: [row(0), row(1)], face: face.rect, face_in_scene, corners_in_scene }
     }
 
     /// Draws the portrait into the scene; gives back where it covers what was there.
-    fn paste(&self, image: &mut Image, portrait: &Subject, mask: Mask, rng: &mut Rng) -> Rect {
-        let f = &self.face_in_scene;
+    fn paste(&self, image: &mut Image, pictures: &Pyramid, mask: Mask, rng: &mut Rng) -> Rect {
+        let f = &self.face_in_scene.rect;
         let reach = match mask {
             Mask::Everything => Rect { x: 0.0, y: 0.0, w: image.width as f32, h: image.height as f32 },
             Mask::Print => self.corners_in_scene,
@@ -306,8 +335,8 @@ impl Placement {
             row[2] += row[0] * x0 as f32 + row[1] * y0 as f32;
         }
         let mut patch = Image { width: w, height: h, data: vec![0; w * h * 3] };
-        let (pw, ph) = (portrait.pictures.full().width, portrait.pictures.full().height);
-        portrait.pictures.warp(&mut patch, m);
+        let (pw, ph) = (pictures.full().width, pictures.full().height);
+        pictures.warp(&mut patch, m);
         if rng.chance(0.5) {
             augment::tone_and_cast(&mut patch, true, true, rng);
         }
@@ -367,7 +396,8 @@ fn grown(r: &Rect, factor: f32) -> Rect {
 /// A square piece of a photograph at a random scale, now and then turned or mirrored.
 fn crop(picture: &Pyramid, side: usize, rng: &mut Rng) -> Image {
     let (w, h) = (picture.full().width as f32, picture.full().height as f32);
-    let span = w.min(h) * rng.range(0.3, 1.0);
+    // As close as a look at full size shows it, up to all of it.
+    let span = w.min(h) * rng.range(0.3f32.ln(), 0.0).exp();
     let (cx, cy) = (rng.range(span / 2.0, w - span / 2.0 + 1e-3), rng.range(span / 2.0, h - span / 2.0 + 1e-3));
     let turn = if rng.chance(0.25) { rng.range(-0.5, 0.5) } else { 0.0 };
     let scale = span / side as f32;
@@ -410,10 +440,11 @@ fn letterbox(scene: &mut Scene, rng: &mut Rng) {
     } else {
         Rect { x: from as f32, y: -s, w: 2.0 * s, h: 3.0 * s }
     };
-    let (hidden, clear): (Vec<Rect>, Vec<Rect>) =
-        std::mem::take(&mut scene.faces).into_iter().partition(|f| f.intersection(&rest) > 0.35 * f.w * f.h);
+    let (hidden, clear): (Vec<Face>, Vec<Face>) = std::mem::take(&mut scene.faces)
+        .into_iter()
+        .partition(|f| f.rect.intersection(&rest) > 0.35 * f.rect.w * f.rect.h);
     scene.faces = clear;
-    scene.unclear.extend(hidden);
+    scene.unclear.extend(hidden.into_iter().map(|f| f.rect));
 }
 
 #[cfg(test)]
@@ -433,7 +464,13 @@ mod tests {
             let b = material.scene(96, &[], &mut Rng::new(seed));
             assert_eq!((&a.image, &a.faces), (&b.image, &b.faces));
             assert!(a.negative.is_none() || a.faces.is_empty());
-            for f in &a.faces {
+            for Face { rect: f, points, .. } in &a.faces {
+                assert!(
+                    points
+                        .iter()
+                        .all(|[x, y]| (f.x - 0.6 * f.w..f.x + 1.6 * f.w).contains(x)
+                            && (f.y..f.y + 1.1 * f.h).contains(y))
+                );
                 assert!(f.w * f.h >= SMALLEST * SMALLEST && f.w < 1.6 * f.h && f.h < 2.2 * f.w, "{f:?}");
             }
             faces += a.faces.len();

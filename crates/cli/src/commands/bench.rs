@@ -4,10 +4,10 @@ use crate::arguments::Global;
 use crate::output;
 use frame::Image;
 use mirror::engine::{Mirror, nearest};
+use mirror::face::Rect;
 use mirror::face::attributes::AttributeNet;
 use mirror::face::detector::Detector;
 use mirror::face::landmarks::LandmarkNet;
-use mirror::face::{Face, Rect};
 use mirror::features;
 use mirror::generator::{Painter, samples};
 use mirror::latent::Latent;
@@ -72,8 +72,8 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
     let png = frame.to_png();
     let seen = nearest(mirror.look(&frame)?);
     // A pack whose eyes do not see its own dreams can still be timed: the face is where it was put.
-    let face = seen.map_or(Face { rect: placed, score: 1.0 }, |s| s.face);
-    let landmarks = landmark_net.locate(&frame, &face);
+    let face = seen.map_or_else(|| landmark_net.face_of_box(placed), |s| s.face);
+    let landmarks = landmark_net.locate(&frame, &face).landmarks;
     let attributes = attribute_net.estimate(&frame, &landmarks);
     let attributes = attributes.ok_or_else(|| anyhow::anyhow!("the landmark net finds no face in a dream"))?;
     let features = features::extract(&frame, &landmarks, &attributes)?;

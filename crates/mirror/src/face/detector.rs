@@ -1,10 +1,10 @@
-//! Finds faces: several a picture, from a dozen pixels to the whole width, each with a box and a score.
+//! Finds faces: several a picture, from a dozen pixels to the whole width, each with a box, five points and a score.
 //!
-//! A small anchor-free net: a convolutional trunk to strides 8, 16 and 32, a top-down path that brings context to the
-//! fine levels, and for every cell of every level a face logit and a box. The picture is
-//! looked at with a long side of 160 and 320 pixels, large pictures once more with 640 for small faces.
+//! A small anchor-free net: blocks of 4x4 pixels become one vector each; a convolutional trunk goes on to strides 8, 16 and
+//! 32, a top-down path brings context to the fine levels, and every cell of every level says a face logit, a box and the
+//! points. The picture is looked at small for its large faces and larger for its small ones.
 
-use super::{Face, Rect};
+use super::{Face, KEY_POINTS, Rect};
 use frame::Image;
 use nn::{Conv2d, Init, Layer, LeakyRelu, Param, Rng, Sequential, Tape, Tensor, Upsample};
 
@@ -15,28 +15,24 @@ pub const STRIDES: [usize; 3] = [8, 16, 32];
 pub const LEVEL_LIMITS: [f32; 2] = [36.0, 88.0];
 
 /// A cell's outputs: face logit, offset of the box's centre from the cell's (strides), logarithms of the box's width
-/// and height (in [`box_unit`]s).
-pub const OUTPUTS: usize = 5;
+/// and height (in [`box_unit`]s), offsets of the points from the cell's centre (in [`box_unit`]s).
+pub const OUTPUTS: usize = 5 + 2 * KEY_POINTS;
+
+/// Width and height of the blocks of pixels that the net takes apart (space to depth).
+pub const BLOCK: usize = 4;
 
 /// The metadata key of the score from which on a face is a face.
 pub const THRESHOLD_KEY: &str = "threshold";
 
-/// One look at the picture: its long side and the sizes of faces that count, net pixels. What lies outside is
-/// another look's business.
-struct Look {
-    long_side: usize,
-    faces: std::ops::Range<f32>,
-}
+/// The long side of the looks at a picture, pixels: each next one if the one before shrinks the picture to less than half. So
+/// a face of 24 pixels is seen with 12 or more, and the time does not grow with the picture beyond the last look.
+const LOOKS: [usize; 5] = [160, 320, 640, 1280, 2560];
 
-/// From near to far. The scenes that the net learns from are 160 to 192 pixels wide, so faces larger than 100
-/// pixels are rare in them: such faces are better seen from twice as far. The last look is for large pictures only.
-const LOOKS: [Look; 3] = [
-    Look { long_side: 160, faces: 36.0..f32::INFINITY },
-    Look { long_side: 320, faces: 0.0..112.0 },
-    Look { long_side: 640, faces: 0.0..80.0 },
-];
+/// Sizes of the faces that count in a look, net pixels: smaller ones are the next look's business, larger ones that of the look
+/// before. The scenes that the net learns from are 160 to 192 pixels wide, so faces larger than 100 pixels are rare in them.
+const FACES: std::ops::Range<f32> = 24.0..112.0;
 
-/// Pictures are never enlarged by more: a face of a few pixels does not gain by it.
+/// A look may enlarge a picture so far: a face of a few pixels does not gain by more.
 const MAX_ENLARGEMENT: f32 = 2.0;
 
 /// Boxes that overlap by more (intersection over union) are one face.
@@ -53,7 +49,7 @@ pub fn box_unit(stride: usize) -> f32 {
     4.0 * stride as f32
 }
 
-/// The layers: about 77 million multiply-adds for 320 x 240 pixels, 0.18 million weights.
+/// The layers: about MACS million multiply-adds for 640 x 480 pixels, WEIGHTS million weights.
 pub struct DetectorNet {
     /// To strides 8, 16 and 32, each from the one before.
     trunk: [Sequential; 3],
@@ -81,19 +77,29 @@ impl DetectorNet {
         let mut stage = |name: &str, widths: &[(usize, usize, usize)]| {
             let mut layers: Vec<Box<dyn Layer>> = Vec::new();
             for (i, &(c_in, c_out, stride)) in widths.iter().enumerate() {
-                layers.push(Box::new(Conv2d::new(&format!("{name}/conv{i}"), c_in, c_out, 3, stride, Init::He, rng)));
+                // A block of pixels holds its own surroundings.
+                let kernel = if c_in == BLOCK * BLOCK * 3 { 1 } else { 3 };
+                layers.push(Box::new(Conv2d::new(
+                    &format!("{name}/conv{i}"),
+                    c_in,
+                    c_out,
+                    kernel,
+                    stride,
+                    Init::He,
+                    rng,
+                )));
                 layers.push(Box::new(LeakyRelu));
             }
             Sequential::new(layers)
         };
         let trunk = [
-            stage("stride8", &[(3, 12, 2), (12, 24, 2), (24, 32, 2), (32, 32, 1)]),
-            stage("stride16", &[(32, 64, 2), (64, 64, 1)]),
-            stage("stride32", &[(64, 64, 2), (64, 64, 1)]),
+            stage("stride8", &[(BLOCK * BLOCK * 3, 32, 1), (32, 32, 1), (32, 48, 2), (48, 48, 1)]),
+            stage("stride16", &[(48, 64, 2), (64, 64, 1), (64, 64, 1)]),
+            stage("stride32", &[(64, 96, 2), (96, 96, 1)]),
         ];
         let mut lateral =
             |stride: usize, c_in| Conv2d::new(&format!("lateral{stride}"), c_in, 32, 1, 1, Init::Gain(1.0), rng);
-        let lateral = [lateral(8, 32), lateral(16, 64), lateral(32, 64)];
+        let lateral = [lateral(8, 48), lateral(16, 64), lateral(32, 96)];
         let heads = STRIDES.map(|stride| {
             let hidden = Conv2d::new(&format!("head{stride}/hidden"), 32, 32, 3, 1, Init::He, rng);
             let mut out = Conv2d::new(&format!("head{stride}/out"), 32, OUTPUTS, 1, 1, Init::Gain(0.1), rng);
@@ -106,16 +112,12 @@ impl DetectorNet {
         Self { trunk, lateral, heads }
     }
 
-    /// The heads' outputs for pictures whose sides are multiples of 32; see [`input`].
+    /// The heads' outputs for the blocks of pictures whose sides are multiples of 32; see [`input`].
     ///
     /// # Panics
-    /// If a side is no multiple of 32.
+    /// If a side is no multiple of 32 pixels.
     pub fn forward(&self, x: &Tensor) -> [Tensor; 3] {
-        assert!(
-            x.h().is_multiple_of(32) && x.w().is_multiple_of(32),
-            "sides must be multiples of 32, got {:?}",
-            x.shape
-        );
+        check_sides(x);
         let c8 = self.trunk[0].forward(x);
         let c16 = self.trunk[1].forward(&c8);
         let c32 = self.trunk[2].forward(&c16);
@@ -126,13 +128,9 @@ impl DetectorNet {
     /// A forward pass that keeps every activation.
     ///
     /// # Panics
-    /// If a side is no multiple of 32.
+    /// If a side is no multiple of 32 pixels.
     pub fn forward_tape(&self, x: &Tensor) -> DetectorTape {
-        assert!(
-            x.h().is_multiple_of(32) && x.w().is_multiple_of(32),
-            "sides must be multiples of 32, got {:?}",
-            x.shape
-        );
+        check_sides(x);
         let t8 = self.trunk[0].forward_tape(x);
         let t16 = self.trunk[1].forward_tape(t8.output());
         let t32 = self.trunk[2].forward_tape(t16.output());
@@ -194,26 +192,33 @@ impl DetectorNet {
     }
 }
 
-/// What the net sees of pictures of one size: `[n, h, w, 3]`, -1 to 1, the sides filled up to multiples of 32 with 0.
+fn check_sides(x: &Tensor) {
+    let whole = |side: usize| (side * BLOCK).is_multiple_of(32);
+    assert!(whole(x.h()) && whole(x.w()), "sides must be multiples of 32 pixels, got blocks {:?}", x.shape);
+}
+
+/// What the net sees of pictures of one size: `[n, h / 4, w / 4, 48]`, the 16 pixels of a block row by row, -1 to 1, the sides
+/// filled up to multiples of 32 pixels with 0.
 ///
 /// # Panics
 /// If the sizes differ.
 pub fn input<'a>(images: impl IntoIterator<Item = &'a Image>) -> Tensor {
-    let mut data = Vec::new();
-    let (mut n, mut size) = (0, None);
-    for image in images {
-        let [w, h] = [image.width, image.height];
-        assert_eq!(*size.get_or_insert([w, h]), [w, h], "pictures of one batch have one size");
-        let [pw, ph] = [w, h].map(|s| s.next_multiple_of(32));
-        let start = data.len();
-        data.resize(start + ph * pw * 3, 0.0f32);
-        for (to, from) in data[start..].chunks_exact_mut(pw * 3).zip(image.data.chunks_exact(w * 3)) {
-            to.iter_mut().zip(from).for_each(|(t, f)| *t = f32::from(*f) / 127.5 - 1.0);
+    let images: Vec<&Image> = images.into_iter().collect();
+    let (w, h) = images.first().map_or((0, 0), |i| (i.width, i.height));
+    let blocks = |side: usize| side.next_multiple_of(32) / BLOCK;
+    let mut x = Tensor::zeros([images.len(), blocks(h), blocks(w), BLOCK * BLOCK * 3]);
+    let (width, row_len, len) = (x.w(), x.w() * x.c(), x.row_len());
+    for (image, x) in images.into_iter().zip(x.data.chunks_exact_mut(len.max(1))) {
+        assert_eq!((image.width, image.height), (w, h), "pictures of one batch have one size");
+        for (y, line) in image.data.chunks_exact(w * 3).enumerate() {
+            let row = &mut x[y / BLOCK * row_len..][..width * BLOCK * BLOCK * 3];
+            for (block, pixels) in row.chunks_exact_mut(BLOCK * BLOCK * 3).zip(line.chunks(BLOCK * 3)) {
+                let to = &mut block[y % BLOCK * BLOCK * 3..];
+                to.iter_mut().zip(pixels).for_each(|(t, f)| *t = f32::from(*f) / 127.5 - 1.0);
+            }
         }
-        n += 1;
     }
-    let [w, h] = size.unwrap_or([0, 0]).map(|s| s.next_multiple_of(32));
-    Tensor::new([n, h, w, 3], data)
+    x
 }
 
 /// Finds the faces of a picture.
@@ -259,37 +264,36 @@ impl Detector {
     /// The faces of a picture, the surest first.
     pub fn detect(&self, image: &Image) -> Vec<Face> {
         let long = image.width.max(image.height);
+        if image.width.min(image.height) == 0 {
+            return Vec::new();
+        }
+        let looks = 1 + LOOKS[..LOOKS.len() - 1].iter().filter(|l| long > 2 * **l).count();
         let mut found = Vec::new();
-        for look in &LOOKS {
-            // Enlarging by more than the last look but one already did would show nothing new.
-            if look.long_side <= LOOKS[1].long_side || 3 * look.long_side < 4 * long {
-                self.look(image, look, &mut found);
-            }
+        for (i, look) in LOOKS[..looks].iter().enumerate() {
+            let low = if i + 1 < looks { FACES.start } else { 0.0 };
+            let high = if i > 0 { FACES.end } else { f32::INFINITY };
+            self.look(image, (*look as f32 / long as f32).min(MAX_ENLARGEMENT), low..high, &mut found);
         }
         merge(found)
     }
 
     /// Adds the faces of one look, overlapping ones included.
-    fn look(&self, image: &Image, look: &Look, found: &mut Vec<Face>) {
-        if image.data.is_empty() {
-            return;
-        }
-        let scale = (look.long_side as f32 / image.width.max(image.height) as f32).min(MAX_ENLARGEMENT);
+    fn look(&self, image: &Image, scale: f32, sizes: std::ops::Range<f32>, found: &mut Vec<Face>) {
         let side = |s: usize| ((s as f32 * scale).round() as usize).max(1);
         let (w, h) = (side(image.width), side(image.height));
         let mut scaled = Image { width: w, height: h, data: vec![0; w * h * 3] };
-        let (sx, sy) = (image.width as f32 / w as f32, image.height as f32 / h as f32);
         kernels::resize(&image.data, (image.width, image.height), &mut scaled.data, (w, h));
         let outputs = self.net.forward(&input([&scaled]));
         let mut faces = Vec::new();
         for (output, stride) in outputs.iter().zip(STRIDES) {
             candidates(&output.data, output.w(), stride, self.threshold, &mut faces);
         }
-        faces.retain(|f| {
-            look.faces.contains(&(f.rect.w * f.rect.h).sqrt()) && overlap(&f.rect, w as f32, h as f32) > 0.3
-        });
-        for Face { rect: r, .. } in &mut faces {
+        let size = |f: &Face| (f.rect.w * f.rect.h).sqrt();
+        faces.retain(|f| sizes.contains(&size(f)) && overlap(&f.rect, w as f32, h as f32) > 0.3);
+        let (sx, sy) = (image.width as f32 / w as f32, image.height as f32 / h as f32);
+        for Face { rect: r, points, .. } in &mut faces {
             *r = Rect { x: r.x * sx, y: r.y * sy, w: r.w * sx, h: r.h * sy };
+            *points = points.map(|[x, y]| [x * sx, y * sy]);
         }
         found.append(&mut faces);
     }
@@ -301,47 +305,53 @@ fn overlap(r: &Rect, w: f32, h: f32) -> f32 {
     r.intersection(&inside) / (r.w * r.h).max(1e-9)
 }
 
-/// Adds the cells of one level's output whose score reaches the threshold, as boxes in net pixels.
+/// Adds the cells of one level's output whose score reaches the threshold, as faces in net pixels.
 pub fn candidates(output: &[f32], columns: usize, stride: usize, threshold: f32, faces: &mut Vec<Face>) {
-    let s = stride as f32;
+    let (s, unit) = (stride as f32, box_unit(stride));
+    let least = (threshold / (1.0 - threshold)).ln();
     for (i, cell) in output.chunks_exact(OUTPUTS).enumerate() {
-        let score = nn::loss::sigmoid(cell[0]);
-        if score.is_nan() || score < threshold {
+        if cell[0].is_nan() || cell[0] < least {
             continue;
         }
-        let (column, row) = ((i % columns) as f32, (i / columns) as f32);
-        let (cx, cy) = ((column + 0.5 + cell[1]) * s, (row + 0.5 + cell[2]) * s);
-        let [w, h] = [cell[3], cell[4]].map(|l| l.clamp(-4.0, 3.0).exp() * box_unit(stride));
-        faces.push(Face { rect: Rect { x: cx - w / 2.0, y: cy - h / 2.0, w, h }, score });
+        let score = nn::loss::sigmoid(cell[0]);
+        let (x, y) = (((i % columns) as f32 + 0.5) * s, ((i / columns) as f32 + 0.5) * s);
+        let (cx, cy) = (x + cell[1] * s, y + cell[2] * s);
+        let [w, h] = [cell[3], cell[4]].map(|l| l.clamp(-4.0, 3.0).exp() * unit);
+        let points = std::array::from_fn(|k| [x + cell[5 + 2 * k] * unit, y + cell[6 + 2 * k] * unit]);
+        faces.push(Face { rect: Rect { x: cx - w / 2.0, y: cy - h / 2.0, w, h }, points, score });
     }
 }
 
-/// Overlapping boxes become one: the best score, and the mean box weighted by the squared scores. Sorted by score.
+/// Overlapping boxes become one: the best score, and the mean box and points weighted by the squared scores. Sorted by
+/// score.
 pub fn merge(mut faces: Vec<Face>) -> Vec<Face> {
     faces.sort_by(|a, b| b.score.total_cmp(&a.score));
     faces.truncate(MAX_CANDIDATES);
-    let mut groups: Vec<(Face, [f32; 5])> = Vec::new();
+    // The surest, the weighted sum of all (box, then points), and the weight.
+    let mut groups: Vec<(Face, [f32; OUTPUTS], f32)> = Vec::new();
     for face in faces {
-        let Rect { x, y, w, h } = face.rect;
-        let same = groups.iter_mut().find(|(best, _)| same_face(&best.rect, &face.rect));
-        let (best, sum) = match same {
-            Some((best, sum)) => (*best, sum),
-            None => {
-                groups.push((face, [0.0; 5]));
-                (face, &mut groups.last_mut().expect("just pushed").1)
-            }
-        };
+        let same = groups.iter().position(|(best, ..)| same_face(&best.rect, &face.rect));
+        let group = same.unwrap_or_else(|| {
+            groups.push((face, [0.0; OUTPUTS], 0.0));
+            groups.len() - 1
+        });
+        let (best, sum, weight) = &mut groups[group];
         // A box that is merely covered, of quite another size, says nothing about the edges.
         if best.rect.iou(&face.rect) >= 0.5 {
-            let weight = face.score * face.score;
-            for (s, v) in sum.iter_mut().zip([x, y, w, h, 1.0]) {
-                *s += weight * v;
-            }
+            let Rect { x, y, w, h } = face.rect;
+            let share = face.score * face.score;
+            let values = [x, y, w, h].into_iter().chain(face.points.into_iter().flatten());
+            sum.iter_mut().zip(values).for_each(|(s, v)| *s += share * v);
+            *weight += share;
         }
     }
-    let mean = |(best, [x, y, w, h, n]): (Face, [f32; 5])| Face {
-        rect: if n > 0.0 { Rect { x: x / n, y: y / n, w: w / n, h: h / n } } else { best.rect },
-        ..best
+    let mean = |(best, sum, weight): (Face, [f32; OUTPUTS], f32)| {
+        if weight <= 0.0 {
+            return best;
+        }
+        let v = sum.map(|s| s / weight);
+        let points = std::array::from_fn(|k| [v[4 + 2 * k], v[5 + 2 * k]]);
+        Face { rect: Rect { x: v[0], y: v[1], w: v[2], h: v[3] }, points, ..best }
     };
     groups.into_iter().map(mean).collect()
 }
@@ -371,7 +381,7 @@ mod tests {
     use super::*;
 
     fn face(x: f32, y: f32, s: f32, score: f32) -> Face {
-        Face { rect: Rect { x, y, w: s, h: s }, score }
+        Face { rect: Rect { x, y, w: s, h: s }, points: [[x, y]; KEY_POINTS], score }
     }
 
     #[test]
@@ -385,6 +395,22 @@ mod tests {
         assert_eq!(merged.len(), 2);
         assert!((merged[0].rect.x - 50.0).abs() < 1e-3);
         assert!((merged[1].rect.x - 0.5).abs() < 1e-3 && (merged[1].rect.w - 10.0).abs() < 1e-3);
+        assert!((merged[1].points[4][0] - 0.5).abs() < 1e-3 && merged[1].points[4][1].abs() < 1e-3);
+    }
+
+    #[test]
+    fn blocks_hold_their_pixels_row_by_row() {
+        let image = Image { width: 33, height: 5, data: (0..33 * 5 * 3).map(|i| (i % 251) as u8).collect() };
+        let x = input([&image, &image]);
+        assert_eq!(x.shape, [2, 8, 16, 48]);
+        let at = |x_px: usize, y_px: usize, c: usize| {
+            x.data[((8 + y_px / 4) * 16 + x_px / 4) * 48 + (y_px % 4 * 4 + x_px % 4) * 3 + c]
+        };
+        for (px, py, c) in [(0, 0, 0), (5, 2, 1), (32, 4, 2)] {
+            let want = f32::from(image.data[(py * 33 + px) * 3 + c]) / 127.5 - 1.0;
+            assert_eq!(at(px, py, c), want, "pixel {px}, {py}");
+        }
+        assert_eq!([at(33, 0, 0), at(0, 5, 0), at(63, 31, 2)], [0.0; 3]);
     }
 
     #[test]
@@ -402,7 +428,7 @@ mod tests {
     fn gradient_equals_finite_differences() {
         let mut rng = Rng::new(5);
         let mut net = DetectorNet::new(&mut rng);
-        let x = Tensor::new([2, 32, 64, 3], rng.normals(2 * 32 * 64 * 3));
+        let x = Tensor::new([2, 8, 16, 48], rng.normals(2 * 32 * 64 * 3));
         let tape = net.forward_tape(&x);
         let dy = tape.outputs().map(|y| Tensor::new(y.shape, rng.normals(y.len())));
         let plain = net.forward(&x);

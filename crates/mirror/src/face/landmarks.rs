@@ -1,10 +1,10 @@
-//! Finds the 68 landmarks of a face: one small net that looks twice.
+//! Finds the 68 landmarks of a face, and says how sure it is that there is one: one small net that looks twice.
 //!
-//! The net regresses all points directly from a square crop. First it sees the detector's box; from the points it
+//! The net regresses all points directly from a square crop, and the logit that a face fills it. First it sees the detector's box; from the points it
 //! finds there, the crop is re-centred, scaled and turned upright, and the same net looks again (a cascade).
 
 use super::align::{MIRROR, Similarity, crop_square};
-use super::{Face, LANDMARKS, Landmarks, Rect};
+use super::{Face, KEY_POINTS, LANDMARKS, Landmarks, Rect};
 use frame::Image;
 use nn::{Conv2d, Dense, Init, Layer, LeakyRelu, Rng, Sequential, Tensor};
 use std::collections::BTreeMap;
@@ -29,18 +29,21 @@ const BOX_ASPECT: f32 = 0.738;
 /// The name under which the mean shape (68 x, y in crop units, separated by spaces) is stored with the weights.
 pub const MEAN_SHAPE_KEY: &str = "mean_shape";
 
-/// The layers: 17 million multiply-adds for one crop, 0.58 million weights.
+/// The net's outputs: x and y of the points, crop units, and the logit of a face.
+pub const OUTPUTS: usize = 2 * LANDMARKS + 1;
+
+/// The layers: MACS million multiply-adds for one crop, WEIGHTS million weights.
 pub fn network(rng: &mut Rng) -> Sequential {
     let mut layers: Vec<Box<dyn Layer>> = Vec::new();
-    let trunk = [(3, 16, 2), (16, 32, 2), (32, 32, 1), (32, 64, 2), (64, 64, 1), (64, 128, 2), (128, 96, 1)];
+    let trunk = [(3, 16, 2), (16, 32, 2), (32, 48, 1), (48, 64, 2), (64, 96, 1), (96, 128, 2), (128, 128, 1)];
     for (i, (c_in, c_out, stride)) in trunk.into_iter().enumerate() {
         layers.push(Box::new(Conv2d::new(&format!("conv{i}"), c_in, c_out, 3, stride, Init::He, rng)));
         layers.push(Box::new(LeakyRelu));
     }
     let side = CROP / 16;
-    layers.push(Box::new(Dense::new("hidden", side * side * 96, 128, Init::He, rng)));
+    layers.push(Box::new(Dense::new("hidden", side * side * 128, 160, Init::He, rng)));
     layers.push(Box::new(LeakyRelu));
-    layers.push(Box::new(Dense::new("points", 128, 2 * LANDMARKS, Init::Gain(0.1), rng)));
+    layers.push(Box::new(Dense::new("points", 160, OUTPUTS, Init::Gain(0.1), rng)));
     Sequential::new(layers)
 }
 
@@ -76,6 +79,15 @@ pub fn box_of_crop(image_from_crop: &Similarity) -> Rect {
     Rect { x: x - 0.5 * w, y: y - h * (0.5 + BOX_TO_CENTRE), w, h }
 }
 
+/// What the net says of one place.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Located {
+    /// The points, if it is a face.
+    pub landmarks: Landmarks,
+    /// Probability that it is one, 0 to 1.
+    pub confidence: f32,
+}
+
 /// Finds the landmarks of faces.
 pub struct LandmarkNet {
     net: Sequential,
@@ -106,20 +118,27 @@ impl LandmarkNet {
         self
     }
 
-    /// The 68 points of a face that the detector found.
-    pub fn locate(&self, image: &Image, face: &Face) -> Landmarks {
-        self.locate_from(image, crop_of_box(&face.rect))
+    /// The 68 points of a face that the detector found: its five points tell how the crop is turned and how large it is.
+    pub fn locate(&self, image: &Image, face: &Face) -> Located {
+        let upright = Similarity::fit(&key_points(&self.mean_shape), &face.points);
+        self.locate_from(image, upright.unwrap_or_else(|| crop_of_box(&face.rect)))
+    }
+
+    /// The face that a detector would give, on average, for an upright head in this box.
+    pub fn face_of_box(&self, rect: Rect) -> Face {
+        let image_from_crop = crop_of_box(&rect);
+        Face { rect, points: key_points(&self.mean_shape).map(|p| image_from_crop.apply(p)), score: 1.0 }
     }
 
     /// The 68 points of the face that fills a crop about as [`crop_of_box`] makes it: also from the frame before.
-    pub fn locate_from(&self, image: &Image, mut image_from_crop: Similarity) -> Landmarks {
+    pub fn locate_from(&self, image: &Image, mut image_from_crop: Similarity) -> Located {
         for look in 1.. {
             let crop = crop_square(image, &image_from_crop, CROP);
             let output = self.net.forward(&input([&crop]));
             let landmarks = points_of(&output.data).map(&image_from_crop);
             match self.crop_of(&landmarks) {
                 Some(next) if look < self.looks => image_from_crop = next,
-                _ => return landmarks,
+                _ => return Located { landmarks, confidence: confidence_of(&output.data) },
             }
         }
         unreachable!("the loop ends at the last look")
@@ -131,9 +150,23 @@ impl LandmarkNet {
     }
 }
 
+/// The detector's points, of the 68: the eyes' middles, the tip of the nose, the corners of the mouth.
+fn key_points(points: &[[f32; 2]; LANDMARKS]) -> [[f32; 2]; KEY_POINTS] {
+    let middle = |eye: std::ops::Range<usize>| {
+        let n = eye.len() as f32;
+        points[eye].iter().fold([0.0; 2], |s, p| [s[0] + p[0] / n, s[1] + p[1] / n])
+    };
+    [middle(36..42), middle(42..48), points[30], points[48], points[54]]
+}
+
 /// The points that one row of the net's output stands for, crop units.
 pub fn points_of(row: &[f32]) -> Landmarks {
     Landmarks { points: std::array::from_fn(|i| [row[2 * i], row[2 * i + 1]]) }
+}
+
+/// The probability of a face that one row of the net's output stands for.
+pub fn confidence_of(row: &[f32]) -> f32 {
+    nn::loss::sigmoid(row[2 * LANDMARKS])
 }
 
 /// The mean shape of faces, in crop units: each one moved, scaled and turned to fit the others (Procrustes),
@@ -218,8 +251,10 @@ mod tests {
         let stored = LandmarkNet::from_weights(&bytes).unwrap();
         let made = LandmarkNet::from_parts(net, shape());
         let image = Image { width: 60, height: 50, data: (0..60 * 50 * 3).map(|i| (i % 253) as u8).collect() };
-        let face = Face { rect: Rect { x: 10.0, y: 5.0, w: 30.0, h: 36.0 }, score: 1.0 };
+        let face = made.face_of_box(Rect { x: 10.0, y: 5.0, w: 30.0, h: 36.0 });
         let (a, b) = (stored.locate(&image, &face), made.locate(&image, &face));
+        assert!((a.confidence - b.confidence).abs() < 1e-3 && (0.0..=1.0).contains(&a.confidence));
+        let (a, b) = (a.landmarks, b.landmarks);
         assert!(a.points.iter().zip(b.points).all(|(p, q)| (p[0] - q[0]).abs() < 0.05 && (p[1] - q[1]).abs() < 0.05));
     }
 

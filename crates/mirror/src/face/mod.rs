@@ -9,6 +9,9 @@ pub mod landmarks;
 /// corner of the eye on the picture's left), mouth 48..68.
 pub const LANDMARKS: usize = 68;
 
+/// Points of a face that the detector gives.
+pub const KEY_POINTS: usize = 5;
+
 /// An axis-parallel box in pixels of the picture it belongs to; (x, y) is the top left corner.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rect {
@@ -27,6 +30,9 @@ pub struct Rect {
 pub struct Face {
     /// Forehead to chin, ear to ear; pixels of the input.
     pub rect: Rect,
+    /// Eye on the picture's left, eye on its right, tip of the nose, corner of the mouth on the left, on the right; pixels
+    /// of the input.
+    pub points: [[f32; 2]; KEY_POINTS],
     /// Probability, 0 to 1.
     pub score: f32,
 }

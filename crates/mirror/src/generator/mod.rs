@@ -152,6 +152,24 @@ impl Generator {
         self.config
     }
 
+    /// The part that draws level `level`, as a generator of that resolution.
+    ///
+    /// # Panics
+    /// If there is no such level.
+    pub fn up_to(&self, level: usize) -> Self {
+        assert!((2..=self.config.levels()).contains(&level), "no level {level}");
+        let config = Config { resolution: 1 << level, ..self.config };
+        let mut part = Self::new(config, &mut Rng::new(0));
+        let n = level - 1;
+        let ours =
+            self.blocks[..n].iter().flat_map(Layer::params).chain(self.to_rgb[..n].iter().flat_map(Layer::params));
+        for (to, from) in part.params_mut().into_iter().zip(ours) {
+            to.value.clone_from(&from.value);
+        }
+        part.metadata.clone_from(&self.metadata);
+        part
+    }
+
     /// What the weight file says of itself: data set, kimg, seed and so on; empty for an untrained one.
     pub fn metadata(&self) -> &BTreeMap<String, String> {
         &self.metadata
@@ -306,6 +324,16 @@ mod tests {
         assert!(difference(&half, &middle) < 1e-5);
         assert!(difference(g.forward_tape(&z, 0.5).output(), &half) < 1e-5);
         assert_eq!(g.forward_lod(&z, 99.0).shape, [3, 4, 4, 3]);
+    }
+
+    #[test]
+    fn a_part_draws_what_the_whole_draws_at_its_level() {
+        let (g, z, _) = tiny(3);
+        for (level, lod) in [(2, 2.0), (3, 1.0), (4, 0.0)] {
+            let part = g.up_to(level);
+            assert_eq!(part.forward(&z), g.forward_lod(&z, lod), "level {level}");
+            assert_eq!(part.config().levels(), level);
+        }
     }
 
     #[test]

@@ -95,7 +95,7 @@ pub fn run(options: &Options) -> Result<()> {
 }
 
 fn found(net: &LandmarkNet, image: &Image) -> Landmarks {
-    net.locate_from(image, crop_of_box(&FACE))
+    net.locate_from(image, crop_of_box(&FACE)).landmarks
 }
 
 /// Landmarks with eyes and mouth where [`ANCHORS`] has them.

@@ -83,7 +83,7 @@ pub fn run(options: &Options) -> Result<()> {
             None => Some(jittered_box(&net, truth, options.jitter, &mut Rng::new(i as u64))),
         };
         let Some(face) = face else { return Ok(None) };
-        let found = net.locate(&image, &face);
+        let found = net.locate(&image, &face).landmarks;
         if let Some(folder) = &options.overlays {
             draw(&image, &found, truth).save(&folder.join(Path::new(file).with_extension("png")))?;
         }
@@ -157,7 +157,7 @@ fn jittered_box(net: &LandmarkNet, truth: &Landmarks, jitter: f32, rng: &mut Rng
     let (dx, dy) = (jitter * rng.range(-0.12, 0.12) * w, jitter * rng.range(-0.12, 0.12) * h);
     let (cx, cy) = (x + 0.5 * w + dx, y + 0.5 * h + dy);
     let (w, h) = (w * scale, h * scale);
-    Face { rect: Rect { x: cx - 0.5 * w, y: cy - 0.5 * h, w, h }, score: 1.0 }
+    net.face_of_box(Rect { x: cx - 0.5 * w, y: cy - 0.5 * h, w, h })
 }
 
 /// The face whose box holds the hand-checked points best: some photographs show several people. `None` if no box
@@ -205,7 +205,7 @@ mod tests {
             .map(|(file, truth)| {
                 let image = Image::load(&root.join("eval/landmarks").join(file)).unwrap();
                 let face = jittered_box(&net, truth, 1.0, &mut Rng::new(7));
-                net.locate(&image, &face).mean_distance(truth) / truth.outer_eye_distance()
+                net.locate(&image, &face).landmarks.mean_distance(truth) / truth.outer_eye_distance()
             })
             .collect();
         assert!(mean(&errors) < PACK_ERROR, "mean error {}", mean(&errors));

@@ -1,7 +1,7 @@
 //! Trains the progressive GAN: from 4x4 pixels up, or on from a generator that can draw already.
 //!
-//! Leaves in the run's folder: `generator.safetensors` (the averaged generator), `checkpoint.safetensors`, `log.csv`,
-//! `reals.png`, and `fakes-XXXXXX.png` after so many thousand pictures.
+//! Leaves in the run's folder: `generator.safetensors` (the averaged generator, as large as it has grown), `checkpoint.safetensors`,
+//! `log.csv`, `reals.png`, and `fakes-XXXXXX.png` after so many thousand pictures.
 
 mod augment;
 mod data;
@@ -180,7 +180,11 @@ pub fn run(options: &Options) -> Result<()> {
         if trainer.steps > 0 && (over || session.checkpoint_due()) {
             trainer.save(&checkpoint, session.seconds())?;
             if drawn {
-                trainer.averaged.save(&session.path("generator.safetensors"), &about(options, &trainer), Dtype::F16)?;
+                trainer.finished().save(
+                    &session.path("generator.safetensors"),
+                    &about(options, &trainer),
+                    Dtype::F16,
+                )?;
             }
         }
         if over {
@@ -246,7 +250,6 @@ fn about(options: &Options, trainer: &Trainer) -> BTreeMap<String, String> {
     let mut about = BTreeMap::from([
         ("dataset".to_owned(), dataset.unwrap_or("congress/aligned").to_owned()),
         ("kimg".to_owned(), format!("{:.1}", trainer.pictures as f64 / 1000.0)),
-        ("lod".to_owned(), format!("{:.3}", trainer.lod())),
         ("seed".to_owned(), options.seed.to_string()),
     ]);
     if let Some(before) = trainer.g.metadata().get("kimg") {

@@ -108,6 +108,11 @@ impl Trainer {
         (self.g.config().levels() - self.level) as f32 + self.fade
     }
 
+    /// The averaged generator up to the last level that has faded in.
+    pub fn finished(&self) -> Generator {
+        self.averaged.up_to(if self.fade > 0.0 { self.level - 1 } else { self.level })
+    }
+
     /// Goes to a level; the optimisers forget at a new one, as published.
     pub fn set_level(&mut self, level: usize, fade: f32) {
         if level != self.level {
@@ -360,6 +365,9 @@ mod tests {
             let figures = trainer.step(&data, 8, &rules);
             assert!(figures.loss_g.is_finite() && figures.loss_d.is_finite());
         }
+        assert_eq!(trainer.finished().config().resolution, 4);
+        trainer.set_level(4, 0.5);
+        assert_eq!(trainer.finished().config().resolution, 8);
         assert!((blue(&trainer) - want).abs() < 0.25, "mean blue {} against {want}", blue(&trainer));
     }
 
