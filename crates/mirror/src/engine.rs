@@ -242,9 +242,9 @@ mod tests {
         let mut rng = Rng::new(2);
         let shape = landmarks::mean_shape(&[mean_face([0.0, 0.0], 1.0)]);
         let mut points = landmarks::network(&mut rng);
-        // It answers with the mean shape, whatever it sees.
+        // It answers with the mean shape and is sure of it, whatever it sees.
         let bias = points.params_mut().pop().expect("the last layer has a bias");
-        bias.value = shape.iter().flatten().copied().collect();
+        bias.value = shape.iter().flatten().copied().chain([9.0]).collect();
         let eyes = Eyes::from_nets(
             Detector::from_net(DetectorNet::new(&mut rng), threshold),
             LandmarkNet::from_parts(points, shape),
