@@ -153,8 +153,8 @@ function describe(seen) {
   const lines = [];
   if (face.age) lines.push(`about ${Math.round(face.age.mean)} years, ${Math.round(face.age.low)} to ${Math.round(face.age.high)}`);
   if (face.gender) {
-    const female = face.gender.female;
-    lines.push(female > 0.5 ? `female, ${Math.round(female * 100)} % sure` : `male, ${Math.round(100 - female * 100)} % sure`);
+    const {label} = face.gender;
+    lines.push(label in face.gender ? `${label}, ${Math.round(face.gender[label] * 100)} % sure` : "not sure whether female or male");
   }
   if (face.features) lines.push(`${face.features.length} numbers are left of you; the rest is invented`);
   const text = `The machine says:\n${lines.join("\n")}`;

@@ -23,7 +23,7 @@ impl Reflector for Mosaic {
             "landmarks": (0..68).map(on_circle).collect::<Vec<_>>(),
             "pose": {"yaw": 4.0, "pitch": -2.0, "roll": 1.0},
             "age": {"mean": 41.0, "low": 33.0, "high": 52.0},
-            "gender": {"female": 0.7, "male": 0.3},
+            "gender": {"label": "unsure", "female": 0.7, "male": 0.3},
             "features": vec![0.0; 80],
         }]});
         Ok(Answer { reflection: Some(middle.resized(64, 64)), seen: seen.to_string() })

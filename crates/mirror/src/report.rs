@@ -2,6 +2,7 @@
 
 use crate::engine::Seen;
 use crate::face::LANDMARKS;
+use crate::face::attributes::Gender;
 use crate::features::Pose;
 use serde::{Serialize, Serializer};
 
@@ -31,7 +32,7 @@ pub struct FaceReport {
     pub pose: Pose,
     /// Years.
     pub age: AgeReport,
-    /// Probabilities.
+    /// A word and probabilities.
     pub gender: GenderReport,
     /// The numbers that go on to the inverter.
     pub features: Vec<f32>,
@@ -48,9 +49,11 @@ pub struct AgeReport {
     pub high: f32,
 }
 
-/// What the archive makes of a face; probabilities that sum to 1.
+/// What the archive makes of a face: the word for it, and probabilities that sum to 1.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct GenderReport {
+    /// "female", "male", or "unsure".
+    pub label: Gender,
     /// Of "female".
     pub female: f32,
     /// Of "male".
@@ -74,7 +77,7 @@ impl From<&Seen> for FaceReport {
             landmarks: seen.landmarks.points,
             pose: seen.pose,
             age: AgeReport { mean: age.mean, low: age.low, high: age.high },
-            gender: GenderReport { female, male: 1.0 - female },
+            gender: GenderReport { label: seen.attributes.gender(), female, male: 1.0 - female },
             features: seen.features.values().to_vec(),
         }
     }
@@ -116,6 +119,7 @@ mod tests {
             face["pose"]["yaw"].is_number() && face["pose"]["pitch"].is_number() && face["pose"]["roll"].is_number()
         );
         let gender = &face["gender"];
+        assert!(["female", "male", "unsure"].contains(&gender["label"].as_str().unwrap()));
         assert!((gender["female"].as_f64().unwrap() + gender["male"].as_f64().unwrap() - 1.0).abs() < 1e-6);
         assert_eq!(serde_json::to_string(&line).unwrap().lines().count(), 1);
     }

@@ -5,9 +5,12 @@
 //! little. Ages of portraits from the Biographical Directory are dated by the last Congress served; the photograph is
 //! older, so these ages are lowered by half a career, blurred, and count half.
 //!
+//! The net learns what a face says of its age; what is likely before one looks is not the archive's to say. It expects the
+//! ages of the world (see [`prior_shift`]).
+//!
 //! Or on anybody's own pictures: a folder with a table `faces.csv` (see [`own_faces`]).
 
-use crate::augment::{Photometric, occlude};
+use crate::augment::{Photometric, cut_short, occlude};
 use crate::data::{self, Gender, Negative, Portrait};
 use crate::deform::{Deformation, Jitter, Patch};
 use crate::lesson::{self, Examination, Lesson};
@@ -38,12 +41,21 @@ const JITTER: Jitter =
 /// greying: the net sees luminance only.
 const PHOTOMETRIC: Photometric =
     Photometric { tone: 0.9, cast: 0.4, light: 0.35, grey: 0.0, blur: 0.22, rescale: 0.14, noise: 0.35, jpeg: 0.3 };
+/// Share of a crop that may lie beyond the end of its picture, on each side: people come too near to cameras.
+const CUT_SHORT: f32 = 0.25;
 /// Labels of gender are this far from 0 and 1.
 const GENDER_SMOOTHING: f32 = 0.06;
 /// Years by which the photograph is older than the last Congress served, on average: careers last about eight years.
 const HALF_CAREER: f32 = 4.0;
 /// Share of an age label that is spread over all bins.
-const AGE_SMOOTHING: f32 = 0.05;
+const AGE_SMOOTHING: f32 = 0.02;
+/// People in the world by fives of years from birth on, millions: United Nations, World Population Prospects 2024, for 2023, rounded.
+const WORLD: [f32; 20] = [
+    650.0, 690.0, 670.0, 640.0, 610.0, 600.0, 610.0, 580.0, 510.0, 480.0, 450.0, 400.0, 340.0, 280.0, 220.0, 140.0,
+    90.0, 50.0, 20.0, 5.0,
+];
+/// Ages may become so much likelier or less likely: logarithm. More would rest on ages of which the archive has nobody.
+const MOST_SHIFT: f32 = 1.2;
 /// Weight of the error of the expected age, in cross-entropies a year.
 const AGE_MEAN_WEIGHT: f32 = 0.06;
 
@@ -68,7 +80,7 @@ struct AgeLabel {
 
 impl AgeLabel {
     fn of(portrait: &Portrait) -> Option<Self> {
-        let age = portrait.age.filter(|a| (18.0..100.0).contains(a))?;
+        let age = portrait.age.filter(|a| (0.0..100.0).contains(a))?;
         Some(if portrait.file.starts_with("gpo-") {
             Self { years: age, sigma: 4.0, weight: 1.0 }
         } else {
@@ -188,6 +200,9 @@ fn draw(examples: &[Example], cumulative: &[f32], textures: &[Negative], rng: &m
         occlude(&mut crop, &Rect { x: 0.0, y: 0.0, w: side, h: side }, 0.45, texture, rng);
     }
     PHOTOMETRIC.apply(&mut crop, rng);
+    if rng.chance(0.5) {
+        cut_short(&mut crop, CUT_SHORT, rng);
+    }
     (crop, example.label)
 }
 
@@ -199,13 +214,26 @@ fn age_target(age: &AgeLabel) -> [f32; AGE_BINS] {
     bell.map(|b| (1.0 - AGE_SMOOTHING) * b / sum + AGE_SMOOTHING / AGE_BINS as f32)
 }
 
+/// What to add to the logits of the ages of people who come as often as these examples, so that without it the net expects
+/// as many of each age as there are in the world: logit adjustment (Menon et al., "Long-tail learning via logit
+/// adjustment", ICLR 2021, section 4).
+fn prior_shift<'a>(examples: impl Iterator<Item = (&'a Label, f32)>) -> [f32; AGE_BINS] {
+    let mut here = [0.0f32; AGE_BINS];
+    for (age, weight) in examples.filter_map(|(label, weight)| Some((label.age.as_ref()?, weight))) {
+        here.iter_mut().zip(age_target(age)).for_each(|(h, t)| *h += weight * age.weight * t);
+    }
+    let world: [f32; AGE_BINS] = std::array::from_fn(|i| WORLD[(bin_age(i) / 5.0) as usize]);
+    let (all, everybody) = (here.iter().sum::<f32>().max(1e-9), world.iter().sum::<f32>());
+    std::array::from_fn(|i| (here[i] / all * everybody / world[i]).max(1e-9).ln().clamp(-MOST_SHIFT, MOST_SHIFT))
+}
+
 /// Loss of one row of the net's output; writes its gradient.
-fn loss_of(row: &[f32], label: &Label, gradient: &mut [f32]) -> f32 {
+fn loss_of(row: &[f32], shift: &[f32; AGE_BINS], label: &Label, gradient: &mut [f32]) -> f32 {
     let mut value = 0.0;
     gradient.fill(0.0);
     if let Some(age) = &label.age {
         let weight = age.weight;
-        let logits = &row[..AGE_BINS];
+        let logits: &[f32; AGE_BINS] = &std::array::from_fn(|i| row[i] + shift[i]);
         value += weight * nn::loss::softmax_cross_entropy(logits, &age_target(age), &mut gradient[..AGE_BINS]);
         let mut p = [0.0; AGE_BINS];
         nn::loss::softmax(logits, &mut p);
@@ -225,12 +253,12 @@ fn loss_of(row: &[f32], label: &Label, gradient: &mut [f32]) -> f32 {
     value
 }
 
-fn loss(output: &Tensor, samples: &[(Image, Label)]) -> (f32, Tensor) {
+fn loss(output: &Tensor, shift: &[f32; AGE_BINS], samples: &[(Image, Label)]) -> (f32, Tensor) {
     let scale = 1.0 / samples.len().max(1) as f32;
     let mut gradient = Tensor::zeros(output.shape);
     let mut value = 0.0;
     for ((row, (_, label)), g) in output.rows().zip(samples).zip(gradient.data.chunks_exact_mut(OUTPUTS)) {
-        value += scale * loss_of(row, label, g);
+        value += scale * loss_of(row, shift, label, g);
         g.iter_mut().for_each(|g| *g *= scale);
     }
     (value, gradient)
@@ -300,6 +328,9 @@ struct People {
     held_out: Vec<Example>,
     /// See [`cumulative_weights`].
     cumulative: Vec<f32>,
+    /// See [`prior_shift`]: of the examples as they are drawn, and of those held out.
+    shift: [f32; AGE_BINS],
+    held_out_shift: [f32; AGE_BINS],
     textures: Vec<Negative>,
 }
 
@@ -317,7 +348,11 @@ impl Lesson for People {
         anyhow::ensure!(!examples.is_empty() && !held_out.is_empty(), "too few portraits to learn from");
         eprintln!("{} faces to learn from, {} held out", examples.len(), held_out.len());
         let cumulative = cumulative_weights(&examples);
-        Ok(Self { examples, held_out, cumulative, textures })
+        let before = std::iter::once(&0.0).chain(&cumulative);
+        let weights = cumulative.iter().zip(before).map(|(c, b)| c - b);
+        let shift = prior_shift(examples.iter().map(|e| &e.label).zip(weights));
+        let held_out_shift = prior_shift(held_out.iter().map(|e| (&e.label, 1.0)));
+        Ok(Self { examples, held_out, cumulative, shift, held_out_shift, textures })
     }
 
     fn network(&self, rng: &mut Rng) -> Sequential {
@@ -333,11 +368,13 @@ impl Lesson for People {
     }
 
     fn loss(&self, output: &Tensor, samples: &[(Image, Label)]) -> (f32, Tensor) {
-        loss(output, samples)
+        loss(output, &self.shift, samples)
     }
 
     fn examine(&self, net: &Sequential) -> Examination {
-        let logits = look_at(net, &self.held_out);
+        let mut logits = look_at(net, &self.held_out);
+        // Judged as people of their own age pyramid, not of the world's.
+        logits.iter_mut().for_each(|l| l.iter_mut().zip(self.held_out_shift).for_each(|(l, s)| *l += s));
         let (accuracy, error) = held_out_figures(&logits, &self.held_out);
         let calibration = calibrate(&logits, &self.held_out);
         let metadata = BTreeMap::from([
@@ -377,17 +414,38 @@ mod tests {
         let mut rng = Rng::new(1);
         let row = rng.normals(OUTPUTS);
         let label = Label { age: Some(AgeLabel { years: 52.0, sigma: 6.0, weight: 0.5 }), female: Some((1.0, 0.3)) };
+        let shift = std::array::from_fn(|i| 0.1 * i as f32 - 1.0);
         let mut gradient = [0.0; OUTPUTS];
-        loss_of(&row, &label, &mut gradient);
+        loss_of(&row, &shift, &label, &mut gradient);
         for i in 0..OUTPUTS {
             let at = |d: f32| {
                 let mut row = row.clone();
                 row[i] += d;
-                loss_of(&row, &label, &mut [0.0; OUTPUTS])
+                loss_of(&row, &shift, &label, &mut [0.0; OUTPUTS])
             };
             let slope = (at(0.01) - at(-0.01)) / 0.02;
             assert!((slope - gradient[i]).abs() < 2e-3, "{i}: {slope} against {}", gradient[i]);
         }
+    }
+
+    #[test]
+    fn a_net_that_sees_nothing_expects_the_ages_of_the_world() {
+        // Everybody here is about 60, half of the time; otherwise of any age.
+        let label = |years: f32| Label { age: Some(AgeLabel { years, sigma: 4.0, weight: 1.0 }), female: None };
+        let labels: Vec<Label> =
+            (0..400).map(|i| label(if i % 2 == 0 { 60.0 } else { 94.0 * (i as f32 / 400.0) })).collect();
+        let shift = prior_shift(labels.iter().map(|l| (l, 1.0)));
+        // The best answer without looking is the mean of the targets; what the shift leaves of it is the world.
+        let world = |i: usize| WORLD[(bin_age(i) / 5.0) as usize];
+        let mean: Vec<f32> =
+            (0..AGE_BINS).map(|i| labels.iter().map(|l| age_target(l.age.as_ref().unwrap())[i]).sum::<f32>()).collect();
+        let left = |i: usize| mean[i].ln() - shift[i];
+        for i in (0..AGE_BINS).filter(|i| shift[*i].abs() < MOST_SHIFT && shift[3].abs() < MOST_SHIFT) {
+            let (expected, found) = ((world(i) / world(3)).ln(), left(i) - left(3));
+            assert!((expected - found).abs() < 1e-3, "{}: {found} instead of {expected}", bin_age(i));
+        }
+        assert!(shift.iter().any(|s| s.abs() < MOST_SHIFT) && shift[3].abs() < MOST_SHIFT);
+        assert!(shift[14] > 0.5, "60 is commoner here than in the world: {shift:?}");
     }
 
     #[test]

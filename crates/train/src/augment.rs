@@ -239,6 +239,22 @@ pub fn occlude(image: &mut Image, area: &Rect, share: f32, texture: Option<&Imag
     }
 }
 
+/// The crop of a picture that ends up to `share` of the crop inside it: beyond the border its nearest pixel counts, as in
+/// [`mirror::face::align::crop_square`].
+pub fn cut_short(image: &mut Image, share: f32, rng: &mut Rng) {
+    let (width, height) = (image.width, image.height);
+    let mut ends = |side: usize| {
+        let mut cut = || if rng.chance(0.5) { (share.min(0.49) * rng.uniform() * side as f32) as usize } else { 0 };
+        (cut(), side.saturating_sub(1 + cut()))
+    };
+    let ((left, right), (top, bottom)) = (ends(width), ends(height));
+    let whole = image.data.clone();
+    for (i, pixel) in image.data.chunks_exact_mut(3).enumerate() {
+        let at = ((i / width).clamp(top, bottom) * width + (i % width).clamp(left, right)) * 3;
+        pixel.copy_from_slice(&whole[at..at + 3]);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -285,5 +301,25 @@ mod tests {
             assert_eq!(after.data[..24 * 80 * 3], before.data[..24 * 80 * 3]);
             occlude(&mut after, &Rect { x: -500.0, y: 900.0, w: 10.0, h: 10.0 }, 0.5, None, &mut Rng::new(seed));
         }
+    }
+
+    #[test]
+    fn a_picture_cut_short_repeats_its_border_and_keeps_its_middle() {
+        let mut was_cut = 0;
+        for seed in 0..20 {
+            let before = picture(40, 30);
+            let mut after = before.clone();
+            cut_short(&mut after, 0.25, &mut Rng::new(seed));
+            let at = |image: &Image, x: usize, y: usize| image.data[(y * 40 + x) * 3..][..3].to_vec();
+            for (x, y) in (10..30).flat_map(|x| (8..22).map(move |y| (x, y))) {
+                assert_eq!(at(&after, x, y), at(&before, x, y));
+            }
+            was_cut += u32::from(at(&after, 0, 15) != at(&before, 0, 15));
+            let end = (0..10).find(|x| at(&before, *x, 15) == at(&after, 0, 15)).expect("a pixel of the same row");
+            assert!((0..end).all(|x| at(&after, x, 15) == at(&before, end, 15)));
+        }
+        assert!((3..18).contains(&was_cut), "{was_cut} of 20");
+        cut_short(&mut Image { width: 0, height: 0, data: Vec::new() }, 0.2, &mut Rng::new(1));
+        cut_short(&mut picture(1, 1), 0.2, &mut Rng::new(1));
     }
 }

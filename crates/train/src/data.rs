@@ -1,5 +1,6 @@
 //! The archive that the nets learn from: portraits with their teacher's opinion, and pictures without faces.
 
+use crate::jaw::with_even_jaw;
 use crate::progress::bar;
 use anyhow::{Context, Result};
 use frame::Image;
@@ -39,7 +40,7 @@ pub struct Portrait {
     pub rect: Rect,
     /// The teacher's eyes, nose tip and corners of the mouth.
     pub pts5: [[f32; 2]; 5],
-    /// The teacher's 68 landmarks.
+    /// The teacher's 68 landmarks, the jaw's moved along it to where the mark-up wants them.
     pub landmarks: Landmarks,
     /// Variance of the Laplacian of the aligned crop.
     pub sharpness: f32,
@@ -217,7 +218,7 @@ impl Row<'_> {
             colour: self.text("colour")? == "1",
             rect: Rect { x, y, w, h },
             pts5: self.points("pts5", scale)?,
-            landmarks: Landmarks { points: self.points::<LANDMARKS>("landmarks_portrait", scale)? },
+            landmarks: with_even_jaw(&Landmarks { points: self.points::<LANDMARKS>("landmarks_portrait", scale)? }),
             sharpness: self.number("sharpness")?,
             upsampling: self.number("upsampling")?,
             inside: self.number("inside")?,

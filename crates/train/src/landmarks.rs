@@ -2,7 +2,8 @@
 //!
 //! Half of the crops are as far off as a detector's box may be (the net's first look), half nearly upright and
 //! centred (its second). Faces are bent, stretched, lit, blurred and covered; mouths are opened and widened, for the
-//! archive hardly ever laughs. A quarter of the crops hold no face, or one in the wrong place: the net says so.
+//! archive hardly ever laughs. A quarter of the crops hold no face, or one in the wrong place: the net says so. Half of
+//! these are what the default pack's detector takes for faces in pictures without any (hard negatives).
 
 use crate::augment::{Photometric, occlude};
 use crate::data::{self, Negative};
@@ -11,8 +12,12 @@ use crate::lesson::{self, Examination, Lesson};
 use anyhow::Result;
 use frame::Image;
 use mirror::face::align::{MIRROR, Similarity, crop_square};
-use mirror::face::landmarks::{CROP, MEAN_SHAPE_KEY, OUTPUTS, input, mean_shape, mean_shape_text, network, points_of};
+use mirror::face::detector::Detector;
+use mirror::face::landmarks::{
+    CROP, MEAN_SHAPE_KEY, OUTPUTS, crop_of_face, input, mean_shape, mean_shape_text, network, points_of,
+};
 use mirror::face::{LANDMARKS, Landmarks, Rect};
+use mirror::pack::{Net, Pack};
 use nn::{Layer, Rng, Sequential, Tensor};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -35,6 +40,8 @@ const PHOTOMETRIC: Photometric =
 
 /// Share of the crops without a face, or with one in the wrong place.
 const NOBODY: f32 = 0.25;
+/// Score from which on what the detector sees in a picture without faces is a mistake to learn from.
+const MISTAKE: f32 = 0.05;
 /// Weight of the logit's loss against that of a coordinate.
 const LOGIT_WEIGHT: f32 = 1.0;
 
@@ -44,11 +51,42 @@ struct Sample {
     points: Option<Vec<f32>>,
 }
 
+/// Pictures without faces.
+#[derive(Default)]
+struct Faceless {
+    pictures: Vec<Negative>,
+    /// Where the detector sees a face all the same, the surest first: picture, crop.
+    mistakes: Vec<(usize, Similarity)>,
+}
+
+impl Faceless {
+    /// The pictures that are not held out, looked at by the default pack's detector.
+    fn load(root: &Path, mean_shape: [[f32; 2]; LANDMARKS]) -> Result<Self> {
+        let pictures: Vec<Negative> = data::load_negatives(root)?.into_iter().filter(|n| !n.is_held_out()).collect();
+        let detector = Pack::embedded()?.open(Net::Detector, Detector::from_weights)?.with_threshold(MISTAKE);
+        let mistakes = pictures.par_iter().enumerate().flat_map_iter(|(i, picture)| {
+            detector
+                .detect(&picture.image)
+                .into_iter()
+                .map(move |face| (face.score, i, crop_of_face(&mean_shape, &face)))
+        });
+        let mut mistakes: Vec<_> = mistakes.collect();
+        mistakes.sort_by(|a, b| b.0.total_cmp(&a.0));
+        eprintln!("{} pictures without faces, {} mistakes of the detector in them", pictures.len(), mistakes.len());
+        Ok(Self { pictures, mistakes: mistakes.into_iter().map(|(_, i, crop)| (i, crop)).collect() })
+    }
+
+    /// What may cover a face, if there are pictures at all.
+    fn texture(&self, rng: &mut Rng) -> Option<&Image> {
+        (!self.pictures.is_empty()).then(|| &self.pictures[rng.below(self.pictures.len())].image)
+    }
+}
+
 /// Draws a training crop.
-fn draw(patches: &[Patch], textures: &[Negative], rng: &mut Rng) -> Sample {
+fn draw(patches: &[Patch], faceless: &Faceless, rng: &mut Rng) -> Sample {
     let patch = &patches[rng.below(patches.len())];
     if rng.chance(NOBODY) {
-        let mut crop = nobody(patch, textures, rng);
+        let mut crop = nobody(patch, faceless, rng);
         PHOTOMETRIC.apply(&mut crop, rng);
         return Sample { crop, points: None };
     }
@@ -59,7 +97,7 @@ fn draw(patches: &[Patch], textures: &[Negative], rng: &mut Rng) -> Sample {
     let mirrored = rng.chance(0.5);
     let mut crop = deformation.sample(patch, CROP, mirrored);
     if rng.chance(0.35) {
-        let texture = (!textures.is_empty()).then(|| &textures[rng.below(textures.len())].image);
+        let texture = faceless.texture(rng);
         let side = CROP as f32;
         let face = Rect { x: 0.15 * side, y: 0.15 * side, w: 0.7 * side, h: 0.7 * side };
         occlude(&mut crop, &face, 0.55, texture, rng);
@@ -68,12 +106,20 @@ fn draw(patches: &[Patch], textures: &[Negative], rng: &mut Rng) -> Sample {
     Sample { crop, points: Some(follow(&deformation, &patch.points, mirrored)) }
 }
 
-/// A crop that a careless detector might hand over: a piece of a picture without faces, a part of a face, or what is
-/// beside one.
-fn nobody(patch: &Patch, textures: &[Negative], rng: &mut Rng) -> Image {
+/// A crop that a detector might hand over: what it once took for a face, a piece of a picture without faces, a part of a
+/// face, or what is beside one.
+fn nobody(patch: &Patch, faceless: &Faceless, rng: &mut Rng) -> Image {
+    if !faceless.mistakes.is_empty() && rng.chance(0.5) {
+        // A third of the draws are from the surest thirtieth.
+        let at = rng.uniform().powi(3) * faceless.mistakes.len() as f32;
+        let (picture, crop) = &faceless.mistakes[(at as usize).min(faceless.mistakes.len() - 1)];
+        let mut shift = || rng.range(-0.12, 0.12);
+        let shift = [shift(), shift()];
+        let near = Similarity::new(rng.range(-0.2, 0.2).exp(), rng.range(-0.3, 0.3), shift);
+        return crop_square(&faceless.pictures[*picture].image, &near.then(crop), CROP);
+    }
     let turn = rng.range(-0.8, 0.8);
-    if !textures.is_empty() && rng.chance(0.75) {
-        let image = &textures[rng.below(textures.len())].image;
+    if let Some(image) = faceless.texture(rng).filter(|_| rng.chance(0.6)) {
         let (w, h) = (image.width as f32, image.height as f32);
         let half = rng.range(10f32.ln(), (0.55 * w.min(h)).max(11.0).ln()).exp();
         return crop_square(image, &Similarity::new(half, turn, [w * rng.uniform(), h * rng.uniform()]), CROP);
@@ -136,7 +182,7 @@ fn held_out_error(net: &Sequential, patches: &[Patch], jitter: &Jitter) -> f32 {
 struct Points {
     patches: Vec<Patch>,
     held_out: Vec<Patch>,
-    textures: Vec<Negative>,
+    faceless: Faceless,
     mean_shape: [[f32; 2]; LANDMARKS],
 }
 
@@ -151,7 +197,6 @@ impl Lesson for Points {
     fn load(root: &Path) -> Result<Self> {
         let portraits = data::load_portraits(root)?;
         anyhow::ensure!(!portraits.is_empty(), "{}: no portraits", root.display());
-        let textures = data::load_negatives(root)?;
         let learned: Vec<Landmarks> =
             portraits.iter().filter(|p| !p.is_held_out()).map(|p| p.landmarks.clone()).collect();
         let mean_shape = mean_shape(&learned);
@@ -166,7 +211,8 @@ impl Lesson for Points {
         let (patches, held_out) = (cut(false), cut(true));
         anyhow::ensure!(!patches.is_empty() && !held_out.is_empty(), "too few portraits to learn from");
         eprintln!("{} faces to learn from, {} held out", patches.len(), held_out.len());
-        Ok(Self { patches, held_out, textures, mean_shape })
+        let faceless = Faceless::load(root, mean_shape)?;
+        Ok(Self { patches, held_out, faceless, mean_shape })
     }
 
     fn network(&self, rng: &mut Rng) -> Sequential {
@@ -174,7 +220,7 @@ impl Lesson for Points {
     }
 
     fn draw(&self, rng: &mut Rng) -> Sample {
-        draw(&self.patches, &self.textures, rng)
+        draw(&self.patches, &self.faceless, rng)
     }
 
     fn input(&self, samples: &[Sample]) -> Tensor {
@@ -215,9 +261,10 @@ mod tests {
     #[test]
     fn a_seed_repeats_its_sample_and_points_stay_near() {
         let patches = [face()];
-        let (a, b) = (draw(&patches, &[], &mut Rng::new(4)), draw(&patches, &[], &mut Rng::new(4)));
+        let faceless = Faceless::default();
+        let (a, b) = (draw(&patches, &faceless, &mut Rng::new(4)), draw(&patches, &faceless, &mut Rng::new(4)));
         assert!(a.crop == b.crop && a.points == b.points);
-        let samples: Vec<Sample> = (0..40).map(|seed| draw(&patches, &[], &mut Rng::new(seed))).collect();
+        let samples: Vec<Sample> = (0..40).map(|seed| draw(&patches, &faceless, &mut Rng::new(seed))).collect();
         let points: Vec<&Vec<f32>> = samples.iter().filter_map(|s| s.points.as_ref()).collect();
         assert!((20..40).contains(&points.len()), "{} faces", points.len());
         assert!(points.iter().all(|p| p.len() == 2 * LANDMARKS && p.iter().all(|v| v.abs() < 1.5)));

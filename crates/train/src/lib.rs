@@ -11,6 +11,7 @@ pub mod detector_loss;
 pub mod evaluate;
 pub mod gan;
 pub mod inverter;
+pub mod jaw;
 pub mod landmarks;
 pub mod lesson;
 pub mod progress;

@@ -5,15 +5,16 @@ use crate::output;
 use camera::{Input, expand};
 use frame::Image;
 use mirror::engine::Eyes;
+use mirror::face::attributes::Gender;
 use mirror::report::{Analysis, FaceReport};
 use std::path::PathBuf;
 
 /// Say what the machine sees in pictures, in numbers.
 ///
-/// With --json one line a picture: {"input", "faces": [{"box": [x,y,w,h], "score", "landmarks": [[x,y] * 68], "pose":
-/// {"yaw","pitch","roll"}, "age": {"mean","low","high"}, "gender": {"female","male"}, "features": [...]}]}, in pixels
-/// of the picture. A picture without a face has an empty list. A file that is no picture is named on stderr, the
-/// others are still done, and the exit code is 1.
+/// With --json one line a picture: {"input", "faces": [{"box": [x,y,w,h], "score", "confidence", "landmarks": [[x,y]
+/// * 68], "pose": {"yaw","pitch","roll"}, "age": {"mean","low","high"}, "gender": {"label","female","male"},
+/// "features": [...]}]}, in pixels of the picture; the label is female, male or unsure. A picture without a face has an
+/// empty list. A file that is no picture is named on stderr, the others are still done, and the exit code is 1.
 #[derive(clap::Args, Debug)]
 #[command(after_long_help = "\
 Examples:
@@ -60,18 +61,15 @@ fn look(eyes: &Eyes, path: &std::path::Path) -> anyhow::Result<Analysis> {
 fn in_words(analysis: &Analysis) -> String {
     let face = |f: &FaceReport| {
         let [x, y, w, h] = f.rect;
-        let (word, sure) = if f.gender.female > 0.5 { ("female", f.gender.female) } else { ("male", f.gender.male) };
+        let gender = match f.gender.label {
+            Gender::Female => format!("female {:.0} %", f.gender.female * 100.0),
+            Gender::Male => format!("male {:.0} %", f.gender.male * 100.0),
+            Gender::Unsure => format!("gender unsure (female {:.0} %)", f.gender.female * 100.0),
+        };
         format!(
-            "\n    face of {w:.0}x{h:.0} pixels at ({x:.0}, {y:.0}), score {:.2}: age {:.0} ({:.0} to {:.0}), {word} {:.0} %, \
+            "\n    face of {w:.0}x{h:.0} pixels at ({x:.0}, {y:.0}), score {:.2}: age {:.0} ({:.0} to {:.0}), {gender}, \
              yaw {:.0}, pitch {:.0}, roll {:.0} degrees",
-            f.score,
-            f.age.mean,
-            f.age.low,
-            f.age.high,
-            sure * 100.0,
-            f.pose.yaw,
-            f.pose.pitch,
-            f.pose.roll
+            f.score, f.age.mean, f.age.low, f.age.high, f.pose.yaw, f.pose.pitch, f.pose.roll
         )
     };
     let found = match analysis.faces.len() {

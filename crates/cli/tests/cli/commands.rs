@@ -90,6 +90,8 @@ fn analyse_keeps_to_its_contract() {
             assert!(age[0] <= age[1] && age[1] <= age[2], "{age:?}");
             let gender = ["female", "male"].map(|k| face["gender"][k].as_f64().unwrap());
             assert!((gender[0] + gender[1] - 1.0).abs() < 1e-5, "{gender:?}");
+            let label = face["gender"]["label"].as_str().unwrap();
+            assert_eq!(label == "unsure", gender.iter().all(|p| *p < 0.75), "{label}: {gender:?}");
             assert!(!numbers(&face["features"]).is_empty());
         }
     }

@@ -14,11 +14,11 @@ use nn::{Conv2d, Dense, Init, Layer, LeakyRelu, Rng, Sequential, Tensor};
 /// Width and height of the aligned crop that the net sees, pixels.
 pub const CROP: usize = 64;
 /// Middle of the youngest age bin, years.
-pub const FIRST_AGE: f32 = 16.0;
+pub const FIRST_AGE: f32 = 2.0;
 /// Width of an age bin, years.
 pub const AGE_STEP: f32 = 4.0;
-/// Age bins: 16 to 92 years.
-pub const AGE_BINS: usize = 20;
+/// Age bins: 2 to 94 years.
+pub const AGE_BINS: usize = 24;
 /// Numbers that the net gives: a logit an age bin, then the logit of "female".
 pub const OUTPUTS: usize = AGE_BINS + 1;
 
@@ -38,6 +38,21 @@ pub struct Age {
     pub high: f32,
 }
 
+/// The word for a face, as the archive's labels have it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Gender {
+    /// "Female", with a probability of [`SURE`] or more.
+    Female,
+    /// "Male", likewise.
+    Male,
+    /// Neither.
+    Unsure,
+}
+
+/// Probability from which on a gender is named.
+pub const SURE: f32 = 0.75;
+
 /// What the net says of a face.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Attributes {
@@ -45,6 +60,17 @@ pub struct Attributes {
     pub age: Age,
     /// Probability of "female"; that of "male" is the rest.
     pub female: f32,
+}
+
+impl Attributes {
+    /// The word for the face, if one is likely enough.
+    pub fn gender(&self) -> Gender {
+        match self.female {
+            p if p >= SURE => Gender::Female,
+            p if p <= 1.0 - SURE => Gender::Male,
+            _ => Gender::Unsure,
+        }
+    }
 }
 
 /// Divisors of the logits, fitted on portraits that the net has not learned from, so that of the faces that it is
@@ -191,7 +217,11 @@ mod tests {
         let a = attributes_of(&logits, &Calibration::default());
         assert!((a.age.mean - bin_age(9)).abs() < 0.01 && a.female > 0.85);
         assert!(a.age.low > bin_age(8) && a.age.high < bin_age(10) && a.age.low < a.age.high);
+        assert_eq!(a.gender(), Gender::Female);
+        logits[AGE_BINS] = -2.0;
+        assert_eq!(attributes_of(&logits, &Calibration::default()).gender(), Gender::Male);
         let flat = attributes_of(&[0.0; OUTPUTS], &Calibration { age_temperature: 2.0, gender_temperature: 2.0 });
+        assert_eq!(flat.gender(), Gender::Unsure);
         assert!((flat.age.high - flat.age.low - 0.8 * AGE_STEP * AGE_BINS as f32).abs() < 0.01);
     }
 

@@ -49,7 +49,7 @@ pub fn box_unit(stride: usize) -> f32 {
     4.0 * stride as f32
 }
 
-/// The layers: about MACS million multiply-adds for 640 x 480 pixels, WEIGHTS million weights.
+/// The layers: 200 million multiply-adds for the two looks at 640 x 480 pixels, 0.28 million weights.
 pub struct DetectorNet {
     /// To strides 8, 16 and 32, each from the one before.
     trunk: [Sequential; 3],

@@ -1,7 +1,8 @@
 //! Finds the 68 landmarks of a face, and says how sure it is that there is one: one small net that looks twice.
 //!
-//! The net regresses all points directly from a square crop, and the logit that a face fills it. First it sees the detector's box; from the points it
-//! finds there, the crop is re-centred, scaled and turned upright, and the same net looks again (a cascade).
+//! The net regresses all points directly from a square crop, and the logit that a face fills it. First it sees the crop
+//! that the detector's five points tell; by the points it finds there, the crop is re-centred, scaled and turned
+//! upright, and the same net looks again (a cascade).
 
 use super::align::{MIRROR, Similarity, crop_square};
 use super::{Face, KEY_POINTS, LANDMARKS, Landmarks, Rect};
@@ -32,7 +33,7 @@ pub const MEAN_SHAPE_KEY: &str = "mean_shape";
 /// The net's outputs: x and y of the points, crop units, and the logit of a face.
 pub const OUTPUTS: usize = 2 * LANDMARKS + 1;
 
-/// The layers: MACS million multiply-adds for one crop, WEIGHTS million weights.
+/// The layers: 23 million multiply-adds for one crop, 0.9 million weights.
 pub fn network(rng: &mut Rng) -> Sequential {
     let mut layers: Vec<Box<dyn Layer>> = Vec::new();
     let trunk = [(3, 16, 2), (16, 32, 2), (32, 48, 1), (48, 64, 2), (64, 96, 1), (96, 128, 2), (128, 128, 1)];
@@ -69,6 +70,11 @@ pub fn crop_of_box(rect: &Rect) -> Similarity {
     let scale = BOX_TO_RMS * size / SHAPE_RMS;
     let centre_y = rect.y + rect.h * (0.5 + BOX_TO_CENTRE) + SHAPE_LIFT * scale;
     Similarity::new(scale, 0.0, [rect.x + rect.w * 0.5, centre_y])
+}
+
+/// The crop that a detector's five points tell, given the mean shape of faces.
+pub fn crop_of_face(mean_shape: &[[f32; 2]; LANDMARKS], face: &Face) -> Similarity {
+    Similarity::fit(&key_points(mean_shape), &face.points).unwrap_or_else(|| crop_of_box(&face.rect))
 }
 
 /// The box that a detector gives, on average, for a face whose crop is known: undoes [`crop_of_box`].
@@ -120,8 +126,7 @@ impl LandmarkNet {
 
     /// The 68 points of a face that the detector found: its five points tell how the crop is turned and how large it is.
     pub fn locate(&self, image: &Image, face: &Face) -> Located {
-        let upright = Similarity::fit(&key_points(&self.mean_shape), &face.points);
-        self.locate_from(image, upright.unwrap_or_else(|| crop_of_box(&face.rect)))
+        self.locate_from(image, crop_of_face(&self.mean_shape, face))
     }
 
     /// The face that a detector would give, on average, for an upright head in this box.

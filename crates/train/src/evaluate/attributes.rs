@@ -9,7 +9,7 @@ use crate::data::data_root;
 use anyhow::{Context, Result};
 use frame::Image;
 use mirror::face::align::{Similarity, portrait_crop};
-use mirror::face::attributes::{AttributeNet, Attributes};
+use mirror::face::attributes::{AttributeNet, Attributes, Gender};
 use mirror::face::landmarks::{LandmarkNet, crop_of_box};
 use mirror::face::{Landmarks, Rect};
 use rayon::prelude::*;
@@ -116,6 +116,11 @@ fn confidence(c: &Case) -> f32 {
     c.guess.female.max(1.0 - c.guess.female)
 }
 
+/// Whether it is sure enough to name a gender.
+fn named(c: &Case) -> bool {
+    c.guess.gender() != Gender::Unsure
+}
+
 fn off(c: &Case) -> f32 {
     (c.guess.age.mean - c.age).abs()
 }
@@ -134,6 +139,8 @@ fn figures(cases: &[Case]) -> Vec<Figure> {
     let mut all = vec![
         Figure::of("gender right, age >= 20".into(), cases, adult, right),
         Figure::of("gender confidence, age >= 20".into(), cases, adult, confidence),
+        Figure::of("gender named, age >= 20".into(), cases, adult, |c| f32::from(u8::from(named(c)))),
+        Figure::of("gender right where named, age >= 20".into(), cases, |c| adult(c) && named(c), right),
         Figure::of("age error, age >= 30".into(), cases, grown, off),
         Figure::of("age error, all".into(), cases, |_| true, off),
         Figure::of("age bias, age >= 30".into(), cases, grown, bias),

@@ -1,17 +1,20 @@
-//! Measures the detector, together with the landmark net that confirms what it finds: faces found in photographs of strangers, faces seen where there are none, a crowd.
+//! Measures the detector, together with the landmark net that confirms what it finds: faces found in photographs of
+//! strangers, faces seen where there are none, a crowd.
 //!
 //! No photograph here was trained on. The true boxes of `eval/landmarks` are made from the hand-checked points, by
 //! the proportions that the teacher's boxes have on the portraits; those of the crowd are a detector's opinion.
 
+use super::skin;
 use crate::data::{data_root, load_negatives, numbers};
 use anyhow::{Context, Result};
 use frame::Image;
 use mirror::engine::MIN_CONFIDENCE;
 use mirror::face::detector::Detector;
 use mirror::face::landmarks::LandmarkNet;
-use mirror::face::{Face, LANDMARKS, Landmarks, Rect};
+use mirror::face::{Face, Landmarks, Rect};
 use rayon::prelude::*;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// A face is found when a box overlaps the true one by this much (intersection over union).
@@ -92,6 +95,8 @@ struct Figures {
     landmarks_recall: Share,
     /// Hand-checked faces with the centre of a found box, of half to twice the size, within them.
     landmarks_recall_centre: Share,
+    /// The same by the lightness of their skin in the picture.
+    landmarks_recall_by_skin: BTreeMap<&'static str, Share>,
     /// Mean overlap of the found ones.
     landmarks_mean_iou: f32,
     /// Portraits of visitors in which a face was found.
@@ -148,9 +153,13 @@ pub fn run(options: &Options) -> Result<()> {
         Ok(see(name, Image::load(&path)?, truth))
     };
 
-    let table = read_boxes_of_landmarks(&eval.join("landmarks.csv"))?;
-    let landmarks = table.into_par_iter().map(|(file, truth)| load(eval.join("landmarks").join(file), vec![truth]));
-    let landmarks = landmarks.collect::<Result<Vec<Case>>>()?;
+    let table = super::landmarks::read_table(&eval.join("landmarks.csv"))?;
+    let landmarks = table.par_iter().map(|(file, points)| {
+        let case = load(eval.join("landmarks").join(file), vec![box_of_landmarks(points)])?;
+        let band = skin::band(&case.image, points);
+        anyhow::Ok((case, band))
+    });
+    let (landmarks, bands): (Vec<Case>, Vec<_>) = landmarks.collect::<Result<Vec<_>>>()?.into_iter().unzip();
     let visitors = pictures(&eval.join("visitors"))?.into_par_iter().map(|path| load(path, Vec::new()));
     let visitors = visitors.collect::<Result<Vec<Case>>>()?;
     let negatives: Vec<_> = load_negatives(&root)?.into_iter().filter(|n| n.is_held_out()).collect();
@@ -170,10 +179,17 @@ pub fn run(options: &Options) -> Result<()> {
     let crowd_found: usize = crowd.iter().map(|c| c.found.len()).sum();
     let crowd_hits: usize = crowd.iter().map(|c| c.truth.iter().filter(|t| hit(t, &c.found)).count()).sum();
     let right = |c: &Case| c.found.iter().filter(|f| c.truth.iter().any(|t| t.iou(&f.rect) >= FOUND_IOU)).count();
+    let there = |c: &Case| c.found.iter().any(|f| about_there(&c.truth[0], &f.rect));
+    let of_band = |band: usize| {
+        let chosen: Vec<&Case> =
+            landmarks.iter().zip(&bands).filter(|(_, b)| **b == Some(band)).map(|(c, _)| c).collect();
+        Share::new(chosen.iter().filter(|c| there(c)).count(), chosen.len())
+    };
     let figures = Figures {
         threshold: detector.threshold(),
         landmarks_recall: Share::new(hits.len(), landmarks.len()),
-        landmarks_recall_centre: count(&landmarks, &|c| c.found.iter().any(|f| about_there(&c.truth[0], &f.rect))),
+        landmarks_recall_centre: count(&landmarks, &there),
+        landmarks_recall_by_skin: skin::BANDS.iter().enumerate().map(|(i, (name, _))| (*name, of_band(i))).collect(),
         landmarks_mean_iou: super::interval::mean(&hits),
         visitors_recall: count(&visitors, &|c| !c.found.is_empty()),
         visitors_with_several: count(&visitors, &|c| c.found.len() > 1),
@@ -204,6 +220,9 @@ fn print(f: &Figures) {
     println!("threshold                                {:.3}", f.threshold);
     println!("hand-checked faces, box found            {}", f.landmarks_recall);
     println!("hand-checked faces, centre found         {}", f.landmarks_recall_centre);
+    for (name, _) in skin::BANDS {
+        println!("    {:36} {}", format!("{name} in the picture"), f.landmarks_recall_by_skin[name]);
+    }
     println!("mean overlap of the found boxes          {:.3}", f.landmarks_mean_iou);
     println!("visitors found                           {}", f.visitors_recall);
     println!("visitors with several faces found        {}", f.visitors_with_several);
@@ -233,19 +252,6 @@ fn box_of_landmarks(landmarks: &Landmarks) -> Rect {
     let length = way[0].hypot(way[1]);
     let [w, h] = BOX_SIZE.map(|s| s * length);
     Rect { x: eyes[0] + BOX_CENTRE * way[0] - w / 2.0, y: eyes[1] + BOX_CENTRE * way[1] - h / 2.0, w, h }
-}
-
-fn read_boxes_of_landmarks(path: &Path) -> Result<Vec<(String, Rect)>> {
-    let mut reader = csv::Reader::from_path(path).with_context(|| path.display().to_string())?;
-    let rows = reader.records().map(|record| {
-        let record = record?;
-        let file = record.get(0).unwrap_or_default().to_string();
-        let v = numbers(&record.iter().skip(1).collect::<Vec<_>>().join(" "))?;
-        anyhow::ensure!(v.len() == 2 * LANDMARKS, "{file}: expected {} numbers, found {}", 2 * LANDMARKS, v.len());
-        let landmarks = Landmarks { points: std::array::from_fn(|i| [v[2 * i], v[2 * i + 1]]) };
-        Ok((file, box_of_landmarks(&landmarks)))
-    });
-    rows.collect::<Result<_>>().with_context(|| path.display().to_string())
 }
 
 fn read_boxes(path: &Path) -> Result<Vec<Rect>> {

@@ -5,6 +5,7 @@
 //! brows elsewhere and has an error of 5.4 % itself.
 
 use super::interval::{interval, mean, median};
+use super::skin;
 use crate::data::data_root;
 use anyhow::{Context, Result};
 use frame::Image;
@@ -51,6 +52,8 @@ const LOST: f32 = 0.1;
 struct Case {
     /// Error of every point over the outer eye distance.
     errors: [f32; LANDMARKS],
+    /// See [`skin::BANDS`].
+    band: Option<usize>,
 }
 
 impl Case {
@@ -92,7 +95,7 @@ pub fn run(options: &Options) -> Result<()> {
             let (p, q) = (found.points[i], truth.points[i]);
             (p[0] - q[0]).hypot(p[1] - q[1]) / unit
         });
-        anyhow::Ok(Some(Case { errors }))
+        anyhow::Ok(Some(Case { errors, band: skin::band(&image, truth) }))
     });
     let measured = measured.collect::<Result<Vec<_>>>()?;
     let missed = measured.iter().filter(|m| m.is_none()).count();
@@ -114,6 +117,10 @@ fn report(options: &Options, cases: &[Case], missed: usize) {
     for (part, points) in PARTS {
         let errors: Vec<f32> = cases.iter().map(|c| c.mean(points.clone())).collect();
         rows.push((format!("{part}_error"), mean(&errors), interval(&errors, mean)));
+    }
+    for (i, (name, _)) in skin::BANDS.iter().enumerate() {
+        let errors: Vec<f32> = cases.iter().filter(|c| c.band == Some(i)).map(|c| c.mean(0..LANDMARKS)).collect();
+        rows.push((format!("{name}_skin_error"), mean(&errors), interval(&errors, mean)));
     }
     if options.json {
         let mut object = serde_json::json!({
@@ -137,7 +144,7 @@ fn read(path: &Path) -> Result<Vec<u8>> {
 }
 
 /// File names and hand-checked points.
-fn read_table(path: &Path) -> Result<Vec<(String, Landmarks)>> {
+pub(super) fn read_table(path: &Path) -> Result<Vec<(String, Landmarks)>> {
     let mut reader = csv::Reader::from_path(path).with_context(|| path.display().to_string())?;
     let rows = reader.records().enumerate().map(|(i, record)| {
         let context = || format!("{}, row {}", path.display(), i + 2);

@@ -6,3 +6,4 @@ pub mod gan;
 pub mod interval;
 pub mod inverter;
 pub mod landmarks;
+pub mod skin;
