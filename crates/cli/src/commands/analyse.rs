@@ -11,8 +11,8 @@ use std::path::PathBuf;
 
 /// Say what the machine sees in pictures, in numbers.
 ///
-/// With --json one line a picture: {"input", "faces": [{"box": [x,y,w,h], "score", "confidence", "landmarks": [[x,y]
-/// * 68], "pose": {"yaw","pitch","roll"}, "age": {"mean","low","high"}, "gender": {"label","female","male"},
+/// With --json one line a picture: {"input", "faces": [{"box": [x,y,w,h], "score", "confidence", "landmarks":
+/// [[x,y] * 68], "pose": {"yaw","pitch","roll"}, "age": {"mean","low","high"}, "gender": {"label","female","male"},
 /// "features": [...]}]}, in pixels of the picture; the label is female, male or unsure. A picture without a face has an
 /// empty list. A file that is no picture is named on stderr, the others are still done, and the exit code is 1.
 #[derive(clap::Args, Debug)]
