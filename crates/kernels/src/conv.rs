@@ -103,7 +103,7 @@ pub struct Filter {
     /// By 180 degrees, from outputs to inputs: the gradient of the input of a convolution that keeps the size.
     turned: bool,
     direct: OnceLock<direct::Kernels>,
-    winograd: OnceLock<winograd::Kernels>,
+    winograd: OnceLock<winograd::Kernels<winograd::Same>>,
 }
 
 impl Filter {
@@ -200,7 +200,9 @@ fn backward_weight(isa: Isa, g: Conv2d, x: &[f32], dy: &[f32], dweight: &mut [f3
 mod tests {
     use super::*;
     use crate::epilogue::ToRgb;
+    use crate::pictures::Pictures;
     use crate::upsample::UpsampleFilter;
+    use crate::winograd::{Enlarged, EnlargedPixel};
     use proptest::prelude::*;
 
     fn fill(len: usize, seed: usize) -> Vec<f32> {
@@ -350,12 +352,15 @@ mod tests {
             let (h, w, c_in, c_out) = if wide { (h, w * 30, c_in.min(4), c_out.min(4)) } else { (h, w, c_in, c_out) };
             let g = Conv2d { n, h: 2 * h, w: 2 * w, c_in, c_out, kernel: 3, stride: 1, pad: (1, 1) };
             let (x, weight, bias) = (noise(n * h * w * c_in, seed), noise(9 * c_in * c_out, seed ^ 1), noise(c_out, seed ^ 2));
-            let mut sums = vec![0.0; 4 * n * h * w * c_out];
+            let dy = noise(4 * n * h * w * c_out, seed ^ 3);
+            let weights = Weights { weight: &weight, c_in, c_out, turned: false };
+            let (mut sums, mut dw) = (vec![0.0; dy.len()], vec![0.0; weight.len()]);
             plain(g, |xi, wi, yi| {
                 let (pixel, i) = (xi / c_in, xi % c_in);
                 let (row, col) = (pixel / (2 * w), pixel % (2 * w));
                 let small = (row / (2 * h) * h + row % (2 * h) / 2) * w + col / 2;
                 sums[yi] += f64::from(x[small * c_in + i]) * f64::from(weight[wi]);
+                dw[wi] += f64::from(x[small * c_in + i]) * f64::from(dy[yi]);
             });
             let colours = noise(3 * c_out, seed ^ 4);
             let to_rgb = ToRgb::new(&colours, [0.1, -0.2, 0.3]);
@@ -363,13 +368,26 @@ mod tests {
             let (want, magnified) = finish(&sums, e, coloured.then_some((&colours, [0.1, -0.2, 0.3])));
             for isa in Isa::available() {
                 let mut y = vec![9.0; want.len()];
-                UpsampleFilter::new(isa, (c_in, c_out), &weight).forward((n, h, w), &x, &mut y, e);
+                let pictures = Pictures { x: &x, h, w, c: c_in };
+                let kernels = winograd::Kernels::<Enlarged>::new(isa, weights);
+                winograd::forward_enlarged(isa, &kernels, n, pictures, 0..h, &mut y, e);
                 near(&y, &want, magnified, isa.name())?;
+                y.fill(9.0);
+                let kernels = winograd::Kernels::<EnlargedPixel>::new(isa, weights);
+                winograd::forward_enlarged(isa, &kernels, n, pictures, 0..h, &mut y, e);
+                near(&y, &want, magnified, isa.name())?;
+                let mut got = vec![0.0; weight.len()];
+                winograd::backward_weight_enlarged::<Enlarged>(isa, n, pictures, &dy, &mut got);
+                near(&got, &dw, 1.0, isa.name())?;
+                got.fill(0.0);
+                winograd::backward_weight_enlarged::<EnlargedPixel>(isa, n, pictures, &dy, &mut got);
+                near(&got, &dw, 1.0, isa.name())?;
                 // A band of each picture is the same rows of the whole.
                 let (top, end, channels) = (h / 3, h - h / 4, want.len() / (4 * n * h * w));
                 let row = 2 * w * channels;
                 let mut band = vec![9.0; n * 2 * (end - top) * row];
-                UpsampleFilter::new(isa, (c_in, c_out), &weight).forward_rows((n, h, w), top..end, &x, &mut band, e);
+                let filter = UpsampleFilter::new(isa, (c_in, c_out), weight.clone());
+                filter.forward_rows((n, h, w), top..end, &x, &mut band, e);
                 let rows = |i: usize| &want[(i * 2 * h + 2 * top) * row..(i * 2 * h + 2 * end) * row];
                 near(&band, &(0..n).flat_map(rows).copied().collect::<Vec<f64>>(), magnified, isa.name())?;
             }

@@ -2,7 +2,7 @@
 
 use crate::blocked::{Blocked, Line, WIDTH, add_outer, product};
 use crate::conv::Conv2d;
-use crate::epilogue::{Bias, Epilogue, activate, colour, norm_factors, projections, scale};
+use crate::epilogue::{Bias, Epilogue, activate, colours, norm_factors, scale};
 use crate::pictures::Weights;
 use crate::scratch::with_lines;
 use crate::simd::{Isa, Lanes, Op, load, store};
@@ -75,41 +75,39 @@ impl Op for Finish<'_> {
         // SAFETY of the unsafe blocks: `sums` holds `blocks` of `count` lines, block < blocks, p < count, lane + a register is
         // within a line; pixel p of the output holds as many values as the assertions say.
         let at = |block: usize, p: usize| unsafe { sums.add(block * self.count + p).cast::<f32>() };
-        let mut squares = [0.0; WIDTH];
         for first in (0..self.count).step_by(WIDTH) {
             let group = WIDTH.min(self.count - first);
+            let mut squares = [simd.splat_f32s(0.0); WIDTH];
             for (i, square) in squares.iter_mut().enumerate().take(group) {
-                let mut sum = simd.splat_f32s(0.0);
                 for block in 0..blocks {
                     let bias = bias.block(block);
                     let line = at(block, first + i);
                     for lane in (0..WIDTH).step_by(S::F32_LANES) {
                         unsafe {
                             let v = activate(simd, load::<S>(line.add(lane)), load::<S>(bias.add(lane)), e.leaky);
-                            sum = simd.fma(v, v, sum);
+                            *square = simd.fma(v, v, *square);
                             store::<S>(line.add(lane), v);
                         }
                     }
                 }
-                if e.pixel_norm {
-                    *square = simd.reduce_sum_f32s(sum);
-                }
             }
+            if let Some(to_rgb) = e.to_rgb {
+                // Behind the last pixel its colours are made again; nobody reads them.
+                let at = |p: usize, block: usize| at(block, first + p.min(group - 1)).cast_const();
+                let rgb = unsafe { colours(simd, at, maps, e.pixel_norm, to_rgb) };
+                self.y[first * 3..][..group * 3].copy_from_slice(&rgb.as_flattened()[..group * 3]);
+                continue;
+            }
+            let mut factors = [1.0; WIDTH];
             if e.pixel_norm {
-                norm_factors(simd, &mut squares, maps);
+                factors = simd.sums(squares);
+                norm_factors(simd, &mut factors, maps);
             }
-            for (i, factor) in squares.iter().enumerate().take(group) {
+            for (i, factor) in factors.into_iter().enumerate().take(group) {
                 let p = first + i;
-                if let Some(to_rgb) = e.to_rgb {
-                    let line = |block| at(block, p).cast_const();
-                    let sums = unsafe { projections(simd, line, blocks, to_rgb) };
-                    let rgb = colour(sums, if e.pixel_norm { *factor } else { 1.0 }, to_rgb);
-                    self.y[p * 3..][..3].copy_from_slice(&rgb);
-                    continue;
-                }
                 for block in 0..blocks {
                     if e.pixel_norm {
-                        unsafe { scale(simd, at(block, p), 1, *factor) };
+                        unsafe { scale(simd, at(block, p), 1, factor) };
                     }
                     let here = WIDTH.min(maps - block * WIDTH);
                     let to = &mut self.y[p * maps + block * WIDTH..][..here];

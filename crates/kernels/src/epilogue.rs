@@ -115,61 +115,42 @@ pub(crate) unsafe fn scale<S: Lanes>(simd: S, x: *mut f32, blocks: usize, factor
     }
 }
 
-/// Of a pixel, block b of whose maps (the last filled up) lies at `x(b)`: the products with the three rows of weights, and
-/// the sum of squares.
-///
-/// # Safety
-/// `blocks` blocks must be there.
-#[inline(always)]
-pub(crate) unsafe fn projections<S: Lanes>(
-    simd: S,
-    x: impl Fn(usize) -> *const f32,
-    blocks: usize,
-    to_rgb: &ToRgb,
-) -> [f32; 4] {
-    assert_eq!(to_rgb.rows[0].len(), blocks * WIDTH, "weights of the colours");
-    let mut sums = [simd.splat_f32s(0.0); 4];
-    for block in 0..blocks {
-        for lane in (0..WIDTH).step_by(S::F32_LANES) {
-            // SAFETY: the caller's promise; the rows have equal lengths, asserted above.
-            unsafe {
-                let x = load::<S>(x(block).add(lane));
-                for (sum, row) in sums.iter_mut().zip(&to_rgb.rows) {
-                    *sum = simd.fma(x, load::<S>(row.as_ptr().add(block * WIDTH + lane)), *sum);
-                }
-                sums[3] = simd.fma(x, x, sums[3]);
-            }
-        }
-    }
-    simd.sums(sums)
-}
-
-/// A pixel's colours from its projections, after its maps were multiplied by `factor`.
-#[inline(always)]
-pub(crate) fn colour(projections: [f32; 4], factor: f32, to_rgb: &ToRgb) -> [f32; 3] {
-    let [r, g, b, _] = projections;
-    let bias = to_rgb.bias;
-    [r * factor + bias[0], g * factor + bias[1], b * factor + bias[2]]
-}
-
-/// The colours of sixteen pixels, with `norm` after the pixel norm over `maps` maps; `x(i)` is where the maps of pixel i lie.
+/// The colours of sixteen pixels, with `norm` after the pixel norm over `maps` maps; block b of pixel p's maps (the last filled up)
+/// lies at `x(p, b)`.
 ///
 /// # Safety
 /// As many maps as `to_rgb` has weights, whole blocks, must be there.
 #[inline(always)]
 pub(crate) unsafe fn colours<S: Lanes>(
     simd: S,
-    x: impl Fn(usize) -> *const f32,
+    x: impl Fn(usize, usize) -> *const f32,
     maps: usize,
     norm: bool,
     to_rgb: &ToRgb,
 ) -> [[f32; 3]; WIDTH] {
-    // Loops, not closures over arrays: those would not be compiled for the instruction set.
+    let blocks = maps.div_ceil(WIDTH);
+    assert_eq!(to_rgb.rows[0].len(), blocks * WIDTH, "weights of the colours");
+    // Of each pixel the products with the three rows of weights, and the sum of squares. Loops, not closures over arrays: those
+    // would not be compiled for the instruction set.
     let (mut sums, mut factors) = ([[0.0; 4]; WIDTH], [1.0; WIDTH]);
-    for (p, sums) in sums.iter_mut().enumerate() {
-        let at = x(p);
-        // SAFETY: the caller's promise.
-        *sums = unsafe { projections(simd, |b| at.add(b * WIDTH), to_rgb.rows[0].len() / WIDTH, to_rgb) };
+    for (four, sums) in sums.as_chunks_mut::<4>().0.iter_mut().enumerate() {
+        let mut all = [simd.splat_f32s(0.0); 16];
+        for (p, of_pixel) in all.as_chunks_mut::<4>().0.iter_mut().enumerate() {
+            for block in 0..blocks {
+                for lane in (0..WIDTH).step_by(S::F32_LANES) {
+                    // SAFETY: the caller's promise; the rows have equal lengths, asserted above.
+                    unsafe {
+                        let x = load::<S>(x(four * 4 + p, block).add(lane));
+                        for (sum, row) in of_pixel.iter_mut().zip(&to_rgb.rows) {
+                            *sum = simd.fma(x, load::<S>(row.as_ptr().add(block * WIDTH + lane)), *sum);
+                        }
+                        of_pixel[3] = simd.fma(x, x, of_pixel[3]);
+                    }
+                }
+            }
+        }
+        let all = simd.sums(all);
+        sums.as_flattened_mut().copy_from_slice(&all);
     }
     if norm {
         for (factor, sums) in factors.iter_mut().zip(&sums) {
@@ -179,7 +160,8 @@ pub(crate) unsafe fn colours<S: Lanes>(
     }
     let mut rgb = [[0.0; 3]; WIDTH];
     for (rgb, (sums, factor)) in rgb.iter_mut().zip(sums.iter().zip(factors)) {
-        *rgb = colour(*sums, factor, to_rgb);
+        let [r, g, b, _] = *sums;
+        *rgb = [r * factor + to_rgb.bias[0], g * factor + to_rgb.bias[1], b * factor + to_rgb.bias[2]];
     }
     rgb
 }

@@ -24,5 +24,5 @@ pub use matmul::{MatRef, matmul};
 pub use resize::resize;
 pub use simd::{Isa, VARIABLE};
 pub use threads::{on_pool, start_threads};
-pub use upsample::UpsampleFilter;
+pub use upsample::{UpsampleFilter, upsample_backward_weight};
 pub use warp::warp_affine;

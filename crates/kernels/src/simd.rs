@@ -118,11 +118,14 @@ pub(crate) trait Lanes: Simd {
     fn fma(self, a: Self::f32s, b: Self::f32s, c: Self::f32s) -> Self::f32s;
     /// `c - a b`
     fn fnma(self, a: Self::f32s, b: Self::f32s, c: Self::f32s) -> Self::f32s;
-    /// The sums over the lanes of four registers.
+    /// The sums over the lanes of sixteen registers.
     #[inline(always)]
-    fn sums(self, of: [Self::f32s; 4]) -> [f32; 4] {
-        let [a, b, c, d] = of;
-        [self.reduce_sum_f32s(a), self.reduce_sum_f32s(b), self.reduce_sum_f32s(c), self.reduce_sum_f32s(d)]
+    fn sums(self, of: [Self::f32s; 16]) -> [f32; 16] {
+        let mut sums = [0.0; 16];
+        for (sum, register) in sums.iter_mut().zip(of) {
+            *sum = self.reduce_sum_f32s(register);
+        }
+        sums
     }
 }
 
@@ -156,20 +159,56 @@ fused!(
     1,
     // Three horizontal additions for four registers, a third of what four sums by themselves take.
     #[inline(always)]
-    fn sums(self, of: [Self::f32s; 4]) -> [f32; 4] {
+    fn sums(self, of: [Self::f32s; 16]) -> [f32; 16] {
         use std::arch::x86_64::{__m128, __m256};
-        // SAFETY: registers of 256 bits, and four floats of 128, are the same bits under both names.
-        let [a, b, c, d] = unsafe { std::mem::transmute::<[Self::f32s; 4], [__m256; 4]>(of) };
-        let halves = self.avx._mm256_hadd_ps(self.avx._mm256_hadd_ps(a, b), self.avx._mm256_hadd_ps(c, d));
-        let low = self.avx._mm256_castps256_ps128(halves);
-        let sums = self.sse._mm_add_ps(low, self.avx._mm256_extractf128_ps::<1>(halves));
-        // SAFETY: as above.
-        unsafe { std::mem::transmute::<__m128, [f32; 4]>(sums) }
+        let avx = self.avx;
+        let mut sums = [[0.0; 4]; 4];
+        for (sums, of) in sums.iter_mut().zip(of.as_chunks::<4>().0) {
+            // SAFETY: registers of 256 bits, and four floats of 128, are the same bits under both names.
+            let [a, b, c, d] = unsafe { std::mem::transmute::<[Self::f32s; 4], [__m256; 4]>(*of) };
+            let halves = avx._mm256_hadd_ps(avx._mm256_hadd_ps(a, b), avx._mm256_hadd_ps(c, d));
+            let low = avx._mm256_castps256_ps128(halves);
+            let four = self.sse._mm_add_ps(low, avx._mm256_extractf128_ps::<1>(halves));
+            // SAFETY: as above.
+            *sums = unsafe { std::mem::transmute::<__m128, [f32; 4]>(four) };
+        }
+        *sums.as_flattened().first_chunk().expect("sixteen sums")
     }
 );
 // 14 rows of two registers each, two for b; a comes from memory: 30 of 32.
 #[cfg(target_arch = "x86_64")]
-fused!(pulp::x86::V4, 14, 2);
+fused!(
+    pulp::x86::V4,
+    14,
+    2,
+    // As a tree of halves laid side by side and added: 45 operations in place of 128.
+    #[inline(always)]
+    fn sums(self, of: [Self::f32s; 16]) -> [f32; 16] {
+        use std::arch::x86_64::__m512;
+        // SAFETY: registers of 512 bits, and sixteen floats, are the same bits under all names.
+        let of = unsafe { std::mem::transmute::<[Self::f32s; 16], [__m512; 16]>(of) };
+        let avx = self.avx512f;
+        let mut pairs = [avx._mm512_setzero_ps(); 8];
+        for (pair, of) in pairs.iter_mut().zip(of.as_chunks::<2>().0) {
+            let (low, high) = (avx._mm512_unpacklo_ps(of[0], of[1]), avx._mm512_unpackhi_ps(of[0], of[1]));
+            *pair = avx._mm512_add_ps(low, high);
+        }
+        let mut fours = [avx._mm512_setzero_ps(); 4];
+        for (four, of) in fours.iter_mut().zip(pairs.as_chunks::<2>().0) {
+            let (a, b) = (avx._mm512_castps_pd(of[0]), avx._mm512_castps_pd(of[1]));
+            let (low, high) = (avx._mm512_unpacklo_pd(a, b), avx._mm512_unpackhi_pd(a, b));
+            *four = avx._mm512_add_ps(avx._mm512_castpd_ps(low), avx._mm512_castpd_ps(high));
+        }
+        // Quarters 0 and 2 of two registers, then 1 and 3.
+        let fold = |a: __m512, b: __m512| {
+            let (even, odd) = (avx._mm512_shuffle_f32x4::<0x88>(a, b), avx._mm512_shuffle_f32x4::<0xDD>(a, b));
+            avx._mm512_add_ps(even, odd)
+        };
+        let sums = fold(fold(fours[0], fours[1]), fold(fours[2], fours[3]));
+        // SAFETY: as above.
+        unsafe { std::mem::transmute::<__m512, [f32; 16]>(sums) }
+    }
+);
 // 6 rows of four registers each, four for b and one for a: 29 of 32.
 #[cfg(target_arch = "aarch64")]
 fused!(pulp::aarch64::Neon, 6, 1);
@@ -214,6 +253,31 @@ pub(crate) unsafe fn store<S: Lanes>(to: *mut f32, value: S::f32s) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Sixteen registers of different values, summed.
+    struct Sums;
+
+    impl Op for Sums {
+        type Output = [f32; 16];
+
+        #[inline(always)]
+        fn run<S: Lanes>(self, simd: S) -> [f32; 16] {
+            let mut registers = [simd.splat_f32s(0.0); 16];
+            for (i, register) in registers.iter_mut().enumerate() {
+                let values: [f32; 16] = std::array::from_fn(|lane| ((i + 1) * (lane + 1)) as f32);
+                // SAFETY: no register has more than sixteen lanes.
+                *register = unsafe { load::<S>(values.as_ptr()) };
+            }
+            simd.sums(registers).map(|sum| sum / (S::F32_LANES * (S::F32_LANES + 1) / 2) as f32)
+        }
+    }
+
+    #[test]
+    fn sums_belong_to_their_registers() {
+        for isa in Isa::available() {
+            assert_eq!(isa.run(Sums), std::array::from_fn(|i| (i + 1) as f32), "{}", isa.name());
+        }
+    }
 
     #[test]
     fn an_unknown_instruction_set_is_named_in_the_error() {

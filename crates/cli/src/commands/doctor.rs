@@ -57,7 +57,7 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
 }
 
 fn processor() -> Finding {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let cores = rayon::current_num_threads();
     match kernels::Isa::from_environment() {
         Err(found) => Lack { found, cure: "unset the variable: the best instruction set is found by itself" },
         Ok(isa) if isa.name() == "portable" => {

@@ -60,7 +60,7 @@ impl Painter {
         let (dense, dense_bias, w, bias) = weights(0);
         let levels = (3..=config.levels()).map(|level| {
             let (w0, b0, w1, b1) = weights(level - 2);
-            let up = UpsampleFilter::new(isa, (maps(level - 1), maps(level)), &w0);
+            let up = UpsampleFilter::new(isa, (maps(level - 1), maps(level)), w0);
             (Stage { filter: up, bias: b0 }, Stage { filter: Filter::new(isa, w1), bias: b1 })
         });
         let rgb = generator.to_rgb[config.levels() - 2].params();

@@ -97,7 +97,9 @@ impl Layer for UpsampleConv2d {
         let g = self.conv.geometry(x.shape);
         let mut y = Tensor::zeros([g.n, 2 * g.h, 2 * g.w, g.c_out]);
         let weight = self.conv.kernel.weight();
-        let lay_out = || kernels::UpsampleFilter::new(kernels::Isa::current(), (g.c_in, g.c_out), &weight.effective());
+        let lay_out = || {
+            kernels::UpsampleFilter::new(kernels::Isa::current(), (g.c_in, g.c_out), weight.effective().into_owned())
+        };
         let filter = self.laid_out.get_or_init(lay_out);
         filter.forward((g.n, g.h, g.w), &x.data, &mut y.data, Step::epilogue(steps, &self.conv.bias.value));
         y
