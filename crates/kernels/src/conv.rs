@@ -174,10 +174,17 @@ pub fn conv2d_backward_data(g: Conv2d, dy: &[f32], weight: &[f32], dx: &mut [f32
 pub fn conv2d_backward_weight(g: Conv2d, x: &[f32], dy: &[f32], dweight: &mut [f32], dbias: &mut [f32]) {
     g.check(x.len(), dweight.len(), dy.len());
     assert_eq!(dbias.len(), g.c_out);
+    add_bias_gradient(dy, dbias);
+    backward_weight(Isa::current(), g, x, dy, dweight);
+}
+
+/// Adds up the gradients of the outputs of each map.
+pub(crate) fn add_bias_gradient(dy: &[f32], dbias: &mut [f32]) {
+    let maps = dbias.len();
     // A fixed number of pixels a part, summed in order.
-    let sums = dy.par_chunks(PIXELS * g.c_out).map(|part| {
-        let mut sums = vec![0.0; g.c_out];
-        for row in part.chunks_exact(g.c_out) {
+    let sums = dy.par_chunks(PIXELS * maps).map(|part| {
+        let mut sums = vec![0.0; maps];
+        for row in part.chunks_exact(maps) {
             sums.iter_mut().zip(row).for_each(|(b, v)| *b += v);
         }
         sums
@@ -185,7 +192,6 @@ pub fn conv2d_backward_weight(g: Conv2d, x: &[f32], dy: &[f32], dweight: &mut [f
     for sums in sums.collect::<Vec<_>>() {
         dbias.iter_mut().zip(sums).for_each(|(b, v)| *b += v);
     }
-    backward_weight(Isa::current(), g, x, dy, dweight);
 }
 
 fn backward_weight(isa: Isa, g: Conv2d, x: &[f32], dy: &[f32], dweight: &mut [f32]) {

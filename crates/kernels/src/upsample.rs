@@ -1,5 +1,6 @@
 //! Nearest-neighbour enlargement to twice the size followed by a 3x3 convolution, in one.
 
+use crate::conv::add_bias_gradient;
 use crate::epilogue::Epilogue;
 use crate::pictures::{Pictures, Weights};
 use crate::simd::Isa;
@@ -68,31 +69,22 @@ fn few(n: usize, (h, w): (usize, usize)) -> bool {
     n * h * w < 256
 }
 
-/// Adds the gradient of the kernels `[3, 3, c_in, c_out]` of pictures `x` `[n, h, w, c_in]` that are enlarged, given that of the
-/// outputs `[n, 2h, 2w, c_out]`. The sums do not depend on the number of threads.
+/// Adds the gradients of weights `[3, 3, c_in, c_out]` and bias of such a convolution to `dweight` and `dbias`, given its inputs
+/// and the gradients of its outputs `[n, 2h, 2w, c_out]`. The sums do not depend on the number of threads.
 ///
 /// # Panics
 /// If a length does not fit.
 pub fn upsample_backward_weight(
     (n, h, w): (usize, usize, usize),
-    c_in: usize,
     x: &[f32],
     dy: &[f32],
     dweight: &mut [f32],
+    dbias: &mut [f32],
 ) {
-    backward_weight(Isa::current(), (n, h, w), c_in, x, dy, dweight);
-}
-
-pub(crate) fn backward_weight(
-    isa: Isa,
-    (n, h, w): (usize, usize, usize),
-    c_in: usize,
-    x: &[f32],
-    dy: &[f32],
-    dweight: &mut [f32],
-) {
-    assert_eq!(x.len(), n * h * w * c_in);
-    let x = Pictures { x, h, w, c: c_in };
+    let c = dweight.len() / (9 * dbias.len());
+    assert_eq!(x.len(), n * h * w * c);
+    add_bias_gradient(dy, dbias);
+    let (isa, x) = (Isa::current(), Pictures { x, h, w, c });
     if few(n, (h, w)) {
         winograd::backward_weight_enlarged::<EnlargedPixel>(isa, n, x, dy, dweight);
     } else {

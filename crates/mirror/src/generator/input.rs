@@ -42,7 +42,8 @@ impl Layer for LatentToMaps {
         let g = self.geometry(x.n());
         if let Some([dw, db]) = grads {
             let mut per_value = vec![0.0; g.c_out];
-            self.kernel.backward_weight(g, &x.data, &dy.data, dw, &mut per_value);
+            let add = |dw: &mut [f32]| kernels::conv2d_backward_weight(g, &x.data, &dy.data, dw, &mut per_value);
+            self.kernel.backward_weight(dw, add);
             for pixel in per_value.chunks_exact(db.len()) {
                 db.iter_mut().zip(pixel).for_each(|(d, v)| *d += v);
             }

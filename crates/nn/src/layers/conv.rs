@@ -106,12 +106,13 @@ impl Layer for UpsampleConv2d {
     }
 
     fn backward(&self, x: &Tensor, y: &Tensor, dy: &Tensor, grads: Option<&mut [Vec<f32>]>) -> Tensor {
-        // The gradient of the enlarged input costs as many multiplications in Winograd's domain as in the nine products.
         let enlarged = Tensor { shape: [x.n(), 2 * x.h(), 2 * x.w(), x.c()], data: Vec::new() };
-        let g = self.conv.geometry(enlarged.shape);
         if let Some([dw, db]) = grads {
-            self.conv.kernel.backward_weight(g, &super::Upsample.forward(x).data, &dy.data, dw, db);
+            let size = (x.n(), x.h(), x.w());
+            let kernel = &self.conv.kernel;
+            kernel.backward_weight(dw, |dw| kernels::upsample_backward_weight(size, &x.data, &dy.data, dw, db));
         }
+        let g = self.conv.geometry(enlarged.shape);
         super::Upsample.backward(x, y, &self.conv.kernel.backward_data(g, &enlarged, dy), None)
     }
 

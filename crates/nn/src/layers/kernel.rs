@@ -61,20 +61,20 @@ impl Kernel {
         dx
     }
 
-    /// Adds the gradients of the weight and of a bias of one value an output map.
-    pub fn backward_weight(&self, g: Conv2d, x: &[f32], dy: &[f32], dw: &mut [f32], db: &mut [f32]) {
+    /// Adds the gradient of the weight, as `add` adds that of the weight with its scale.
+    pub fn backward_weight(&self, dw: &mut [f32], add: impl FnOnce(&mut [f32])) {
         if self.weight.scale == 1.0 {
-            return kernels::conv2d_backward_weight(g, x, dy, dw, db);
+            return add(dw);
         }
-        let mut plain = vec![0.0; dw.len()];
-        kernels::conv2d_backward_weight(g, x, dy, &mut plain, db);
-        dw.iter_mut().zip(plain).for_each(|(d, v)| *d += self.weight.scale * v);
+        let mut scaled = vec![0.0; dw.len()];
+        add(&mut scaled);
+        dw.iter_mut().zip(scaled).for_each(|(d, v)| *d += self.weight.scale * v);
     }
 
     /// What [`Layer::backward`] asks of a layer that is one convolution.
     pub(super) fn backward(&self, g: Conv2d, x: &Tensor, dy: &Tensor, grads: Option<&mut [Vec<f32>]>) -> Tensor {
         if let Some([dw, db]) = grads {
-            self.backward_weight(g, &x.data, &dy.data, dw, db);
+            self.backward_weight(dw, |dw| kernels::conv2d_backward_weight(g, &x.data, &dy.data, dw, db));
         }
         self.backward_data(g, x, dy)
     }
