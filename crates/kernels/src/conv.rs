@@ -6,6 +6,7 @@ use crate::epilogue::Epilogue;
 use crate::matmul::{MatRef, matmul};
 use crate::pictures::Weights;
 use crate::simd::Isa;
+use crate::winograd::{Kernels, Same, SameSmall};
 use crate::{direct, winograd};
 use rayon::prelude::*;
 use std::sync::OnceLock;
@@ -63,11 +64,19 @@ impl Conv2d {
         self.stride == 1 && [self.pad.0, self.pad.1].iter().all(|pad| self.kernel == 2 * pad + 1)
     }
 
-    /// Whether Winograd's domain pays: dense 3x3 kernels, and enough tiles to read its larger kernels for.
-    fn winograd(&self) -> bool {
+    /// Which algorithm pays.
+    fn algorithm(&self) -> Algorithm {
+        if self.stride > 1 || self.kernel != 3 || self.c_in < 8 || self.c_out < 8 {
+            return Algorithm::Direct;
+        }
+        // Winograd's kernels are the larger the larger its tiles, and all of them are read.
         let (h, w) = self.out_size();
-        let tiles = self.n * h.div_ceil(4) * w.div_ceil(4);
-        self.stride == 1 && self.kernel == 3 && tiles >= 12 && self.c_in >= 8 && self.c_out >= 8
+        let tiles = |side: usize| self.n * h.div_ceil(side) * w.div_ceil(side);
+        match (tiles(2), tiles(4)) {
+            (_, 12..) => Algorithm::Winograd,
+            (12.., _) => Algorithm::WinogradSmall,
+            _ => Algorithm::Direct,
+        }
     }
 
     /// Calls `f(tap, taps, x_offset)` for every row of kernel taps of output pixel `p` that falls inside the picture, if only
@@ -95,6 +104,16 @@ impl Conv2d {
     }
 }
 
+/// How a convolution is done.
+enum Algorithm {
+    /// In tiles of 4x4 outputs.
+    Winograd,
+    /// In tiles of 2x2.
+    WinogradSmall,
+    /// As a product over gathered patches.
+    Direct,
+}
+
 /// The kernels of a convolution, laid out once for whichever algorithms run it.
 pub struct Filter {
     isa: Isa,
@@ -103,13 +122,15 @@ pub struct Filter {
     /// By 180 degrees, from outputs to inputs: the gradient of the input of a convolution that keeps the size.
     turned: bool,
     direct: OnceLock<direct::Kernels>,
-    winograd: OnceLock<winograd::Kernels<winograd::Same>>,
+    winograd: OnceLock<Kernels<Same>>,
+    small: OnceLock<Kernels<SameSmall>>,
 }
 
 impl Filter {
     /// From kernels `[k, k, c_in, c_out]`.
     pub fn new(isa: Isa, weight: Vec<f32>) -> Self {
-        Self { isa, weight, turned: false, direct: OnceLock::new(), winograd: OnceLock::new() }
+        let (direct, winograd, small) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
+        Self { isa, weight, turned: false, direct, winograd, small }
     }
 
     /// The convolution that makes gradients of the input from gradients of the output, where the size stays; from the
@@ -125,12 +146,19 @@ impl Filter {
     pub fn forward(&self, g: Conv2d, x: &[f32], y: &mut [f32], epilogue: Epilogue) {
         assert_eq!(self.weight.len(), g.patch() * g.c_out, "weights of {g:?}");
         let weights = Weights { weight: &self.weight, c_in: g.c_in, c_out: g.c_out, turned: self.turned };
-        if g.winograd() {
-            let kernels = self.winograd.get_or_init(|| winograd::Kernels::new(self.isa, weights));
-            winograd::forward(self.isa, kernels, g, x, y, epilogue);
-        } else {
-            let kernels = self.direct.get_or_init(|| direct::Kernels::new(weights));
-            direct::forward(self.isa, kernels, g, x, y, epilogue);
+        match g.algorithm() {
+            Algorithm::Winograd => {
+                let kernels = self.winograd.get_or_init(|| Kernels::new(self.isa, weights));
+                winograd::forward(self.isa, kernels, g, x, y, epilogue);
+            }
+            Algorithm::WinogradSmall => {
+                let kernels = self.small.get_or_init(|| Kernels::new(self.isa, weights));
+                winograd::forward(self.isa, kernels, g, x, y, epilogue);
+            }
+            Algorithm::Direct => {
+                let kernels = self.direct.get_or_init(|| direct::Kernels::new(weights));
+                direct::forward(self.isa, kernels, g, x, y, epilogue);
+            }
         }
     }
 }
@@ -195,10 +223,10 @@ pub(crate) fn add_bias_gradient(dy: &[f32], dbias: &mut [f32]) {
 }
 
 fn backward_weight(isa: Isa, g: Conv2d, x: &[f32], dy: &[f32], dweight: &mut [f32]) {
-    if g.winograd() {
-        winograd::backward_weight(isa, g, x, dy, dweight);
-    } else {
-        direct::backward_weight(isa, g, x, dy, dweight);
+    match g.algorithm() {
+        Algorithm::Winograd => winograd::backward_weight::<Same>(isa, g, x, dy, dweight),
+        Algorithm::WinogradSmall => winograd::backward_weight::<SameSmall>(isa, g, x, dy, dweight),
+        Algorithm::Direct => direct::backward_weight(isa, g, x, dy, dweight),
     }
 }
 
@@ -330,15 +358,21 @@ mod tests {
                 direct::forward(isa, &direct::Kernels::new(weights), g, &x, &mut y, e);
                 near(&y, &want, magnified, isa.name())?;
                 y.fill(9.0);
-                winograd::forward(isa, &winograd::Kernels::new(isa, weights), g, &x, &mut y, e);
+                winograd::forward(isa, &Kernels::<Same>::new(isa, weights), g, &x, &mut y, e);
+                near(&y, &want, magnified, isa.name())?;
+                y.fill(9.0);
+                winograd::forward(isa, &Kernels::<SameSmall>::new(isa, weights), g, &x, &mut y, e);
                 near(&y, &want, magnified, isa.name())?;
                 let mut got = vec![9.0; x.len()];
-                winograd::forward(isa, &winograd::Kernels::new(isa, turned), back, &dy, &mut got, Epilogue::bias(&none));
+                winograd::forward(isa, &Kernels::<Same>::new(isa, turned), back, &dy, &mut got, Epilogue::bias(&none));
                 near(&got, &dx, 1.0, isa.name())?;
                 direct::forward(isa, &direct::Kernels::new(turned), back, &dy, &mut got, Epilogue::bias(&none));
                 near(&got, &dx, 1.0, isa.name())?;
                 let mut got = vec![0.0; weight.len()];
-                winograd::backward_weight(isa, g, &x, &dy, &mut got);
+                winograd::backward_weight::<Same>(isa, g, &x, &dy, &mut got);
+                near(&got, &dw, 1.0, isa.name())?;
+                got.fill(0.0);
+                winograd::backward_weight::<SameSmall>(isa, g, &x, &dy, &mut got);
                 near(&got, &dw, 1.0, isa.name())?;
                 got.fill(0.0);
                 direct::backward_weight(isa, g, &x, &dy, &mut got);
@@ -375,11 +409,11 @@ mod tests {
             for isa in Isa::available() {
                 let mut y = vec![9.0; want.len()];
                 let pictures = Pictures { x: &x, h, w, c: c_in };
-                let kernels = winograd::Kernels::<Enlarged>::new(isa, weights);
+                let kernels = Kernels::<Enlarged>::new(isa, weights);
                 winograd::forward_enlarged(isa, &kernels, n, pictures, 0..h, &mut y, e);
                 near(&y, &want, magnified, isa.name())?;
                 y.fill(9.0);
-                let kernels = winograd::Kernels::<EnlargedPixel>::new(isa, weights);
+                let kernels = Kernels::<EnlargedPixel>::new(isa, weights);
                 winograd::forward_enlarged(isa, &kernels, n, pictures, 0..h, &mut y, e);
                 near(&y, &want, magnified, isa.name())?;
                 let mut got = vec![0.0; weight.len()];

@@ -66,7 +66,7 @@ impl UpsampleFilter {
 
 /// Whether there are so few pixels that reading the kernels costs more than the multiplications: then the smaller ones.
 fn few(n: usize, (h, w): (usize, usize)) -> bool {
-    n * h * w < 256
+    n * h * w < 64
 }
 
 /// Adds the gradients of weights `[3, 3, c_in, c_out]` and bias of such a convolution to `dweight` and `dbias`, given its inputs

@@ -8,6 +8,7 @@
 //! | scheme | outputs | products | multiplications an output |
 //! |---|---|---|---|
 //! | [`Same`], F(4, 3) | 4 of a picture | 6 | 2.25 |
+//! | [`SameSmall`], F(2, 3) | 2 of a picture | 4 | 4, of smaller kernels |
 //! | [`Enlarged`] | 4 of a picture enlarged to twice its size by repeating pixels | 5 | 1.56 |
 //! | [`EnlargedPixel`] | the 2 of one pixel of a picture enlarged likewise | 3 | 2.25, of smaller kernels |
 //!
@@ -157,6 +158,48 @@ impl Scheme for Same {
                 simd.fma(sixth, simd.sub_f32s(far, near), u[5]),
             ],
         )
+    }
+}
+
+/// A picture that keeps its size, in smaller tiles of smaller kernels: F(2, 3).
+pub(crate) struct SameSmall;
+
+impl Scheme for SameSmall {
+    const OUTPUTS: usize = 2;
+    const INPUTS: usize = 4;
+    const STEP: usize = 2;
+    const VALUES: usize = 4;
+    const PRODUCTS: &[usize] = &[0, 1, 2, 3];
+
+    #[inline(always)]
+    fn values<S: Lanes>(simd: S, [a, b, c, d, ..]: Axis<S::f32s>) -> Axis<S::f32s> {
+        axis(simd, [simd.sub_f32s(a, c), simd.add_f32s(b, c), simd.sub_f32s(c, b), simd.sub_f32s(b, d)])
+    }
+
+    #[inline(always)]
+    fn kernels<S: Lanes>(simd: S, g: Axis<S::f32s>) -> Axis<S::f32s> {
+        let half = simd.splat_f32s(0.5);
+        let (outer, middle) = (simd.mul_f32s(half, simd.add_f32s(g[0], g[2])), simd.mul_f32s(half, g[1]));
+        axis(simd, [g[0], simd.add_f32s(outer, middle), simd.sub_f32s(outer, middle), g[2]])
+    }
+
+    #[inline(always)]
+    fn outputs<S: Lanes>(simd: S, m: Axis<S::f32s>) -> Axis<S::f32s> {
+        let (sum, difference) = (simd.add_f32s(m[1], m[2]), simd.sub_f32s(m[1], m[2]));
+        axis(simd, [simd.add_f32s(m[0], sum), simd.sub_f32s(difference, m[3])])
+    }
+
+    #[inline(always)]
+    fn product_gradients<S: Lanes>(simd: S, y: Axis<S::f32s>) -> Axis<S::f32s> {
+        let minus = simd.sub_f32s(simd.splat_f32s(0.0), y[1]);
+        axis(simd, [y[0], simd.add_f32s(y[0], y[1]), simd.sub_f32s(y[0], y[1]), minus])
+    }
+
+    #[inline(always)]
+    fn kernel_gradients<S: Lanes>(simd: S, u: Axis<S::f32s>) -> Axis<S::f32s> {
+        let half = simd.splat_f32s(0.5);
+        let (sum, difference) = (simd.mul_f32s(half, simd.add_f32s(u[1], u[2])), simd.sub_f32s(u[1], u[2]));
+        axis(simd, [simd.add_f32s(u[0], sum), simd.mul_f32s(half, difference), simd.add_f32s(u[3], sum)])
     }
 }
 
@@ -579,10 +622,17 @@ fn plane_lines(tiles: usize, blocks: usize) -> usize {
     (tiles * blocks) | 1
 }
 
-/// `y = epilogue(x * kernels)` where the size stays but for less padding than one row and column.
-pub(crate) fn forward(isa: Isa, kernels: &Kernels<Same>, g: Conv2d, x: &[f32], y: &mut [f32], epilogue: Epilogue) {
+/// `y = epilogue(x * kernels)` at full size, whatever the padding.
+pub(crate) fn forward<T: Scheme>(
+    isa: Isa,
+    kernels: &Kernels<T>,
+    g: Conv2d,
+    x: &[f32],
+    y: &mut [f32],
+    epilogue: Epilogue,
+) {
     assert_eq!(x.len(), g.n * g.h * g.w * g.c_in);
-    run(isa, kernels, View::same(g, x), g.n, y, epilogue);
+    run(isa, kernels, View::same::<T>(g, x), g.n, y, epilogue);
 }
 
 /// `y = epilogue(enlarged x * kernels)` for some rows of pictures `x` before they are enlarged.
@@ -599,11 +649,11 @@ pub(crate) fn forward_enlarged<T: Scheme>(
 }
 
 impl<'a> View<'a> {
-    /// The inputs of [`Same`].
-    fn same(g: Conv2d, x: &'a [f32]) -> Self {
+    /// The inputs of a scheme that keeps the size.
+    fn same<T: Scheme>(g: Conv2d, x: &'a [f32]) -> Self {
         let (h, w) = g.out_size();
         let pictures = Pictures { x, h: g.h, w: g.w, c: g.c_in };
-        Self { pictures, tiles: Tiles::new(h, w, Same::OUTPUTS), origin: (-(g.pad.0 as isize), -(g.pad.1 as isize)) }
+        Self { pictures, tiles: Tiles::new(h, w, T::OUTPUTS), origin: (-(g.pad.0 as isize), -(g.pad.1 as isize)) }
     }
 
     /// The inputs of a scheme that enlarges.
@@ -690,9 +740,9 @@ fn in_parts(total: usize, part: usize, f: impl Fn(usize, usize) + Sync) {
 /// Adds the gradient of kernels `[3, 3, c_in, c_out]`, given inputs and gradients of the outputs.
 ///
 /// The sums do not depend on the number of threads.
-pub(crate) fn backward_weight(isa: Isa, g: Conv2d, x: &[f32], dy: &[f32], dweight: &mut [f32]) {
+pub(crate) fn backward_weight<T: Scheme>(isa: Isa, g: Conv2d, x: &[f32], dy: &[f32], dweight: &mut [f32]) {
     assert_eq!(x.len(), g.n * g.h * g.w * g.c_in);
-    add_gradient::<Same>(isa, View::same(g, x), g.n, dy, dweight);
+    add_gradient::<T>(isa, View::same::<T>(g, x), g.n, dy, dweight);
 }
 
 /// The same for pictures `x` that are enlarged.
