@@ -344,8 +344,8 @@ def compare(name, args, folder):
     make_weights(net, weights)
     shape = [net.resolution, net.base, net.most, net.latent]
     theirs = lambda kind: (kind, [sys.executable, __file__, '--threads', args.threads, '--worker', kind, weights, *shape], None)
-    ours = lambda name, threads=args.threads, **env: (
-        name, [args.peer, weights, weights.with_suffix('.latents'), '--threads', threads], env)
+    ours = lambda name, threads=args.threads, *flags, **env: (
+        name, [args.peer, weights, weights.with_suffix('.latents'), '--threads', threads, *flags], env)
     if training:
         entries = [theirs('PyTorch training, channels_last'), theirs('PyTorch training, bf16 autocast'), ours('ours')]
     else:
@@ -353,7 +353,8 @@ def compare(name, args, folder):
         entries = [*map(theirs, ('PyTorch eager', 'PyTorch channels_last', 'torch.compile', 'torch.compile channels_last',
                                  'ONNX Runtime')),
                    ours('ours'), *([ours('ours, 1 thread', 1)] if args.threads != 1 else []),
-                   *(ours(f'ours, {isa}', NARCISSUS_SIMD=isa) for isa in ('avx2', 'portable'))]
+                   *(ours(f'ours, {isa}', NARCISSUS_SIMD=isa) for isa in ('avx2', 'portable')),
+                   ours('ours, bf16', args.threads, '--bf16')]
     contestants, failed = enter([e for e in entries if e[0] not in args.skip], folder)
     for turn in range(-1, args.turns or turns):              # turn -1 warms up
         print(f'  {name}: turn {turn + 1}', file=sys.stderr)

@@ -118,7 +118,7 @@ fn upsample(c: &mut Criterion) {
     for (n, size, c_in, c_out) in UPSAMPLE {
         let (x, weight, bias) = (values(n * size * size * c_in), values(9 * c_in * c_out), values(c_out));
         let mut y = vec![0.0; 4 * n * size * size * c_out];
-        let filter = UpsampleFilter::new(Isa::current(), (c_in, c_out), &weight);
+        let filter = UpsampleFilter::new(Isa::current(), (c_in, c_out), weight.clone());
         let epilogue = Epilogue { leaky: true, pixel_norm: true, ..Epilogue::bias(&bias) };
         group.throughput(Throughput::Elements((2 * 9 * c_in * y.len()) as u64));
         group.bench_function(format!("{n} x {size}, {c_in}-{c_out}"), |b| {

@@ -8,7 +8,7 @@
 use anyhow::{Context, Result, bail, ensure};
 use clap::Parser;
 use frame::Image;
-use kernels::Isa;
+use kernels::{Isa, Precision};
 use mirror::generator::{Generator, Painter};
 use nn::{Rng, Tensor};
 use std::hint::black_box;
@@ -41,6 +41,9 @@ struct Options {
     /// Threads of the kernels
     #[arg(long, default_value_t = 2)]
     threads: usize,
+    /// Draw with bf16 factors
+    #[arg(long)]
+    bf16: bool,
 }
 
 fn main() -> Result<()> {
@@ -81,7 +84,12 @@ impl Peer {
         let read = |path: &Path| std::fs::read(path).with_context(|| path.display().to_string());
         let weights = read(&options.weights)?;
         let latents = read(&options.latents)?.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
-        Ok(Self { painter: Painter::new(&Generator::from_bytes(&weights)?), weights, latents, training: None })
+        let precision = match options.bf16 {
+            true => Precision::bf16().context("this CPU has no AVX512-BF16")?,
+            false => Precision::F32,
+        };
+        let painter = Painter::with_precision(&Generator::from_bytes(&weights)?, precision);
+        Ok(Self { painter, weights, latents, training: None })
     }
 
     /// The first `n` latents.

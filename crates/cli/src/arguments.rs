@@ -1,8 +1,10 @@
 //! The command line: what `narcissus` understands.
 
 use crate::{commands, config};
+use anyhow::Context;
 use clap::error::ErrorKind::{DisplayHelpOnMissingArgumentOrSubcommand, MissingSubcommand};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use kernels::Precision;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -48,6 +50,35 @@ pub struct Global {
     /// How many threads compute [default: as many as the computer has cores]
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
+}
+
+/// How the generator draws.
+#[derive(Args, Debug)]
+pub struct Drawing {
+    /// Number format of the factors in the generator's enlarging convolutions: bf16 is faster on processors with AVX512-BF16, and
+    /// moves about one value of a picture in a hundred by more than 1/255
+    #[arg(long, value_enum, default_value_t)]
+    precision: Format,
+}
+
+/// A number format by its name.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, Default)]
+enum Format {
+    #[default]
+    F32,
+    Bf16,
+}
+
+impl Drawing {
+    /// The precision, if this processor has it.
+    pub fn precision(&self) -> anyhow::Result<Precision> {
+        match self.precision {
+            Format::F32 => Ok(Precision::F32),
+            Format::Bf16 => {
+                Precision::bf16().context("--precision bf16: this processor has no AVX512-BF16; leave it out")
+            }
+        }
+    }
 }
 
 /// What to do.

@@ -33,7 +33,7 @@ impl<'a> Blocked<'a> {
         Self { lines, rows, stride: rows }
     }
 
-    fn blocks(&self) -> usize {
+    pub fn blocks(&self) -> usize {
         if self.lines.len() < self.rows { 0 } else { (self.lines.len() - self.rows) / self.stride + 1 }
     }
 }
@@ -118,7 +118,7 @@ impl Op for Outer<'_> {
 
 /// `rows` cut into as few spans of at most `most` as there can be, of nearly equal length: the first row and the length of each.
 #[inline(always)]
-fn spans(rows: usize, most: usize) -> impl Iterator<Item = (usize, usize)> {
+pub(crate) fn spans(rows: usize, most: usize) -> impl Iterator<Item = (usize, usize)> {
     let n = rows.div_ceil(most);
     let (each, longer) = (rows / n, rows % n);
     (0..n).map(move |i| (i * each + i.min(longer), each + usize::from(i < longer)))

@@ -2,6 +2,7 @@
 //!
 //! Pictures are `[n, h, w, c]`, weights `[k, k, c_in, c_out]`; a correlation (no kernel flip) with zero padding.
 
+use crate::bf16::Precision;
 use crate::epilogue::Epilogue;
 use crate::matmul::{MatRef, matmul};
 use crate::pictures::Weights;
@@ -148,11 +149,11 @@ impl Filter {
         let weights = Weights { weight: &self.weight, c_in: g.c_in, c_out: g.c_out, turned: self.turned };
         match g.algorithm() {
             Algorithm::Winograd => {
-                let kernels = self.winograd.get_or_init(|| Kernels::new(self.isa, weights));
+                let kernels = self.winograd.get_or_init(|| Kernels::new(self.isa, weights, Precision::F32));
                 winograd::forward(self.isa, kernels, g, x, y, epilogue);
             }
             Algorithm::WinogradSmall => {
-                let kernels = self.small.get_or_init(|| Kernels::new(self.isa, weights));
+                let kernels = self.small.get_or_init(|| Kernels::new(self.isa, weights, Precision::F32));
                 winograd::forward(self.isa, kernels, g, x, y, epilogue);
             }
             Algorithm::Direct => {
@@ -358,13 +359,13 @@ mod tests {
                 direct::forward(isa, &direct::Kernels::new(weights), g, &x, &mut y, e);
                 near(&y, &want, magnified, isa.name())?;
                 y.fill(9.0);
-                winograd::forward(isa, &Kernels::<Same>::new(isa, weights), g, &x, &mut y, e);
+                winograd::forward(isa, &Kernels::<Same>::new(isa, weights, Precision::F32), g, &x, &mut y, e);
                 near(&y, &want, magnified, isa.name())?;
                 y.fill(9.0);
-                winograd::forward(isa, &Kernels::<SameSmall>::new(isa, weights), g, &x, &mut y, e);
+                winograd::forward(isa, &Kernels::<SameSmall>::new(isa, weights, Precision::F32), g, &x, &mut y, e);
                 near(&y, &want, magnified, isa.name())?;
                 let mut got = vec![9.0; x.len()];
-                winograd::forward(isa, &Kernels::<Same>::new(isa, turned), back, &dy, &mut got, Epilogue::bias(&none));
+                winograd::forward(isa, &Kernels::<Same>::new(isa, turned, Precision::F32), back, &dy, &mut got, Epilogue::bias(&none));
                 near(&got, &dx, 1.0, isa.name())?;
                 direct::forward(isa, &direct::Kernels::new(turned), back, &dy, &mut got, Epilogue::bias(&none));
                 near(&got, &dx, 1.0, isa.name())?;
@@ -409,11 +410,11 @@ mod tests {
             for isa in Isa::available() {
                 let mut y = vec![9.0; want.len()];
                 let pictures = Pictures { x: &x, h, w, c: c_in };
-                let kernels = Kernels::<Enlarged>::new(isa, weights);
+                let kernels = Kernels::<Enlarged>::new(isa, weights, Precision::F32);
                 winograd::forward_enlarged(isa, &kernels, n, pictures, 0..h, &mut y, e);
                 near(&y, &want, magnified, isa.name())?;
                 y.fill(9.0);
-                let kernels = Kernels::<EnlargedPixel>::new(isa, weights);
+                let kernels = Kernels::<EnlargedPixel>::new(isa, weights, Precision::F32);
                 winograd::forward_enlarged(isa, &kernels, n, pictures, 0..h, &mut y, e);
                 near(&y, &want, magnified, isa.name())?;
                 let mut got = vec![0.0; weight.len()];

@@ -3,6 +3,7 @@
 //! All unsafe code of the project lives here; every other crate forbids it. Work is spread over rayon's
 //! current thread pool ([`start_threads`], [`on_pool`]) in blocks whose scratch memory stays in the second-level cache.
 
+mod bf16;
 mod blocked;
 mod conv;
 mod direct;
@@ -17,6 +18,7 @@ mod upsample;
 mod warp;
 mod winograd;
 
+pub use bf16::Precision;
 pub use conv::{Conv2d, Filter, conv2d_backward_data, conv2d_backward_weight};
 pub use direct::finish_pixels;
 pub use epilogue::{EPSILON, Epilogue, LEAK, ToRgb};

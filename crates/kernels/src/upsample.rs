@@ -1,5 +1,6 @@
 //! Nearest-neighbour enlargement to twice the size followed by a 3x3 convolution, in one.
 
+use crate::bf16::Precision;
 use crate::conv::add_bias_gradient;
 use crate::epilogue::Epilogue;
 use crate::pictures::{Pictures, Weights};
@@ -16,6 +17,7 @@ pub struct UpsampleFilter {
     c_out: usize,
     /// `[3, 3, c_in, c_out]`
     weight: Vec<f32>,
+    precision: Precision,
     tiles: OnceLock<Kernels<Enlarged>>,
     pixels: OnceLock<Kernels<EnlargedPixel>>,
 }
@@ -27,7 +29,13 @@ impl UpsampleFilter {
     /// If the number of weights does not fit.
     pub fn new(isa: Isa, (c_in, c_out): (usize, usize), weight: Vec<f32>) -> Self {
         assert_eq!(weight.len(), 9 * c_in * c_out);
-        Self { isa, c_in, c_out, weight, tiles: OnceLock::new(), pixels: OnceLock::new() }
+        let precision = Precision::F32;
+        Self { isa, c_in, c_out, weight, precision, tiles: OnceLock::new(), pixels: OnceLock::new() }
+    }
+
+    /// With factors of another precision.
+    pub fn with_precision(self, precision: Precision) -> Self {
+        Self { precision, tiles: OnceLock::new(), pixels: OnceLock::new(), ..self }
     }
 
     /// `y = epilogue(enlarged x * kernels)` for `n` pictures of `h` x `w` pixels before they are enlarged.
@@ -55,10 +63,10 @@ impl UpsampleFilter {
         let pictures = Pictures { x, h, w, c: self.c_in };
         let weights = Weights { weight: &self.weight, c_in: self.c_in, c_out: self.c_out, turned: false };
         if few(n, (h, w)) {
-            let kernels = self.pixels.get_or_init(|| Kernels::new(self.isa, weights));
+            let kernels = self.pixels.get_or_init(|| Kernels::new(self.isa, weights, self.precision));
             winograd::forward_enlarged(self.isa, kernels, n, pictures, rows, y, epilogue);
         } else {
-            let kernels = self.tiles.get_or_init(|| Kernels::new(self.isa, weights));
+            let kernels = self.tiles.get_or_init(|| Kernels::new(self.isa, weights, self.precision));
             winograd::forward_enlarged(self.isa, kernels, n, pictures, rows, y, epilogue);
         }
     }

@@ -19,7 +19,8 @@
 //! `q + e - u`, `q + t`, `q + u` and `q + f - t`. F(4, 3) gives five products, too: the inputs of its point -1 cancel, those
 //! of 2 and -2 are one another's multiples. These here multiply by 1 and 1/2 alone, so less is lost to rounding.
 
-use crate::blocked::{Blocked, Line, WIDTH, add_outer, product};
+use crate::bf16::{Factors, Precision};
+use crate::blocked::{Blocked, Line, WIDTH, add_outer};
 use crate::conv::Conv2d;
 use crate::epilogue::{Bias, Epilogue, activate, colours, norm_factors, scale};
 use crate::pictures::{Pictures, Weights};
@@ -338,7 +339,7 @@ macro_rules! both_ways {
 
 /// The kernels of a scheme's products: right factors of `ceil(in / 16) * 16` x `ceil(out / 16) * 16`.
 pub(crate) struct Kernels<T> {
-    lines: Vec<Line>,
+    planes: Factors,
     c_in: usize,
     c_out: usize,
     _scheme: PhantomData<T>,
@@ -346,7 +347,7 @@ pub(crate) struct Kernels<T> {
 
 impl<T: Scheme> Kernels<T> {
     /// From 3x3 kernels.
-    pub fn new(isa: Isa, weights: Weights) -> Self {
+    pub fn new(isa: Isa, weights: Weights, precision: Precision) -> Self {
         assert_eq!(weights.taps(), 9);
         let (rows, blocks) = (weights.c_in.next_multiple_of(WIDTH), weights.c_out.div_ceil(WIDTH));
         let mut lines = vec![Line::ZERO; T::PLANES * rows * blocks];
@@ -354,12 +355,14 @@ impl<T: Scheme> Kernels<T> {
         (0..blocks).into_par_iter().for_each(|block| {
             isa.run(TransformKernels::<T> { weights, block, rows, blocks, out, _scheme: PhantomData });
         });
-        Self { lines, c_in: weights.c_in, c_out: weights.c_out, _scheme: PhantomData }
+        let planes = Factors::new(lines, precision);
+        Self { planes, c_in: weights.c_in, c_out: weights.c_out, _scheme: PhantomData }
     }
 
-    fn plane(&self, plane: usize) -> &[Line] {
-        let len = self.lines.len() / T::PLANES;
-        &self.lines[plane * len..][..len]
+    /// The sums of a plane from the values that it takes.
+    fn product(&self, isa: Isa, values: Blocked, plane: usize, sums: &mut [Line]) {
+        let len = self.planes.len() / T::PLANES;
+        self.planes.product(isa, values, (plane * len, len), sums);
     }
 }
 
@@ -698,7 +701,7 @@ fn run<T: Scheme>(isa: Isa, kernels: &Kernels<T>, from: View, n: usize, y: &mut 
                 transform(Shared::new(v), first, count, (0, count, pi));
                 for p in 0..planes {
                     let a = Blocked::dense(&v[T::value_of(p) * pi..][..count * bi], count);
-                    product(isa, a, kernels.plane(p), &mut m[p * po..][..count * bo]);
+                    kernels.product(isa, a, p, &mut m[p * po..][..count * bo]);
                 }
                 finish(m, (count, po), first, count, corner);
             });
@@ -717,7 +720,7 @@ fn run<T: Scheme>(isa: Isa, kernels: &Kernels<T>, from: View, n: usize, y: &mut 
             in_parts(size, part, |at, count| transform(out, start + at, count, (at, size, pi)));
             m.par_chunks_mut(po).enumerate().for_each(|(p, m)| {
                 let a = Blocked::dense(&v[T::value_of(p) * pi..][..size * bi], size);
-                product(isa, a, kernels.plane(p), &mut m[..size * bo]);
+                kernels.product(isa, a, p, &mut m[..size * bo]);
             });
             let m = &*m;
             in_parts(size, part, |at, count| {

@@ -10,6 +10,7 @@ use crate::inverter::Inverter;
 use crate::latent::Latent;
 use crate::pack::{Net, Pack, PackError};
 use frame::Image;
+use kernels::Precision;
 
 /// Why a picture cannot be looked at. That nobody is in it is no error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -76,6 +77,14 @@ impl Mirror {
     /// # Errors
     /// If a net is missing or broken, or the inverter was made for another generator.
     pub fn new(pack: &Pack) -> Result<Self, PackError> {
+        Self::with_precision(pack, Precision::F32)
+    }
+
+    /// A mirror that draws in a precision (see [`Painter::with_precision`]).
+    ///
+    /// # Errors
+    /// As [`Mirror::new`].
+    pub fn with_precision(pack: &Pack, precision: Precision) -> Result<Self, PackError> {
         let eyes = Eyes::new(pack)?;
         let generator = pack.open(Net::Generator, Generator::from_bytes)?;
         let inverter = pack.open(Net::Inverter, Inverter::from_weights)?;
@@ -84,7 +93,7 @@ impl Mirror {
             let why = format!("the generator takes latents of {drawn} numbers, the inverter finds {found}");
             return Err(PackError::Mismatch { pack: pack.origin().to_owned(), why });
         }
-        Ok(Self { eyes, inverter, painter: Painter::new(&generator) })
+        Ok(Self { eyes, inverter, painter: Painter::with_precision(&generator, precision) })
     }
 
     /// Looks once into the mirror. `None` when nobody stands there; of several viewers, the nearest is reflected.

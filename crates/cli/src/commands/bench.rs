@@ -1,6 +1,6 @@
 //! `narcissus bench`: how long every stage takes on this computer.
 
-use crate::arguments::Global;
+use crate::arguments::{Drawing, Global};
 use crate::output;
 use frame::Image;
 use mirror::engine::{Mirror, nearest};
@@ -30,6 +30,8 @@ pub struct Options {
     /// How often each stage runs
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub rounds: u32,
+    #[command(flatten)]
+    pub drawing: Drawing,
 }
 
 #[derive(Serialize)]
@@ -62,7 +64,7 @@ struct Layer {
 pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
     let began = Instant::now();
     let pack = super::open_pack(global)?;
-    let mirror = Mirror::new(&pack)?;
+    let mirror = Mirror::with_precision(&pack, options.drawing.precision()?)?;
     let load_ms = began.elapsed().as_secs_f64() * 1e3;
     let detector = pack.open(Net::Detector, Detector::from_weights)?;
     let landmark_net = pack.open(Net::Landmarks, LandmarkNet::from_weights)?;

@@ -1,6 +1,6 @@
 //! `narcissus dream`: faces of nobody.
 
-use crate::arguments::Global;
+use crate::arguments::{Drawing, Global};
 use crate::output::{OutputDir, Progress};
 use display::{VideoWriter, enlarged};
 use mirror::generator::{Generator, Painter, Walk, grid, samples};
@@ -30,6 +30,8 @@ pub struct Options {
     /// Also a video of a walk from face to face
     #[arg(long)]
     pub video: bool,
+    #[command(flatten)]
+    pub drawing: Drawing,
 }
 
 /// Pictures in the grid at most.
@@ -47,7 +49,8 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
         camera::ffmpeg()?;
     }
     let out = OutputDir::open(&options.out)?;
-    let painter = Painter::new(&super::open_pack(global)?.open(Net::Generator, Generator::from_bytes)?);
+    let generator = super::open_pack(global)?.open(Net::Generator, Generator::from_bytes)?;
+    let painter = Painter::with_precision(&generator, options.drawing.precision()?);
     let count = options.count as usize;
     let progress = Progress::new(count);
     let mut shown = Vec::new();

@@ -1,6 +1,6 @@
 //! `narcissus mirror`: the live mirror.
 
-use crate::arguments::Global;
+use crate::arguments::{Drawing, Global};
 use crate::{browser, output};
 use anyhow::Context;
 use camera::{Input, expand};
@@ -31,6 +31,8 @@ pub struct Options {
     /// Also start a browser that fills the screen with the page
     #[arg(long)]
     pub kiosk: bool,
+    #[command(flatten)]
+    pub drawing: Drawing,
 }
 
 /// Runs it.
@@ -40,7 +42,7 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
         browser::find().context("no browser found to fill the screen; hint: `narcissus doctor` names those that do")
     });
     let kiosk = kiosk.transpose()?;
-    let mirror = Mirror::new(&super::open_pack(global)?)?;
+    let mirror = Mirror::with_precision(&super::open_pack(global)?, options.drawing.precision()?)?;
     let live = Live { mirror, pictures, next: Mutex::new(0) };
     let mut announced = Ok(());
     serve(options.port, live, |address| {

@@ -1,6 +1,6 @@
 //! `narcissus reflect`: the reflections of pictures and videos.
 
-use crate::arguments::Global;
+use crate::arguments::{Drawing, Global};
 use crate::output::{OutputDir, Progress};
 use camera::{Input, VideoReader, expand};
 use display::{ContactSheet, VideoWriter, fitted, side_by_side};
@@ -35,6 +35,8 @@ pub struct Options {
     /// Also reflections.mp4: the pictures, a second each, viewer and reflection side by side
     #[arg(long)]
     pub video: bool,
+    #[command(flatten)]
+    pub drawing: Drawing,
 }
 
 /// A line of reflections.jsonl.
@@ -67,7 +69,7 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
         camera::ffmpeg()?;
     }
     let mut out = OutputDir::open(&options.out)?;
-    let mirror = Mirror::new(&super::open_pack(global)?)?;
+    let mirror = Mirror::with_precision(&super::open_pack(global)?, options.drawing.precision()?)?;
     let progress = Progress::new(inputs.len());
     let (mut sheet, mut lines) = (ContactSheet::new(), String::new());
     let film = options.video.then(|| VideoWriter::create(&out.file("reflections.mp4"), FILM_WIDTH, FILM_HEIGHT, "1"));
