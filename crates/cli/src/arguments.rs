@@ -98,6 +98,8 @@ pub enum Command {
     /// Measure one of the nets
     #[command(subcommand)]
     Evaluate(commands::evaluate::Evaluate),
+    /// Choose the few numbers of a face that say most
+    Select(train::select::Options),
     /// Make a pack from a generator that was trained elsewhere
     Import(commands::import::Options),
     /// Look into a pack

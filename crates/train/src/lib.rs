@@ -16,3 +16,4 @@ pub mod landmarks;
 pub mod lesson;
 pub mod progress;
 pub mod scenes;
+pub mod select;

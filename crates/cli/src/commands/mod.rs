@@ -30,6 +30,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Dream(options) => dream::run(&options, global),
         Command::Train(which) => train::run(&which),
         Command::Evaluate(which) => evaluate::run(&which),
+        Command::Select(options) => ::train::select::run(&options),
         Command::Import(options) => import::run(&options, global),
         Command::Pack(what) => pack::run(&what, global),
         Command::Bench(options) => bench::run(&options, global),

@@ -176,3 +176,17 @@ fn wrong_usage_has_exit_code_2() {
         assert!(outcome.stdout.is_empty() && outcome.stderr.starts_with("error: "), "{}", outcome.stderr);
     }
 }
+
+#[test]
+fn a_table_that_holds_no_pairs_of_faces() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = folder.path().join("pairs.csv");
+    std::fs::write(&table, "S1,happy,1,2,3\n").unwrap();
+    let (table, nowhere) = (table.to_str().unwrap(), folder.path().join("nowhere/out.json"));
+    let nowhere = nowhere.to_str().unwrap();
+    narcissus(&["select", "--pairs", table]).assert_one_error(&["pairs.csv", "row 1", "expected 274 columns, found 5"]);
+    narcissus(&["select", "--pairs", nowhere]).assert_one_error(&["nowhere"]);
+    narcissus(&["select", "--ck-plus", folder.path().to_str().unwrap()]).assert_one_error(&["Emotion"]);
+    narcissus(&["select", "--nu", "0.5"]).assert_one_error(&["nu = 0.5", "at most"]);
+    narcissus(&["select", "--out", nowhere]).assert_one_error(&["nowhere", "folder"]);
+}

@@ -237,3 +237,37 @@ fn the_mirror_prints_its_address_and_is_healthy() {
     stream.read_to_string(&mut reply).unwrap();
     assert!(reply.starts_with("HTTP/1.1 200"), "{reply}");
 }
+
+#[test]
+fn select_finds_the_landmarks_that_move() {
+    let folder = tempfile::tempdir().unwrap();
+    let (table, out) = (folder.path().join("pairs.csv"), folder.path().join("selection.json"));
+    // Twelve people whose faces are alike but for a little noise; whoever smiles moves the corners of the mouth apart, whoever does
+    // not moves the brows up.
+    let mut text = String::new();
+    for i in 0..24 {
+        let smiles = i % 2 == 0;
+        let noise = |p: usize| ((i * 31 + p * 17) % 13) as f32 / 10.0;
+        let neutral: Vec<f32> = (0..136).map(|c| (c * 7 % 100) as f32 + noise(c)).collect();
+        let mut expressive: Vec<f32> = neutral.iter().enumerate().map(|(c, v)| v + noise(c + 5)).collect();
+        if smiles {
+            (expressive[48 * 2], expressive[54 * 2]) = (neutral[48 * 2] - 15.0, neutral[54 * 2] + 15.0);
+        } else {
+            (17..27).for_each(|p| expressive[p * 2 + 1] = neutral[p * 2 + 1] - 12.0);
+        }
+        let columns: Vec<String> = neutral.iter().chain(&expressive).map(f32::to_string).collect();
+        text += &format!("{},{},{}\n", i / 2, if smiles { "smile" } else { "brows" }, columns.join(","));
+    }
+    std::fs::write(&table, text).unwrap();
+    let (table, file) = (table.to_str().unwrap(), out.to_str().unwrap());
+    let outcome = narcissus(&["select", "--pairs", table, "--sample-pairs", "400", "--out", file, "--json"]);
+    let report = json_lines(&outcome.assert_success().stdout).swap_remove(0);
+    assert_eq!(report, json_lines(&std::fs::read_to_string(&out).unwrap())[0]);
+    assert_eq!(report["classes"], serde_json::json!(["brows", "smile"]));
+    let features = report["selection"]["features"].as_array().unwrap();
+    assert!(features.len() >= 2 && features.len() == report["names"].as_array().unwrap().len());
+    assert_eq!(report["selection"]["pairs_left_out"], 4556 * 4555 / 2 - 400);
+    assert!(report["accuracy"].as_f64().unwrap() > 0.9, "{report}");
+    let told = narcissus(&["select", "--pairs", table, "--sample-pairs", "400"]);
+    assert!(told.assert_success().stdout.contains("NOT exact: 10375890 pairs were not tried"), "{}", told.stdout);
+}

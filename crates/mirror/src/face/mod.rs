@@ -43,3 +43,38 @@ pub struct Landmarks {
     /// x, y.
     pub points: [[f32; 2]; LANDMARKS],
 }
+
+impl Landmarks {
+    /// A frontal, neutral face drawn by rule: origin between the eyes, unit the inter-ocular distance, y down.
+    pub fn schematic() -> Self {
+        let mut points = [[0.0; 2]; LANDMARKS];
+        for (i, p) in points.iter_mut().enumerate().take(17) {
+            let turn = std::f32::consts::PI * (1.0 - i as f32 / 16.0);
+            *p = [1.1 * turn.cos(), -0.18 + 2.0 * turn.sin()];
+        }
+        for (i, p) in points[17..27].iter_mut().enumerate() {
+            *p = [-0.95 + 0.21 * i as f32, -0.3];
+        }
+        for (i, p) in points[27..31].iter_mut().enumerate() {
+            *p = [0.0, -0.05 + 0.195 * i as f32];
+        }
+        for (i, p) in points[31..36].iter_mut().enumerate() {
+            *p = [-0.22 + 0.11 * i as f32, 0.65 + 0.04 * (2.0 - (i as f32 - 2.0).abs())];
+        }
+        for (eye, centre) in [(36, -0.5), (42, 0.5)] {
+            for (i, p) in points[eye..eye + 6].iter_mut().enumerate() {
+                let turn = std::f32::consts::PI * (1.0 + i as f32 / 3.0);
+                *p = [centre + 0.21 * turn.cos(), 0.08 * turn.sin()];
+            }
+        }
+        for (i, p) in points[48..60].iter_mut().enumerate() {
+            let turn = std::f32::consts::PI * (1.0 + i as f32 / 6.0);
+            *p = [0.47 * turn.cos(), 1.07 + 0.15 * turn.sin()];
+        }
+        for (i, p) in points[60..68].iter_mut().enumerate() {
+            let turn = std::f32::consts::PI * (1.0 + i as f32 / 4.0);
+            *p = [0.4 * turn.cos(), 1.07 + 0.05 * turn.sin()];
+        }
+        Self { points }
+    }
+}

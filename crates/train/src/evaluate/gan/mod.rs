@@ -104,7 +104,7 @@ pub fn run(options: &Options) -> Result<()> {
     let (swd, swd_mean) = bench.swd(options);
     let fakes = bench.draw(options.samples, options.seed);
     let mut order: Vec<usize> = (0..bench.portraits.len()).collect();
-    shuffle(&mut order, &mut Rng::new(options.seed));
+    Rng::new(options.seed).shuffle(&mut order);
     let report = Report {
         generator: name,
         pixels: config.resolution,
@@ -154,7 +154,7 @@ impl Bench {
             let mut rng = Rng::new(options.seed ^ ((draw + 1) << 32));
             let fakes = self.draw(n, if draw == 0 { options.seed } else { rng.next_u64() });
             let mut reals: Vec<&Image> = self.portraits.iter().collect();
-            shuffle(&mut reals, &mut rng);
+            rng.shuffle(&mut reals);
             let fakes: Vec<&Image> = fakes.iter().collect();
             let mut compare = |a: &[&Image], a_mirrored, b: &[&Image]| -> Vec<f64> {
                 let a = swd::patches(a, a_mirrored, rng.next_u64());
@@ -229,12 +229,6 @@ fn framed(picture: &Image) -> Image {
     let m = [[scale, 0.0, offset], [0.0, scale, offset]];
     kernels::warp_affine(&picture.data, (picture.width, picture.height), &mut data, (OUTER, OUTER), m);
     Image { width: OUTER, height: OUTER, data }
-}
-
-fn shuffle<T>(items: &mut [T], rng: &mut Rng) {
-    for i in (1..items.len()).rev() {
-        items.swap(i, rng.below(i + 1));
-    }
 }
 
 #[cfg(test)]
