@@ -50,6 +50,11 @@ impl VideoReader {
         Ok(Self { child, path: path.to_owned(), seq: 0, width, height, rate })
     }
 
+    /// From one frame to the next, seconds.
+    pub fn seconds_a_frame(&self) -> f64 {
+        self.rate.parse().ok().filter(|rate: &f64| *rate > 0.0).map_or(1.0 / 30.0, f64::recip)
+    }
+
     /// The next frame; `None` after the last.
     ///
     /// # Errors

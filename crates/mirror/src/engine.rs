@@ -8,6 +8,7 @@ use crate::features::{self, FeatureVector, Pose};
 use crate::generator::{Generator, Painter};
 use crate::inverter::Inverter;
 use crate::latent::Latent;
+use crate::motion::Motion;
 use crate::pack::{Net, Pack, PackError};
 use frame::Image;
 use kernels::Precision;
@@ -114,6 +115,29 @@ impl Mirror {
             let image = self.painter.paint(&latent);
             Reflection { viewer, latent, image }
         })
+    }
+
+    /// One frame of several: as [`Mirror::reflect`], but the reflection follows its viewer smoothly. `at` are seconds from any
+    /// beginning.
+    ///
+    /// # Errors
+    /// If the picture is not well formed.
+    pub fn follow(&self, image: &Image, motion: &mut Motion, at: f64) -> Result<Option<Reflection>, MirrorError> {
+        let viewer = nearest(self.eyes.look(image)?);
+        Ok(self.follow_viewer(viewer, motion, at))
+    }
+
+    /// The same for somebody whom the eyes have seen, or for nobody.
+    pub fn follow_viewer(&self, viewer: Option<Seen>, motion: &mut Motion, at: f64) -> Option<Reflection> {
+        let Some(viewer) = viewer else {
+            motion.nobody(at);
+            return None;
+        };
+        Some(kernels::on_pool(|| {
+            let latent = motion.follow(&self.inverter, &viewer, at);
+            let image = self.painter.paint(&latent);
+            Reflection { viewer, latent, image }
+        }))
     }
 
     /// All faces of a picture, the surest first.
@@ -237,12 +261,12 @@ fn check(image: &Image) -> Result<(), MirrorError> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::face::attributes::{self, Calibration};
     use crate::face::detector::DetectorNet;
     use crate::face::landmarks;
-    use crate::features::tests::{mean_face, smooth_picture};
+    use crate::features::tests::{SOMEBODY, mean_face, smooth_picture};
     use crate::generator::Config;
     use crate::inverter::Settings;
     use nn::{Layer, Rng};
@@ -272,6 +296,15 @@ mod tests {
             quality_target: 0.0,
         };
         Mirror { eyes, inverter: Inverter::new(settings, &mut rng), painter: Painter::new(&generator) }
+    }
+
+    /// Somebody with these features, in the middle of a picture of 256 pixels.
+    pub(crate) fn somebody(features: FeatureVector) -> Seen {
+        let landmarks = mean_face([128.0, 110.0], 40.0);
+        let rect = Rect { x: 80.0, y: 70.0, w: 96.0, h: 120.0 };
+        let pose = Pose::of(&landmarks).expect("a face");
+        let face = Face { rect, points: [[128.0, 110.0]; 5], score: 0.9 };
+        Seen { face, confidence: 0.9, landmarks, pose, attributes: SOMEBODY, features }
     }
 
     #[test]

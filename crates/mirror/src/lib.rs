@@ -9,5 +9,6 @@ pub mod features;
 pub mod generator;
 pub mod inverter;
 pub mod latent;
+pub mod motion;
 pub mod pack;
 pub mod report;

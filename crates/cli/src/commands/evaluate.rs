@@ -15,6 +15,8 @@ pub enum Evaluate {
     Gan(train::evaluate::gan::Options),
     /// The inverter
     Inverter(train::evaluate::inverter::Options),
+    /// The reflection of a viewer who moves; needs ffmpeg
+    Motion(train::evaluate::motion::Options),
 }
 
 /// Runs it.
@@ -25,5 +27,11 @@ pub fn run(which: &Evaluate) -> anyhow::Result<()> {
         Evaluate::Attributes(options) => train::evaluate::attributes::run(options),
         Evaluate::Gan(options) => train::evaluate::gan::run(options),
         Evaluate::Inverter(options) => train::evaluate::inverter::run(options),
+        Evaluate::Motion(options) => {
+            let mut clip = camera::VideoReader::open(&options.clip()?)?;
+            let seconds = clip.seconds_a_frame();
+            let frames = std::iter::from_fn(|| clip.next_frame().map_err(anyhow::Error::from).transpose());
+            train::evaluate::motion::run(options, seconds, frames)
+        }
     }
 }

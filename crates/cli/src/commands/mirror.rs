@@ -7,9 +7,11 @@ use camera::{Input, expand};
 use display::server::{Answer, Reflector, serve};
 use frame::Image;
 use mirror::engine::{Mirror, nearest};
+use mirror::motion::Motion;
 use mirror::report::Analysis;
 use std::path::PathBuf;
 use std::sync::Mutex;
+use std::time::Instant;
 
 /// The live mirror: a page for the browser, camera in, reflection out.
 ///
@@ -43,7 +45,7 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
     });
     let kiosk = kiosk.transpose()?;
     let mirror = Mirror::with_precision(&super::open_pack(global)?, options.drawing.precision()?)?;
-    let live = Live { mirror, pictures, next: Mutex::new(0) };
+    let live = Live { mirror, pictures, next: Mutex::new(0), motion: Mutex::default(), began: Instant::now() };
     let mut announced = Ok(());
     serve(options.port, live, |address| {
         announced = output::print_line(&format_args!("the mirror is at http://{address}"));
@@ -87,13 +89,17 @@ struct Live {
     mirror: Mirror,
     pictures: Vec<PathBuf>,
     next: Mutex<usize>,
+    motion: Mutex<Motion>,
+    began: Instant,
 }
 
 impl Reflector for Live {
     fn reflect(&self, picture: &Image) -> Result<Answer, String> {
         let seen = self.mirror.look(picture).map_err(|e| e.to_string())?;
         let words = serde_json::to_string(&Analysis::new("live", &seen)).map_err(|e| e.to_string())?;
-        let reflection = nearest(seen).map(|viewer| self.mirror.reflect_viewer(viewer).image);
+        let mut motion = self.motion.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let reflection = self.mirror.follow_viewer(nearest(seen), &mut motion, self.began.elapsed().as_secs_f64());
+        let reflection = reflection.map(|r| r.image);
         Ok(Answer { reflection, seen: words })
     }
 

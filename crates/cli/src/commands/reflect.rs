@@ -6,6 +6,7 @@ use camera::{Input, VideoReader, expand};
 use display::{ContactSheet, VideoWriter, fitted, side_by_side};
 use frame::Image;
 use mirror::engine::{Mirror, nearest};
+use mirror::motion::Motion;
 use mirror::report::FaceReport;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -162,9 +163,10 @@ fn video(mirror: &Mirror, path: &Path, out: &mut OutputDir) -> anyhow::Result<St
     let name = out.name_for(path, "reflection.mp4");
     let (width, height) = (source.width, source.height);
     let mut sink = VideoWriter::create(&out.file(&name), width + height, height, &source.rate)?;
-    let mut frames = 0;
+    let seconds = source.seconds_a_frame();
+    let (mut frames, mut motion) = (0, Motion::new());
     while let Some(frame) = source.next_frame()? {
-        let reflection = mirror.reflect(&frame)?.map(|r| r.image);
+        let reflection = mirror.follow(&frame, &mut motion, f64::from(frames) * seconds)?.map(|r| r.image);
         sink.write(&side_by_side(&frame, reflection.as_ref()))?;
         frames += 1;
     }

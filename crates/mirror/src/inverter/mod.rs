@@ -159,9 +159,13 @@ impl Inverter {
     /// Likewise, for features of either population.
     pub fn invert_from(&self, features: &FeatureVector, population: Population) -> Latent {
         let scores = self.scores(features, population);
-        let noise = self.noise(&scores);
-        let latent = self.bend_noise(&scores, &noise);
-        Latent::new(self.refine(latent, &scores, self.settings.refine_steps))
+        self.invert_scores(&scores, &self.noise(&scores))
+    }
+
+    /// The latent for scores, from a noise on the sphere: what the scores leave open is the noise's.
+    pub fn invert_scores(&self, scores: &[f32; FEATURES], noise: &[f32]) -> Latent {
+        let latent = self.bend_noise(scores, noise);
+        Latent::new(self.refine(latent, scores, self.settings.refine_steps))
     }
 
     /// The baseline's answer: the mean latent of all that fit, on the sphere.

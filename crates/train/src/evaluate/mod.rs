@@ -6,4 +6,5 @@ pub mod gan;
 pub mod interval;
 pub mod inverter;
 pub mod landmarks;
+pub mod motion;
 pub mod skin;

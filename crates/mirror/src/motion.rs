@@ -1,0 +1,232 @@
+//! A viewer over time: numbers that hold still while the viewer does, and a reflection that follows without a jump and breathes.
+//!
+//! Each feature's score goes through a one-euro filter (Casiez, Roussel and Vogel, "1 € filter" (2012)): little of it passes
+//! while it hardly moves, nearly all while it moves fast. What the features leave open drifts slowly. The latent that
+//! comes out is followed along the sphere.
+//!
+//! Time comes from outside, in seconds from any beginning, so that the same frames at the same times give the same pictures.
+
+use crate::engine::Seen;
+use crate::face::Rect;
+use crate::features::{FEATURES, Group};
+use crate::inverter::{Inverter, Population, onto_sphere};
+use crate::latent::Latent;
+use nn::Rng;
+use std::f32::consts::TAU;
+
+/// Seconds after which a viewer who is not seen is forgotten.
+pub const FORGET: f64 = 2.0;
+/// Least overlap (intersection over union) of a face with the same face in the frame before.
+const SAME_FACE: f32 = 0.2;
+/// Seconds in which the latent covers two thirds of what is left of its way.
+const FOLLOW: f32 = 0.05;
+/// Seconds from one point of the drift to the next.
+const BREATH: f64 = 5.0;
+/// Angle, in quarter turns, by which the drift bends the noise.
+const BREADTH: f32 = 0.12;
+const SEED: u64 = 0x0062_7265_6174_6873;
+
+/// How a feature is smoothed.
+#[derive(Clone, Copy, Debug)]
+struct Smoothing {
+    /// Cut-off frequency at rest, Hz.
+    rest: f32,
+    /// By how much the cut-off rises with each score a second, Hz.
+    speed: f32,
+}
+
+/// What moves with the face passes fast; what a person is does not change while they stand there.
+fn smoothing(group: Group) -> Smoothing {
+    match group {
+        Group::Shape | Group::Pose => Smoothing { rest: 1.0, speed: 1.5 },
+        Group::Age | Group::Gender => Smoothing { rest: 0.15, speed: 0.0 },
+        Group::Skin | Group::Hair | Group::Background => Smoothing { rest: 0.4, speed: 0.3 },
+    }
+}
+
+/// The one-euro filter of one number.
+#[derive(Clone, Copy, Debug, Default)]
+struct OneEuro {
+    value: f32,
+    speed: f32,
+}
+
+/// Cut-off of the filter of the speed, Hz.
+const SPEED_CUTOFF: f32 = 1.0;
+
+/// The share of the new value that a low pass of this cut-off takes after `dt` seconds.
+fn share(cutoff: f32, dt: f32) -> f32 {
+    let tau = 1.0 / (TAU * cutoff);
+    1.0 / (1.0 + tau / dt)
+}
+
+impl OneEuro {
+    fn step(&mut self, value: f32, dt: f32, smoothing: Smoothing) -> f32 {
+        let speed = (value - self.value) / dt;
+        self.speed += share(SPEED_CUTOFF, dt) * (speed - self.speed);
+        let cutoff = smoothing.rest + smoothing.speed * self.speed.abs();
+        self.value += share(cutoff, dt) * (value - self.value);
+        self.value
+    }
+}
+
+/// What is known of the viewer before the mirror.
+#[derive(Clone, Debug, Default)]
+pub struct Motion {
+    present: Option<Present>,
+}
+
+#[derive(Clone, Debug)]
+struct Present {
+    filters: [OneEuro; FEATURES],
+    latent: Latent,
+    face: Rect,
+    at: f64,
+}
+
+impl Motion {
+    /// Of nobody.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether somebody stood there at `at` or shortly before.
+    pub fn remembers(&self, at: f64) -> bool {
+        self.present.as_ref().is_some_and(|p| at - p.at <= FORGET)
+    }
+
+    /// Nobody is seen at `at` seconds: forgets whoever has been away for [`FORGET`].
+    pub fn nobody(&mut self, at: f64) {
+        if !self.remembers(at) {
+            self.present = None;
+        }
+    }
+
+    /// The latent of the viewer's reflection at `at` seconds. Somebody else than before (a face elsewhere, or after a while) begins
+    /// anew.
+    pub fn follow(&mut self, inverter: &Inverter, viewer: &Seen, at: f64) -> Latent {
+        let scores = inverter.scores(&viewer.features, Population::Visitors);
+        let before =
+            self.present.take().filter(|p| at - p.at <= FORGET && overlap(p.face, viewer.face.rect) >= SAME_FACE);
+        let Some(Present { mut filters, latent, at: then, .. }) = before else {
+            let filters = scores.map(|value| OneEuro { value, speed: 0.0 });
+            return self.keep(filters, inverter.invert_scores(&scores, &breathing(inverter, &scores, at)), viewer, at);
+        };
+        let dt = (at - then).max(1e-3) as f32;
+        let mut smooth = scores;
+        for group in Group::ALL {
+            for i in group.range() {
+                smooth[i] = filters[i].step(scores[i], dt, smoothing(group));
+            }
+        }
+        let wanted = inverter.invert_scores(&smooth, &breathing(inverter, &smooth, at));
+        let latent = latent.slerp(&wanted, 1.0 - (-dt / FOLLOW).exp());
+        self.keep(filters, latent, viewer, at)
+    }
+
+    fn keep(&mut self, filters: [OneEuro; FEATURES], latent: Latent, viewer: &Seen, at: f64) -> Latent {
+        self.present = Some(Present { filters, latent: latent.clone(), face: viewer.face.rect, at });
+        latent
+    }
+}
+
+/// A person's noise, bent a little towards a point that wanders: from one random point of the sphere to the next, slow at each.
+fn breathing(inverter: &Inverter, scores: &[f32; FEATURES], at: f64) -> Vec<f32> {
+    let mut noise = inverter.noise(scores);
+    let leg = (at / BREATH).floor();
+    let t = (at / BREATH - leg) as f32;
+    let point = |leg: f64| Latent::gaussian(noise.len(), &mut Rng::new(SEED ^ (leg as i64 as u64)));
+    let there = point(leg).slerp(&point(leg + 1.0), t * t * (3.0 - 2.0 * t));
+    let (sin, cos) = (BREADTH * TAU / 4.0).sin_cos();
+    noise.iter_mut().zip(there.as_slice()).for_each(|(n, p)| *n = cos * *n + sin * p);
+    onto_sphere(&mut noise);
+    noise
+}
+
+/// Intersection over union.
+fn overlap(a: Rect, b: Rect) -> f32 {
+    let length = |a: f32, la: f32, b: f32, lb: f32| ((a + la).min(b + lb) - a.max(b)).max(0.0);
+    let both = length(a.x, a.w, b.x, b.w) * length(a.y, a.h, b.y, b.h);
+    both / (a.w * a.h + b.w * b.h - both).max(1e-6)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::tests::somebody;
+    use crate::inverter::tests::{features, inverter};
+
+    fn distance(a: &Latent, b: &Latent) -> f32 {
+        let squares: f32 = a.as_slice().iter().zip(b.as_slice()).map(|(a, b)| (a - b).powi(2)).sum();
+        (squares / a.len() as f32).sqrt()
+    }
+
+    /// A face whose features tremble by `noise` around those of a person.
+    fn trembling(seed: u64, noise: f32, rng: &mut Rng) -> Seen {
+        let mut seen = somebody(features(&mut Rng::new(seed)));
+        let values = seen.features.values().map(|v| v + noise * rng.normal());
+        seen.features = crate::features::FeatureVector::new(values).unwrap();
+        seen
+    }
+
+    #[test]
+    fn a_filter_holds_still_at_rest_and_follows_what_moves() {
+        let smoothing = smoothing(Group::Pose);
+        let (mut filter, mut rng) = (OneEuro::default(), Rng::new(1));
+        let values: Vec<f32> = (0..300).map(|_| filter.step(0.1 * rng.normal(), 1.0 / 30.0, smoothing)).collect();
+        let spread = (values[100..].iter().map(|v| v * v).sum::<f32>() / 200.0).sqrt();
+        assert!(spread < 0.06, "0.1 became {spread}");
+        let moved: Vec<f32> = (0..15).map(|_| filter.step(3.0, 1.0 / 30.0, smoothing)).collect();
+        assert!(moved[4] > 2.0 && moved[14] > 2.9, "{moved:?}");
+    }
+
+    #[test]
+    fn a_still_viewer_has_a_calm_reflection_that_breathes() {
+        let (inverter, mut rng, mut motion) = (inverter(), Rng::new(5), Motion::new());
+        let (mut calm, mut raw, mut travelled) = (0.0f32, 0.0f32, 0.0f32);
+        let mut before: Option<(Latent, Latent)> = None;
+        let mut first = None;
+        for frame in 0..120 {
+            let viewer = trembling(3, 0.2, &mut rng);
+            let (a, b) =
+                (motion.follow(&inverter, &viewer, f64::from(frame) / 30.0), inverter.invert(&viewer.features));
+            if let Some((c, d)) = &before {
+                calm = calm.max(distance(&a, c));
+                raw = raw.max(distance(&b, d));
+            }
+            travelled = travelled.max(distance(&a, first.get_or_insert(a.clone())));
+            before = Some((a, b));
+        }
+        assert!(calm < raw / 2.0, "steps of {calm} against {raw}");
+        assert!(travelled > 0.02, "it only moves by {travelled}");
+    }
+
+    #[test]
+    fn the_same_frames_at_the_same_times_give_the_same_latents() {
+        let inverter = inverter();
+        let walk = || {
+            let (mut motion, mut rng) = (Motion::new(), Rng::new(7));
+            (0..5)
+                .map(|i| motion.follow(&inverter, &trembling(2, 0.3, &mut rng), f64::from(i) * 0.04))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(walk(), walk());
+    }
+
+    #[test]
+    fn somebody_else_begins_anew_and_whoever_leaves_is_forgotten() {
+        let (inverter, mut rng) = (inverter(), Rng::new(9));
+        let (one, mut other) = (trembling(1, 0.0, &mut rng), trembling(40, 0.0, &mut rng));
+        other.face.rect.x += 500.0;
+        let fresh = |viewer: &Seen, at| Motion::new().follow(&inverter, viewer, at);
+        let mut motion = Motion::new();
+        motion.follow(&inverter, &one, 0.0);
+        assert_eq!(motion.follow(&inverter, &other, 0.03), fresh(&other, 0.03));
+        motion.follow(&inverter, &one, 0.06);
+        motion.nobody(1.0);
+        assert!(motion.remembers(1.0));
+        motion.nobody(2.1);
+        assert!(!motion.remembers(2.0));
+        assert_eq!(motion.follow(&inverter, &one, 2.2), fresh(&one, 2.2));
+    }
+}

@@ -1,0 +1,286 @@
+//! Measures how a reflection moves: does it follow its viewer, is it calm when they are, does the place in the picture matter.
+
+use crate::data::data_root;
+use anyhow::{Result, ensure};
+use frame::Image;
+use mirror::engine::{Mirror, Seen, nearest};
+use mirror::features::{FEATURES, FeatureVector, Group};
+use mirror::motion::Motion;
+use mirror::pack::Pack;
+use nn::Rng;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// Command-line options.
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// A video with one face that moves [default: eval/clips/d0.mp4 of the data]
+    pub clip: Option<PathBuf>,
+    /// Folder with `eval/clips` [default: $NARCISSUS_DATA or ../shared/data]
+    #[arg(long)]
+    pub data: Option<PathBuf>,
+    /// Folder with the nets
+    #[arg(long, default_value = "packs/congress")]
+    nets: PathBuf,
+    /// Prints one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+impl Options {
+    /// The video to look at.
+    ///
+    /// # Errors
+    /// If none is named and the data are not there.
+    pub fn clip(&self) -> Result<PathBuf> {
+        match &self.clip {
+            Some(clip) => Ok(clip.clone()),
+            None => Ok(data_root(self.data.as_deref())?.join("eval/clips/d0.mp4")),
+        }
+    }
+}
+
+/// Frames that the still face stands there.
+const STILL: usize = 90;
+/// Standard deviation of the camera's noise on it, of 255.
+const NOISE: f32 = 2.0;
+/// Frames a second of the still face.
+const RATE: f64 = 30.0;
+
+#[derive(Serialize)]
+struct Report {
+    frames: usize,
+    seen: usize,
+    smoothed: Following,
+    /// As if each frame were a picture by itself.
+    frame_by_frame: Following,
+    /// A still face under a camera's noise.
+    still_smoothed: Still,
+    still_frame_by_frame: Still,
+    /// Standard deviation of a group's features over places in the frame, over their spread among the generator's samples;
+    /// root mean square over the group.
+    drift_over_places: BTreeMap<&'static str, f32>,
+}
+
+/// Viewer and reflection over a clip.
+#[derive(Serialize)]
+struct Following {
+    /// Frames whose reflection is seen as a face.
+    faces: usize,
+    yaw: Option<f32>,
+    mouth: Option<f32>,
+    /// Root mean square change of the picture from frame to frame, of 255.
+    change: f32,
+    /// The same of the change's change: flicker.
+    flicker: f32,
+}
+
+#[derive(Serialize)]
+struct Still {
+    /// Root mean square change of the picture from frame to frame, of 255.
+    change: f32,
+    /// Of the reflection's landmarks from frame to frame, inter-ocular distances.
+    landmarks: Option<f32>,
+}
+
+/// What there is to see of the reflections of some frames.
+#[derive(Default)]
+struct Film {
+    pictures: Vec<Image>,
+    reflections: Vec<Option<Seen>>,
+}
+
+impl Film {
+    fn add(&mut self, mirror: &Mirror, picture: Image) -> Result<()> {
+        self.reflections.push(mirror.eyes().look_at_dream(&picture)?);
+        self.pictures.push(picture);
+        Ok(())
+    }
+
+    /// Root mean square of the first or second differences over time.
+    fn differences(&self, order: usize) -> f32 {
+        let values = |p: &Image| p.data.iter().map(|v| f32::from(*v)).collect::<Vec<_>>();
+        let mut rows: Vec<Vec<f32>> = self.pictures.iter().map(values).collect();
+        for _ in 0..order {
+            rows = rows.windows(2).map(|w| w[0].iter().zip(&w[1]).map(|(a, b)| b - a).collect()).collect();
+        }
+        root_mean_square(rows.iter().flatten().copied())
+    }
+}
+
+/// How far the mouth is open: between the inner lips, inter-ocular distances.
+fn mouth(features: &FeatureVector) -> f32 {
+    let shape = features.group(Group::Shape);
+    shape[66 * 2 + 1] - shape[62 * 2 + 1]
+}
+
+fn yaw(features: &FeatureVector) -> f32 {
+    features.group(Group::Pose)[0]
+}
+
+/// Measures and prints; `frames` are the clip's, `seconds` from one to the next.
+///
+/// # Errors
+/// If the nets or a frame cannot be read, or hardly a frame shows a face.
+pub fn run(options: &Options, seconds: f64, frames: impl Iterator<Item = Result<Image>>) -> Result<()> {
+    let mirror = Mirror::new(&Pack::gather(&options.nets)?)?;
+    let (mut viewers, mut smoothed, mut single) = (Vec::new(), Film::default(), Film::default());
+    let (mut motion, mut count, mut still) = (Motion::new(), 0, None);
+    for frame in frames {
+        let frame = frame?;
+        let at = count as f64 * seconds;
+        count += 1;
+        let viewer = nearest(mirror.look(&frame)?);
+        let Some(reflection) = mirror.follow_viewer(viewer.clone(), &mut motion, at) else { continue };
+        let viewer = viewer.expect("whoever is reflected was seen");
+        viewers.push(viewer.features.clone());
+        smoothed.add(&mirror, reflection.image)?;
+        single.add(&mirror, mirror.reflect_viewer(viewer).image)?;
+        still.get_or_insert(frame);
+    }
+    ensure!(viewers.len() > 2, "a face in {} of the video's {count} frames: too few", viewers.len());
+    let still = still.expect("there were frames");
+    let (still_smoothed, still_frame_by_frame) = stand_still(&mirror, &still)?;
+    let report = Report {
+        frames: count,
+        seen: viewers.len(),
+        smoothed: following(&viewers, &smoothed),
+        frame_by_frame: following(&viewers, &single),
+        still_smoothed,
+        still_frame_by_frame,
+        drift_over_places: drift(&mirror, &still)?,
+    };
+    if options.json {
+        println!("{}", serde_json::to_string(&report)?);
+        return Ok(());
+    }
+    println!("{} frames, a face in {}", report.frames, report.seen);
+    println!("{:44} {:>10} {:>16}", "", "smoothed", "frame by frame");
+    let (a, b) = (&report.smoothed, &report.frame_by_frame);
+    let number = |v: Option<f32>| v.map_or("-".into(), |v| format!("{v:.3}"));
+    let row = |what: &str, a: String, b: String| println!("{what:44} {a:>10} {b:>16}");
+    row("reflections that are seen as a face", a.faces.to_string(), b.faces.to_string());
+    row("correlation of yaw, viewer and reflection", number(a.yaw), number(b.yaw));
+    row("correlation of the opening of the mouth", number(a.mouth), number(b.mouth));
+    row("change from frame to frame, of 255", format!("{:.2}", a.change), format!("{:.2}", b.change));
+    row("flicker (change of the change)", format!("{:.2}", a.flicker), format!("{:.2}", b.flicker));
+    let (a, b) = (&report.still_smoothed, &report.still_frame_by_frame);
+    row("still face: change from frame to frame", format!("{:.2}", a.change), format!("{:.2}", b.change));
+    row("still face: landmarks, % of the eyes' distance", percent(a.landmarks), percent(b.landmarks));
+    println!("the same face elsewhere in the frame: features drift by, % of their spread");
+    for (group, share) in &report.drift_over_places {
+        println!("    {group:40} {:>10.1}", 100.0 * share);
+    }
+    Ok(())
+}
+
+fn percent(v: Option<f32>) -> String {
+    v.map_or("-".into(), |v| format!("{:.2}", 100.0 * v))
+}
+
+fn following(viewers: &[FeatureVector], film: &Film) -> Following {
+    let seen = || viewers.iter().zip(&film.reflections).filter_map(|(v, r)| Some((v, &r.as_ref()?.features)));
+    let of =
+        |what: fn(&FeatureVector) -> f32| correlation(&seen().map(|(v, r)| (what(v), what(r))).collect::<Vec<_>>());
+    Following {
+        faces: seen().count(),
+        yaw: of(yaw),
+        mouth: of(mouth),
+        change: film.differences(1),
+        flicker: film.differences(2),
+    }
+}
+
+/// A face that does not move, with new noise in every frame, followed and frame by frame.
+fn stand_still(mirror: &Mirror, picture: &Image) -> Result<(Still, Still)> {
+    let (mut rng, mut motion) = (Rng::new(1), Motion::new());
+    let mut films = [Film::default(), Film::default()];
+    for i in 0..STILL {
+        let noisy = |v: &u8| (f32::from(*v) + NOISE * rng.normal()).round().clamp(0.0, 255.0) as u8;
+        let frame = Image { data: picture.data.iter().map(noisy).collect(), ..*picture };
+        let Some(viewer) = nearest(mirror.look(&frame)?) else { continue };
+        let reflection = mirror.follow_viewer(Some(viewer.clone()), &mut motion, i as f64 / RATE);
+        films[0].add(mirror, reflection.expect("there is a viewer").image)?;
+        films[1].add(mirror, mirror.reflect_viewer(viewer).image)?;
+    }
+    let still = |film: &Film| {
+        let shape = |seen: &Option<Seen>| Some(seen.as_ref()?.features.group(Group::Shape).to_vec());
+        let steps = film.reflections.windows(2).filter_map(|w| Some((shape(&w[0])?, shape(&w[1])?)));
+        let moves: Vec<f32> =
+            steps.flat_map(|(a, b)| a.into_iter().zip(b).map(|(a, b)| a - b).collect::<Vec<_>>()).collect();
+        // Of a point, not of a coordinate.
+        let landmarks = (!moves.is_empty()).then(|| root_mean_square(moves.into_iter()) * 2f32.sqrt());
+        Still { change: film.differences(1), landmarks }
+    };
+    Ok((still(&films[0]), still(&films[1])))
+}
+
+/// The frame moved across a wider one of its own mean colour, pixel by pixel and by much.
+fn drift(mirror: &Mirror, picture: &Image) -> Result<BTreeMap<&'static str, f32>> {
+    let (width, height) = (picture.width * 3 / 2, picture.height * 3 / 2);
+    let mean = |c: usize| {
+        let sum: u64 = picture.data.iter().skip(c).step_by(3).map(|v| u64::from(*v)).sum();
+        (sum / (picture.data.len() as u64 / 3).max(1)) as u8
+    };
+    let places = [(0, 0), (1, 0), (0, 1), (3, 2), (7, 5), (40, 13), (111, 30), (63, 97), (17, 151), (150, 150)];
+    let mut rows = Vec::new();
+    for (dx, dy) in places {
+        let mut wide = Image::flat(width, height, [mean(0), mean(1), mean(2)]);
+        let (dx, dy) = (dx.min(width - picture.width), dy.min(height - picture.height));
+        for (y, row) in picture.data.chunks_exact(picture.width * 3).enumerate() {
+            wide.data[((y + dy) * width + dx) * 3..][..row.len()].copy_from_slice(row);
+        }
+        rows.extend(nearest(mirror.look(&wide)?).map(|s| *s.features.values()));
+    }
+    let n = rows.len().max(1) as f32;
+    let mut squares = [0.0f32; FEATURES];
+    for (i, square) in squares.iter_mut().enumerate() {
+        let mean = rows.iter().map(|r| r[i]).sum::<f32>() / n;
+        let samples = &mirror.inverter().samples;
+        *square =
+            rows.iter().map(|r| (samples.deviation(i, r[i]) - samples.deviation(i, mean)).powi(2)).sum::<f32>() / n;
+    }
+    let of = |group: Group| (group.name(), root_mean_square(squares[group.range()].iter().map(|s| s.sqrt())));
+    Ok(Group::ALL.into_iter().map(of).collect())
+}
+
+fn root_mean_square(values: impl Iterator<Item = f32>) -> f32 {
+    let (sum, n) = values.fold((0.0f64, 0u64), |(sum, n), v| (sum + f64::from(v) * f64::from(v), n + 1));
+    (sum / n.max(1) as f64).sqrt() as f32
+}
+
+/// Pearson's; `None` where one side does not vary.
+fn correlation(pairs: &[(f32, f32)]) -> Option<f32> {
+    let n = pairs.len() as f32;
+    let (ma, mb) = (pairs.iter().map(|p| p.0).sum::<f32>() / n, pairs.iter().map(|p| p.1).sum::<f32>() / n);
+    let sum = |f: &dyn Fn(f32, f32) -> f32| pairs.iter().map(|(a, b)| f(a - ma, b - mb)).sum::<f32>();
+    let spread = (sum(&|a, _| a * a) * sum(&|_, b| b * b)).sqrt();
+    (spread > 1e-9).then(|| sum(&|a, b| a * b) / spread)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn correlation_is_that_of_pearson() {
+        let line: Vec<(f32, f32)> = (0..9).map(|i| (i as f32, 3.0 - 2.0 * i as f32)).collect();
+        assert!((correlation(&line).unwrap() + 1.0).abs() < 1e-6);
+        // By hand: sums of squares 2 and 6, of products 2.
+        let three = [(0.0, 1.0), (1.0, 4.0), (2.0, 3.0)];
+        assert!((correlation(&three).unwrap() - 2.0 / (2.0f32 * 14.0 / 3.0).sqrt()).abs() < 1e-6);
+        assert_eq!(correlation(&[(1.0, 2.0), (1.0, 3.0)]), None);
+    }
+
+    #[test]
+    fn flicker_is_what_a_steady_change_does_not_have() {
+        let film = |values: &[u8]| Film {
+            pictures: values.iter().map(|v| Image::flat(2, 2, [*v; 3])).collect(),
+            reflections: Vec::new(),
+        };
+        let (steady, flickering) = (film(&[10, 12, 14, 16]), film(&[10, 12, 10, 12]));
+        assert_eq!((steady.differences(1), steady.differences(2)), (2.0, 0.0));
+        assert_eq!((flickering.differences(1), flickering.differences(2)), (2.0, 4.0));
+    }
+}
