@@ -1,8 +1,9 @@
-//! Finds the 68 landmarks of a face, and says how sure it is that there is one: one small net that looks twice.
+//! Finds the 68 landmarks of a face, and says how sure it is that there is one: one small net that looks four times.
 //!
 //! The net regresses all points directly from a square crop, and the logit that a face fills it. First it sees the crop
 //! that the detector's five points tell; by the points it finds there, the crop is re-centred, scaled and turned
-//! upright, and the same net looks again (a cascade).
+//! upright, and the same net looks again (a cascade). Two looks are as accurate as more; but each look halves by how much the
+//! points depend on where the detector began, so that a face that moves across the picture keeps its shape.
 
 use super::align::{MIRROR, Similarity, crop_square};
 use super::{Face, KEY_POINTS, LANDMARKS, Landmarks, Rect};
@@ -29,6 +30,10 @@ const BOX_ASPECT: f32 = 0.738;
 
 /// The name under which the mean shape (68 x, y in crop units, separated by spaces) is stored with the weights.
 pub const MEAN_SHAPE_KEY: &str = "mean_shape";
+
+/// How often the net looks at a face. After one look the same face at ten places of a picture has shape features that differ by 34 % of their
+/// spread among faces, after two by 11, three 4.6, four 2.4, six 0.9 %; a look takes half a millisecond (Zen 4).
+pub const LOOKS: usize = 4;
 
 /// The net's outputs: x and y of the points, crop units, and the logit of a face.
 pub const OUTPUTS: usize = 2 * LANDMARKS + 1;
@@ -110,15 +115,15 @@ impl LandmarkNet {
         let mut net = network(&mut Rng::new(0));
         let metadata = nn::io::load_into(bytes, net.params_mut())?;
         let mean_shape = mean_shape_from(&metadata)?;
-        Ok(Self { net, mean_shape, looks: 2 })
+        Ok(Self { net, mean_shape, looks: LOOKS })
     }
 
     /// A net in the making, as trainers hold it.
     pub fn from_parts(net: Sequential, mean_shape: [[f32; 2]; LANDMARKS]) -> Self {
-        Self { net, mean_shape, looks: 2 }
+        Self { net, mean_shape, looks: LOOKS }
     }
 
-    /// The same net with another number of looks; two unless told.
+    /// The same net with another number of looks; [`LOOKS`] unless told.
     pub fn with_looks(mut self, looks: usize) -> Self {
         self.looks = looks.max(1);
         self
@@ -137,13 +142,21 @@ impl LandmarkNet {
 
     /// The 68 points of the face that fills a crop about as [`crop_of_box`] makes it: also from the frame before.
     pub fn locate_from(&self, image: &Image, mut image_from_crop: Similarity) -> Located {
+        // What is no face may be made to look like one by a crop that is fitted to it again and again: it must look like one in
+        // every upright crop.
+        let mut confidence = 1.0f32;
         for look in 1.. {
             let crop = crop_square(image, &image_from_crop, CROP);
             let output = self.net.forward(&input([&crop]));
             let landmarks = points_of(&output.data).map(&image_from_crop);
+            let last = look >= self.looks;
+            if look > 1 || last {
+                confidence = confidence.min(confidence_of(&output.data));
+            }
             match self.crop_of(&landmarks) {
-                Some(next) if look < self.looks => image_from_crop = next,
-                _ => return Located { landmarks, confidence: confidence_of(&output.data) },
+                Some(next) if !last => image_from_crop = next,
+                Some(_) => return Located { landmarks, confidence },
+                None => return Located { landmarks, confidence: 0.0 },
             }
         }
         unreachable!("the loop ends at the last look")

@@ -30,7 +30,7 @@ pub struct Options {
     #[arg(long, value_name = "WEIGHTS")]
     detector: Option<PathBuf>,
     /// How often the net looks at a face.
-    #[arg(long, default_value_t = 2)]
+    #[arg(long, default_value_t = mirror::face::landmarks::LOOKS)]
     looks: usize,
     /// Jitter of the true boxes, 0 to 1: at 1 they are up to 12 % off and up to 20 % too large or small.
     #[arg(long, default_value_t = 1.0)]
