@@ -6,16 +6,19 @@ use camera::{Input, VideoReader, expand};
 use display::{ContactSheet, VideoWriter, fitted, side_by_side};
 use frame::Image;
 use mirror::engine::{Mirror, nearest};
+use mirror::features::Group;
 use mirror::motion::Motion;
 use mirror::report::FaceReport;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Draw the reflections of pictures and videos.
 ///
 /// Per picture NAME.reflection.png; of all of them contact-sheet.png (viewer | reflection) and reflections.jsonl, a
-/// line a picture: {"input", "faces", "reflection", "viewer", "survived", "distance", "latent"}. "viewer" is what the
-/// machine saw (as in `analyse`), "survived" what it sees in its own reflection. A picture without a face has no
+/// line a picture: {"input", "faces", "reflection", "viewer", "survived", "kept", "distance", "latent"}. "viewer" is what
+/// the machine saw (as in `analyse`), "survived" what it sees in its own reflection, "kept" how much of each group of features that is:
+/// 1 all, 0 as much as an average face keeps. A picture without a face has no
 /// reflection, and the line says so. Of several people the nearest is reflected. A video becomes NAME.reflection.mp4,
 /// viewer and reflection side by side; that needs ffmpeg. A file that is no picture is named on stderr, the
 /// others are still done, and the exit code is 1.
@@ -53,6 +56,8 @@ struct Line {
     viewer: Option<FaceReport>,
     /// What it sees in its own reflection of them.
     survived: Option<FaceReport>,
+    /// Of each group of features, how much came back: 1 all, 0 what an average face keeps.
+    kept: Option<BTreeMap<Group, f32>>,
     /// How far the viewer is from the faces that the generator knows.
     distance: Option<f32>,
     /// Where the mirror puts them in the space of faces.
@@ -150,6 +155,7 @@ fn picture(
         faces,
         reflection: Some(name),
         viewer: Some(FaceReport::from(&reflection.viewer)),
+        kept: survived.as_ref().map(|s| mirror.inverter().kept(&reflection.viewer.features, &s.features)),
         survived: survived.as_ref().map(FaceReport::from),
         distance: Some(mirror.inverter().distance_from_archive(&reflection.viewer.features)),
         latent: Some(reflection.latent.as_slice().to_vec()),

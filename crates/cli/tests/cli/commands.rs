@@ -24,6 +24,9 @@ fn dreamt_viewers_get_reflections_that_are_faces_and_differ() {
     assert!(reflected.len() * 4 >= DREAMT * 3, "{} of {DREAMT} dreams are seen", reflected.len());
     let survived = reflected.iter().filter(|l| l["survived"]["score"].is_number()).count();
     assert!(survived * 4 >= reflected.len() * 3, "{survived} of {} reflections are faces", reflected.len());
+    let kept = |l: &serde_json::Value| l["kept"]["hair"].as_f64().unwrap_or(-9.0);
+    let mean = reflected.iter().map(|l| kept(l)).filter(|k| *k > -9.0).sum::<f64>() / survived as f64;
+    assert!(mean > 0.0, "less of their hair comes back than in an average face: {mean}");
     let mut pictures = HashSet::new();
     for line in &reflected {
         let name = line["reflection"].as_str().unwrap();

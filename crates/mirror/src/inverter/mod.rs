@@ -185,6 +185,18 @@ impl Inverter {
         std::array::from_fn(|i| quantiles.score(i, features.values()[i]))
     }
 
+    /// How much of a viewer their reflection keeps, a group: 1 where every feature is as unusual among the generator's samples as
+    /// the viewer's is among visitors, 0 where they are a standard deviation apart (as a viewer and an average face are), about -1 for
+    /// two strangers.
+    pub fn kept(&self, viewer: &FeatureVector, reflection: &FeatureVector) -> BTreeMap<Group, f32> {
+        let (asked, came) = (self.scores(viewer, Population::Visitors), self.scores(reflection, Population::Samples));
+        let of = |group: Group| {
+            let squares = group.range().map(|i| (asked[i] - came[i]).powi(2));
+            (group, 1.0 - squares.sum::<f32>() / group.range().len() as f32)
+        };
+        Group::ALL.map(of).into()
+    }
+
     /// How far from this archive a face lies: 1 for a typical one of its own, more for a stranger.
     ///
     /// The root mean square deviation from the generator's median, in its standard deviations, by [`feature_weights`].
@@ -375,6 +387,19 @@ pub(crate) mod tests {
         assert!(inverter.misfit(&refined, &scores).0 < before);
         let rms = (refined.iter().map(|v| v * v).sum::<f32>() / 16.0).sqrt();
         assert!((rms - 1.0).abs() < 1e-4);
+    }
+
+    #[test]
+    fn all_is_kept_of_a_face_as_unusual_and_nothing_of_one_a_deviation_away() {
+        let inverter = inverter();
+        let asked = features(&mut Rng::new(21));
+        let same = inverter.kept(&asked, &asked);
+        assert!(same.len() == Group::ALL.len() && same.values().all(|k| *k == 1.0), "{same:?}");
+        let mut rng = Rng::new(5);
+        let strangers: Vec<f32> =
+            (0..200).map(|_| inverter.kept(&features(&mut rng), &features(&mut rng))[&Group::Shape]).collect();
+        let mean = strangers.iter().sum::<f32>() / 200.0;
+        assert!((-1.2..-0.8).contains(&mean), "{mean}");
     }
 
     #[test]
