@@ -16,11 +16,6 @@ impl Precision {
     pub fn bf16() -> Option<Self> {
         available().then_some(Self { bf16: true })
     }
-
-    /// `f32` or `bf16`.
-    pub fn name(self) -> &'static str {
-        if self.bf16 { "bf16" } else { "f32" }
-    }
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -6,8 +6,9 @@ use crate::bf16::Precision;
 use crate::epilogue::Epilogue;
 use crate::matmul::{MatRef, matmul};
 use crate::pictures::Weights;
+use crate::schemes::{Same, SameSmall};
 use crate::simd::Isa;
-use crate::winograd::{Kernels, Same, SameSmall};
+use crate::winograd::Kernels;
 use crate::{direct, winograd};
 use rayon::prelude::*;
 use std::sync::OnceLock;
@@ -236,8 +237,8 @@ mod tests {
     use super::*;
     use crate::epilogue::ToRgb;
     use crate::pictures::Pictures;
+    use crate::schemes::{Enlarged, EnlargedPixel};
     use crate::upsample::UpsampleFilter;
-    use crate::winograd::{Enlarged, EnlargedPixel};
     use proptest::prelude::*;
 
     fn fill(len: usize, seed: usize) -> Vec<f32> {

@@ -11,6 +11,7 @@ mod epilogue;
 mod matmul;
 mod pictures;
 mod resize;
+mod schemes;
 mod scratch;
 mod simd;
 mod threads;

@@ -4,8 +4,9 @@ use crate::bf16::Precision;
 use crate::conv::add_bias_gradient;
 use crate::epilogue::Epilogue;
 use crate::pictures::{Pictures, Weights};
+use crate::schemes::{Enlarged, EnlargedPixel};
 use crate::simd::Isa;
-use crate::winograd::{self, Enlarged, EnlargedPixel, Kernels};
+use crate::winograd::{self, Kernels};
 use std::ops::Range;
 use std::sync::OnceLock;
 

@@ -110,11 +110,12 @@ impl Mirror {
 
     /// The reflection of somebody whom the eyes have seen.
     pub fn reflect_viewer(&self, viewer: Seen) -> Reflection {
-        kernels::on_pool(|| {
-            let latent = self.inverter.invert(&viewer.features);
-            let image = self.painter.paint(&latent);
-            Reflection { viewer, latent, image }
-        })
+        kernels::on_pool(|| self.draw(self.inverter.invert(&viewer.features), viewer))
+    }
+
+    fn draw(&self, latent: Latent, viewer: Seen) -> Reflection {
+        let image = self.painter.paint(&latent);
+        Reflection { viewer, latent, image }
     }
 
     /// One frame of several: as [`Mirror::reflect`], but the reflection follows its viewer smoothly. `at` are seconds from any
@@ -130,14 +131,10 @@ impl Mirror {
     /// The same for somebody whom the eyes have seen, or for nobody.
     pub fn follow_viewer(&self, viewer: Option<Seen>, motion: &mut Motion, at: f64) -> Option<Reflection> {
         let Some(viewer) = viewer else {
-            motion.nobody(at);
+            motion.forget(at);
             return None;
         };
-        Some(kernels::on_pool(|| {
-            let latent = motion.follow(&self.inverter, &viewer, at);
-            let image = self.painter.paint(&latent);
-            Reflection { viewer, latent, image }
-        }))
+        Some(kernels::on_pool(|| self.draw(motion.follow(&self.inverter, &viewer, at), viewer)))
     }
 
     /// All faces of a picture, the surest first.

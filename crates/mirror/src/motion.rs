@@ -95,8 +95,8 @@ impl Motion {
         self.present.as_ref().is_some_and(|p| at - p.at <= FORGET)
     }
 
-    /// Nobody is seen at `at` seconds: forgets whoever has been away for [`FORGET`].
-    pub fn nobody(&mut self, at: f64) {
+    /// Forgets whoever has been away for [`FORGET`] at `at` seconds.
+    pub fn forget(&mut self, at: f64) {
         if !self.remembers(at) {
             self.present = None;
         }
@@ -106,8 +106,8 @@ impl Motion {
     /// anew.
     pub fn follow(&mut self, inverter: &Inverter, viewer: &Seen, at: f64) -> Latent {
         let scores = inverter.scores(&viewer.features, Population::Visitors);
-        let before =
-            self.present.take().filter(|p| at - p.at <= FORGET && overlap(p.face, viewer.face.rect) >= SAME_FACE);
+        self.forget(at);
+        let before = self.present.take().filter(|p| p.face.iou(&viewer.face.rect) >= SAME_FACE);
         let Some(Present { mut filters, latent, at: then, .. }) = before else {
             let filters = scores.map(|value| OneEuro { value, speed: 0.0 });
             return self.keep(filters, inverter.invert_scores(&scores, &breathing(inverter, &scores, at)), viewer, at);
@@ -141,13 +141,6 @@ fn breathing(inverter: &Inverter, scores: &[f32; FEATURES], at: f64) -> Vec<f32>
     noise.iter_mut().zip(there.as_slice()).for_each(|(n, p)| *n = cos * *n + sin * p);
     onto_sphere(&mut noise);
     noise
-}
-
-/// Intersection over union.
-fn overlap(a: Rect, b: Rect) -> f32 {
-    let length = |a: f32, la: f32, b: f32, lb: f32| ((a + la).min(b + lb) - a.max(b)).max(0.0);
-    let both = length(a.x, a.w, b.x, b.w) * length(a.y, a.h, b.y, b.h);
-    both / (a.w * a.h + b.w * b.h - both).max(1e-6)
 }
 
 #[cfg(test)]
@@ -223,9 +216,9 @@ mod tests {
         motion.follow(&inverter, &one, 0.0);
         assert_eq!(motion.follow(&inverter, &other, 0.03), fresh(&other, 0.03));
         motion.follow(&inverter, &one, 0.06);
-        motion.nobody(1.0);
+        motion.forget(1.0);
         assert!(motion.remembers(1.0));
-        motion.nobody(2.1);
+        motion.forget(2.1);
         assert!(!motion.remembers(2.0));
         assert_eq!(motion.follow(&inverter, &one, 2.2), fresh(&one, 2.2));
     }

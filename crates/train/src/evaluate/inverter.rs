@@ -4,7 +4,7 @@
 //! looked at again. Visitors: the same for photographs of people, whose features are compared by how unusual they
 //! are, each among their own. Beside it the baseline, ridge regression: the mean of all latents that fit.
 
-use super::interval::{interval, mean};
+use super::interval::{self, interval, mean};
 use crate::data::data_root;
 use crate::inverter::pairs::{look_at, random_latents};
 use anyhow::{Context, Result};
@@ -259,11 +259,9 @@ fn kept(cases: &[&[[f32; FEATURES]; 2]], group: Group) -> f32 {
 
 /// Mean correlation over the features of a group.
 fn correlation(cases: &[&[[f32; FEATURES]; 2]], group: Group) -> f32 {
-    let n = cases.len() as f32;
     let each = group.range().map(|i| {
-        let m = [0, 1].map(|k| cases.iter().map(|c| c[k][i]).sum::<f32>() / n);
-        let moment = |k: usize, l: usize| cases.iter().map(|c| (c[k][i] - m[k]) * (c[l][i] - m[l])).sum::<f32>();
-        moment(0, 1) / (moment(0, 0) * moment(1, 1)).sqrt().max(1e-9)
+        let pairs: Vec<(f32, f32)> = cases.iter().map(|[asked, came]| (asked[i], came[i])).collect();
+        interval::correlation(&pairs).unwrap_or(0.0)
     });
     mean(&each.collect::<Vec<f32>>())
 }

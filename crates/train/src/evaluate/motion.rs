@@ -1,5 +1,6 @@
 //! Measures how a reflection moves: does it follow its viewer, is it calm when they are, does the place in the picture matter.
 
+use super::interval::correlation;
 use crate::data::data_root;
 use anyhow::{Result, ensure};
 use frame::Image;
@@ -250,28 +251,9 @@ fn root_mean_square(values: impl Iterator<Item = f32>) -> f32 {
     (sum / n.max(1) as f64).sqrt() as f32
 }
 
-/// Pearson's; `None` where one side does not vary.
-fn correlation(pairs: &[(f32, f32)]) -> Option<f32> {
-    let n = pairs.len() as f32;
-    let (ma, mb) = (pairs.iter().map(|p| p.0).sum::<f32>() / n, pairs.iter().map(|p| p.1).sum::<f32>() / n);
-    let sum = |f: &dyn Fn(f32, f32) -> f32| pairs.iter().map(|(a, b)| f(a - ma, b - mb)).sum::<f32>();
-    let spread = (sum(&|a, _| a * a) * sum(&|_, b| b * b)).sqrt();
-    (spread > 1e-9).then(|| sum(&|a, b| a * b) / spread)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn correlation_is_that_of_pearson() {
-        let line: Vec<(f32, f32)> = (0..9).map(|i| (i as f32, 3.0 - 2.0 * i as f32)).collect();
-        assert!((correlation(&line).unwrap() + 1.0).abs() < 1e-6);
-        // By hand: sums of squares 2 and 6, of products 2.
-        let three = [(0.0, 1.0), (1.0, 4.0), (2.0, 3.0)];
-        assert!((correlation(&three).unwrap() - 2.0 / (2.0f32 * 14.0 / 3.0).sqrt()).abs() < 1e-6);
-        assert_eq!(correlation(&[(1.0, 2.0), (1.0, 3.0)]), None);
-    }
 
     #[test]
     fn flicker_is_what_a_steady_change_does_not_have() {

@@ -37,7 +37,6 @@ pub struct Problem {
 }
 
 /// The features chosen so far: products of all samples with the training samples, before any scaling to unit norm.
-#[derive(Clone)]
 struct Chosen {
     /// A row a sample that is learned from, at its column, then a row a sample that judges.
     products: Vec<f32>,
@@ -94,24 +93,16 @@ impl Problem {
         Ok(Self { rules, classes: blocks, columns, features: values.iter().map(arrange).collect(), truth })
     }
 
-    fn none(&self) -> Chosen {
-        let rows = self.columns + self.truth.len();
-        Chosen { products: vec![0.0; rows * self.columns], norms: vec![0.0; rows], count: 0 }
-    }
-
-    fn choose(&self, chosen: &mut Chosen, feature: usize) {
-        let values = &self.features[feature];
-        for (row, v) in chosen.products.chunks_exact_mut(self.columns).zip(values) {
-            row.iter_mut().zip(values).for_each(|(p, w)| *p += v * w);
-        }
-        chosen.norms.iter_mut().zip(values).for_each(|(n, v)| *n += v * v);
-        chosen.count += 1;
-    }
-
     fn chosen(&self, features: &[usize]) -> Chosen {
-        let mut chosen = self.none();
-        features.iter().for_each(|f| self.choose(&mut chosen, *f));
-        chosen
+        let rows = self.columns + self.truth.len();
+        let (mut products, mut norms) = (vec![0.0; rows * self.columns], vec![0.0; rows]);
+        for values in features.iter().map(|f| &self.features[*f]) {
+            for (row, v) in products.chunks_exact_mut(self.columns).zip(values) {
+                row.iter_mut().zip(values).for_each(|(p, w)| *p += v * w);
+            }
+            norms.iter_mut().zip(values).for_each(|(n, v)| *n += v * v);
+        }
+        Chosen { products, norms, count: features.len() }
     }
 
     /// The machines with one more feature: how many samples of each class they call each class, `[truth][called]`.
@@ -185,13 +176,12 @@ impl Problem {
         mean_class_accuracy(&self.judge(chosen, feature, desk))
     }
 
-    /// The best of some candidates `(chosen features, one more)` that share their chosen ones: among equals the first.
-    fn best_of(&self, chosen: &[usize], more: &[usize], progress: &Progress, desk: &mut Desk) -> Best {
-        let known = self.chosen(chosen);
+    /// The best of some features to add to the chosen ones, of which `first` is the first: among equals the first.
+    fn best_of(&self, chosen: &Chosen, first: usize, more: &[usize], progress: &Progress, desk: &mut Desk) -> Best {
         let mut best = Best::NONE;
         for feature in more {
-            let score = self.score(&known, *feature, desk);
-            best = best.or(Best { score, first: chosen.first().copied().unwrap_or(0), second: *feature });
+            let score = self.score(chosen, *feature, desk);
+            best = best.or(Best { score, first, second: *feature });
         }
         progress.inc(more.len() as u64);
         best
@@ -283,7 +273,7 @@ pub fn search(problem: &Problem, pairs: Option<u64>, seed: u64) -> Selection {
     let progress = bar(tried, "pairs");
     let firsts: Vec<usize> = (0..n).filter(|a| !seconds[*a].is_empty()).collect();
     let best = (firsts.par_iter().with_max_len(1))
-        .map_init(Desk::default, |desk, a| problem.best_of(&[*a], &seconds[*a], &progress, desk))
+        .map_init(Desk::default, |desk, a| problem.best_of(&problem.chosen(&[*a]), *a, &seconds[*a], &progress, desk))
         .reduce(|| Best::NONE, Best::or);
     progress.finish_and_clear();
     let mut found = Selection {
@@ -295,8 +285,9 @@ pub fn search(problem: &Problem, pairs: Option<u64>, seed: u64) -> Selection {
     loop {
         let left: Vec<usize> = (0..n).filter(|f| !found.features.contains(f)).collect();
         let progress = bar(left.len() as u64, "one more");
+        let (chosen, first) = (problem.chosen(&found.features), found.features[0]);
         let best = (left.par_chunks(64))
-            .map_init(Desk::default, |desk, more| problem.best_of(&found.features, more, &progress, desk))
+            .map_init(Desk::default, |desk, more| problem.best_of(&chosen, first, more, &progress, desk))
             .reduce(|| Best::NONE, Best::or);
         progress.finish_and_clear();
         found.candidates += left.len() as u64;
