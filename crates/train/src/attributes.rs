@@ -339,7 +339,7 @@ impl Lesson for People {
     const MINUTES: f64 = 15.0;
     const BATCH: u32 = 48;
     const DECAY: f32 = 0.3;
-    const FIGURES: [&'static str; 2] = ["held_out_gender_accuracy", "held_out_age_error"];
+    const FIGURES: &'static [&'static str] = &["held_out_gender_accuracy", "held_out_age_error"];
     type Sample = (Image, Label);
 
     fn load(root: &Path) -> Result<Self> {
@@ -383,7 +383,7 @@ impl Lesson for People {
         ]);
         let right = accuracy * 100.0;
         let words = format!("gender {right:.1} % right (women and men counting equally), age off by {error:.1} years");
-        Examination { figures: [accuracy, error], words, metadata }
+        Examination { figures: vec![accuracy, error], words, metadata }
     }
 }
 

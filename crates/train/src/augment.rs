@@ -239,6 +239,54 @@ pub fn occlude(image: &mut Image, area: &Rect, share: f32, texture: Option<&Imag
     }
 }
 
+/// Puts a hat on a head: everything above a bent line over the eyes is covered by one colour or by `texture`, and its brim throws
+/// a shadow on the face. `eyes` and `mouth` are their middles, pixels.
+pub fn hat(image: &mut Image, eyes: [[f32; 2]; 2], mouth: [f32; 2], texture: Option<&Image>, rng: &mut Rng) {
+    let middle = [0, 1].map(|k| 0.5 * (eyes[0][k] + eyes[1][k]));
+    let down = [mouth[0] - middle[0], mouth[1] - middle[1]];
+    // Eyes to mouth is about one distance between the eyes, also where the head is turned away.
+    let unit = down[0].hypot(down[1]).max((eyes[1][0] - eyes[0][0]).hypot(eyes[1][1] - eyes[0][1]));
+    if unit < 2.0 {
+        return;
+    }
+    let length = down[0].hypot(down[1]).max(1e-3);
+    let down = down.map(|v| v / length);
+    let (slant, bend) = (rng.range(-0.35, 0.35), rng.range(-0.12, 0.2));
+    let (line, crown, half_width) = (rng.range(-0.75, -0.12), rng.range(-2.6, -1.5), rng.range(1.1, 2.3));
+    let (shadow, reach) = (rng.range(0.25, 1.0), rng.range(0.1, 1.4));
+    let colour: [u8; 3] = std::array::from_fn(|_| rng.below(256) as u8);
+    let texture = texture.filter(|t| !t.data.is_empty() && rng.chance(0.6));
+    let (ox, oy) = texture.map_or((0, 0), |t| (rng.below(t.width), rng.below(t.height)));
+    let radius = 4.0 * unit;
+    let range = |c: f32, end: usize| {
+        ((c - radius).max(0.0) as usize).min(end)..((c + radius).max(0.0).ceil() as usize).min(end)
+    };
+    for y in range(middle[1], image.height) {
+        for x in range(middle[0], image.width) {
+            let [dx, dy] = [x as f32 + 0.5 - middle[0], y as f32 + 0.5 - middle[1]];
+            // Along the eyes, and down the face from them.
+            let (u, v) = ((dx * down[1] - dy * down[0]) / unit, (dx * down[0] + dy * down[1]) / unit);
+            let brim = line + slant * u + bend * u * u;
+            let pixel = &mut image.data[(y * image.width + x) * 3..][..3];
+            if u.abs() > half_width || v < crown {
+                continue;
+            }
+            if v > brim {
+                let lit = shadow + (1.0 - shadow) * ((v - brim) / reach).min(1.0);
+                pixel.iter_mut().for_each(|p| *p = (f32::from(*p) * lit) as u8);
+                continue;
+            }
+            match texture {
+                Some(t) => {
+                    let at = ((oy + y) % t.height * t.width + (ox + x) % t.width) * 3;
+                    pixel.copy_from_slice(&t.data[at..at + 3]);
+                }
+                None => pixel.copy_from_slice(&colour),
+            }
+        }
+    }
+}
+
 /// The crop of a picture that ends up to `share` of the crop inside it: beyond the border its nearest pixel counts, as in
 /// [`mirror::face::align::crop_square`].
 pub fn cut_short(image: &mut Image, share: f32, rng: &mut Rng) {
@@ -300,6 +348,21 @@ mod tests {
             occlude(&mut after, &area, 0.5, Some(&picture(7, 3)), &mut Rng::new(seed));
             assert_eq!(after.data[..24 * 80 * 3], before.data[..24 * 80 * 3]);
             occlude(&mut after, &Rect { x: -500.0, y: 900.0, w: 10.0, h: 10.0 }, 0.5, None, &mut Rng::new(seed));
+        }
+    }
+
+    #[test]
+    fn a_hat_covers_the_forehead_and_leaves_the_mouth_in_the_light() {
+        for seed in 0..20 {
+            let before = Image { width: 90, height: 90, data: vec![200; 90 * 90 * 3] };
+            let mut after = before.clone();
+            hat(&mut after, [[35.0, 40.0], [55.0, 40.0]], [45.0, 60.0], Some(&picture(7, 3)), &mut Rng::new(seed));
+            let at = |x: usize, y: usize| &after.data[(y * 90 + x) * 3..][..3];
+            assert_ne!(at(45, 20), [200; 3], "seed {seed}: no hat");
+            assert!(at(45, 75).iter().all(|v| *v > 120), "seed {seed}: the mouth is dark");
+            assert_eq!(after.data[88 * 90 * 3..], before.data[88 * 90 * 3..]);
+            hat(&mut after, [[-900.0, 40.0], [-880.0, 40.0]], [-890.0, 60.0], None, &mut Rng::new(seed));
+            hat(&mut after, [[5.0, 5.0]; 2], [5.0, 5.0], None, &mut Rng::new(seed));
         }
     }
 

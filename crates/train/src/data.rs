@@ -83,11 +83,16 @@ pub fn data_root(named: Option<&Path>) -> Result<PathBuf> {
 
 /// True for one in `one_in` keys, always the same ones, whatever the machine: the fixed held-out split.
 pub fn is_held_out(key: &str, one_in: u64) -> bool {
+    hash(key).is_multiple_of(one_in)
+}
+
+/// The same number for a key on every machine.
+pub fn hash(key: &str) -> u64 {
     // FNV-1a, then splitmix64's finaliser: FNV alone leaves the low bits of short keys too regular.
     let hash = key.bytes().fold(0xcbf2_9ce4_8422_2325u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
     let z = (hash ^ (hash >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    (z ^ (z >> 31)).is_multiple_of(one_in)
+    z ^ (z >> 31)
 }
 
 impl Portrait {

@@ -225,7 +225,7 @@ impl Deformation {
 const CELL: usize = 4;
 
 /// The colour between pixels; beyond the border the nearest pixel counts.
-fn bilinear(image: &Image, [x, y]: [f32; 2]) -> [f32; 3] {
+pub(crate) fn bilinear(image: &Image, [x, y]: [f32; 2]) -> [f32; 3] {
     let (w, h) = (image.width, image.height);
     let (x, y) = (x.clamp(0.0, (w - 1) as f32), y.clamp(0.0, (h - 1) as f32));
     let (x0, y0) = (x as usize, y as usize);

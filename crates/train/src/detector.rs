@@ -2,7 +2,7 @@
 
 use crate::data::{self, Negative, Portrait, is_held_out};
 use crate::detector_loss::{Labels, loss};
-use crate::progress::{Checkpoint, Session};
+use crate::progress::{Checkpoint, Session, start_from};
 use crate::scenes::{Material, Scene};
 use anyhow::{Context, Result};
 use frame::Image;
@@ -36,6 +36,9 @@ pub struct Options {
     /// Go on from the checkpoint in --out
     #[arg(long)]
     pub resume: bool,
+    /// Weights to start from, those of another run or of a pack, in place of random ones
+    #[arg(long, conflicts_with = "resume")]
+    pub init: Option<PathBuf>,
     /// Scenes a step
     #[arg(long, default_value_t = 32)]
     pub batch: usize,
@@ -74,6 +77,9 @@ pub fn run(options: &Options) -> Result<()> {
     let mut state = State::new(options, material.negatives());
     let checkpoint_path = options.out.join("checkpoint.safetensors");
     let mut spent = 0.0;
+    if let Some(path) = &options.init {
+        start_from(path, state.net.params_mut())?;
+    }
     if options.resume && checkpoint_path.exists() {
         spent = state.restore(&Checkpoint::load(&checkpoint_path)?)?;
     }

@@ -5,18 +5,20 @@
 //! archive hardly ever laughs. A quarter of the crops hold no face, or one in the wrong place: the net says so. Half of
 //! these are what the default pack's detector takes for faces in pictures without any (hard negatives).
 
-use crate::augment::{Photometric, occlude};
-use crate::data::{self, Negative};
+use crate::augment::{Photometric, hat, occlude};
+use crate::data::{self, Negative, Portrait, hash};
 use crate::deform::{Deformation, Jitter, Patch, REACH};
 use crate::lesson::{self, Examination, Lesson};
+use crate::turn::{Relief, Turn};
 use anyhow::Result;
 use frame::Image;
 use mirror::face::align::{MIRROR, Similarity, crop_square};
 use mirror::face::detector::Detector;
 use mirror::face::landmarks::{
-    CROP, MEAN_SHAPE_KEY, OUTPUTS, crop_of_face, input, mean_shape, mean_shape_text, network, points_of,
+    CROP, MEAN_SHAPE_KEY, OUTPUTS, crop_of_face, input, key_points, mean_shape, mean_shape_text, network, points_of,
 };
 use mirror::face::{LANDMARKS, Landmarks, Rect};
+use mirror::features::Pose;
 use mirror::pack::{Net, Pack};
 use nn::{Layer, Rng, Sequential, Tensor};
 use rayon::prelude::*;
@@ -38,8 +40,14 @@ const SECOND_LOOK: Jitter =
 const PHOTOMETRIC: Photometric =
     Photometric { tone: 0.8, cast: 0.4, light: 0.35, grey: 0.25, blur: 0.2, rescale: 0.12, noise: 0.3, jpeg: 0.25 };
 
+/// Turned copies of each portrait, and their share of the crops with a face: the archive itself looks straight ahead.
+const TURNS: u64 = 2;
+const TURNED: f32 = 0.35;
+
 /// Share of the crops without a face, or with one in the wrong place.
 const NOBODY: f32 = 0.25;
+/// Share of the faces under a hat.
+const HATS: f32 = 0.12;
 /// Score from which on what the detector sees in a picture without faces is a mistake to learn from.
 const MISTAKE: f32 = 0.05;
 /// Weight of the logit's loss against that of a coordinate.
@@ -83,7 +91,8 @@ impl Faceless {
 }
 
 /// Draws a training crop.
-fn draw(patches: &[Patch], faceless: &Faceless, rng: &mut Rng) -> Sample {
+fn draw(patches: &[Patch], turned: &[Patch], faceless: &Faceless, rng: &mut Rng) -> Sample {
+    let patches = if !turned.is_empty() && rng.chance(TURNED) { turned } else { patches };
     let patch = &patches[rng.below(patches.len())];
     if rng.chance(NOBODY) {
         let mut crop = nobody(patch, faceless, rng);
@@ -102,8 +111,34 @@ fn draw(patches: &[Patch], faceless: &Faceless, rng: &mut Rng) -> Sample {
         let face = Rect { x: 0.15 * side, y: 0.15 * side, w: 0.7 * side, h: 0.7 * side };
         occlude(&mut crop, &face, 0.55, texture, rng);
     }
+    let points = follow(&deformation, &patch.points, mirrored);
+    if rng.chance(HATS) {
+        let [left, right, _, a, b] =
+            key_points(&points_of(&points).points).map(|p| p.map(|v| (v + 1.0) * 0.5 * CROP as f32));
+        let mouth = [0, 1].map(|k| 0.5 * (a[k] + b[k]));
+        hat(&mut crop, [left, right], mouth, faceless.texture(rng), rng);
+    }
     PHOTOMETRIC.apply(&mut crop, rng);
-    Sample { crop, points: Some(follow(&deformation, &patch.points, mirrored)) }
+    Sample { crop, points: Some(points) }
+}
+
+/// Copies of a portrait's face with the head turned, cut out as [`Patch::cut`] would cut them.
+fn turned(portrait: &Portrait, mean_shape: &[[f32; 2]; LANDMARKS]) -> Vec<Patch> {
+    let Some(upright) = Similarity::fit(mean_shape, &portrait.landmarks.points) else { return Vec::new() };
+    // A head that is larger than it is kept would be drawn in detail for nothing.
+    let wide = Similarity::new(REACH, 0.0, [0.0, 0.0]).then(&upright);
+    let image = crop_square(&portrait.image, &wide, PATCH);
+    let pixels = PATCH as f32 / (2.0 * REACH);
+    let patch_from_crop = Similarity::new(pixels, 0.0, [REACH * pixels; 2]);
+    let landmarks = portrait.landmarks.map(&upright.inverse().then(&patch_from_crop));
+    let relief = Relief::new(&image, &landmarks, patch_from_crop);
+    let (pose, mut rng) = (Pose::of(&portrait.landmarks), Rng::new(hash(&portrait.file)));
+    let turns = (0..TURNS).filter_map(|_| {
+        let turned = relief.turn(Turn::random(pose, &mut rng));
+        let upright = Similarity::fit(mean_shape, &turned.landmarks.points)?;
+        Some(Patch::cut(&turned.image, &upright, &turned.landmarks.points, PATCH))
+    });
+    turns.collect()
 }
 
 /// A crop that a detector might hand over: what it once took for a face, a piece of a picture without faces, a part of a
@@ -181,7 +216,9 @@ fn held_out_error(net: &Sequential, patches: &[Patch], jitter: &Jitter) -> f32 {
 /// The archive's faces.
 struct Points {
     patches: Vec<Patch>,
+    turned: Vec<Patch>,
     held_out: Vec<Patch>,
+    held_out_turned: Vec<Patch>,
     faceless: Faceless,
     mean_shape: [[f32; 2]; LANDMARKS],
 }
@@ -191,7 +228,7 @@ impl Lesson for Points {
     const MINUTES: f64 = 20.0;
     const BATCH: u32 = 32;
     const DECAY: f32 = 0.0;
-    const FIGURES: [&'static str; 2] = ["held_out_first_look", "held_out_second_look"];
+    const FIGURES: &'static [&'static str] = &["held_out_first_look", "held_out_second_look", "held_out_turned"];
     type Sample = Sample;
 
     fn load(root: &Path) -> Result<Self> {
@@ -208,11 +245,16 @@ impl Lesson for Points {
             });
             cut.collect()
         };
+        let turn = |held_out: bool| -> Vec<Patch> {
+            let chosen = portraits.par_iter().filter(|p| p.is_held_out() == held_out);
+            chosen.flat_map_iter(|p| turned(p, &mean_shape)).collect()
+        };
         let (patches, held_out) = (cut(false), cut(true));
+        let (turned, held_out_turned) = (turn(false), turn(true));
         anyhow::ensure!(!patches.is_empty() && !held_out.is_empty(), "too few portraits to learn from");
         eprintln!("{} faces to learn from, {} held out", patches.len(), held_out.len());
         let faceless = Faceless::load(root, mean_shape)?;
-        Ok(Self { patches, held_out, faceless, mean_shape })
+        Ok(Self { patches, turned, held_out, held_out_turned, faceless, mean_shape })
     }
 
     fn network(&self, rng: &mut Rng) -> Sequential {
@@ -220,7 +262,7 @@ impl Lesson for Points {
     }
 
     fn draw(&self, rng: &mut Rng) -> Sample {
-        draw(&self.patches, &self.faceless, rng)
+        draw(&self.patches, &self.turned, &self.faceless, rng)
     }
 
     fn input(&self, samples: &[Sample]) -> Tensor {
@@ -232,10 +274,20 @@ impl Lesson for Points {
     }
 
     fn examine(&self, net: &Sequential) -> Examination {
-        let figures = [FIRST_LOOK, SECOND_LOOK].map(|jitter| held_out_error(net, &self.held_out, &jitter));
-        let [first, second] = figures.map(|f| f * 100.0);
+        let [first, second] = [FIRST_LOOK, SECOND_LOOK].map(|jitter| held_out_error(net, &self.held_out, &jitter));
+        let turned = held_out_error(net, &self.held_out_turned, &SECOND_LOOK);
+        let figures = vec![first, second, turned];
         let metadata = BTreeMap::from([(MEAN_SHAPE_KEY.to_owned(), mean_shape_text(&self.mean_shape))]);
-        Examination { figures, words: format!("first look {first:.2} %, second {second:.2} %"), metadata }
+        Examination {
+            figures,
+            words: format!(
+                "first look {:.2} %, second {:.2} %, turned {:.2} %",
+                first * 100.0,
+                second * 100.0,
+                turned * 100.0
+            ),
+            metadata,
+        }
     }
 }
 
@@ -262,9 +314,11 @@ mod tests {
     fn a_seed_repeats_its_sample_and_points_stay_near() {
         let patches = [face()];
         let faceless = Faceless::default();
-        let (a, b) = (draw(&patches, &faceless, &mut Rng::new(4)), draw(&patches, &faceless, &mut Rng::new(4)));
+        let (a, b) =
+            (draw(&patches, &[], &faceless, &mut Rng::new(4)), draw(&patches, &[], &faceless, &mut Rng::new(4)));
         assert!(a.crop == b.crop && a.points == b.points);
-        let samples: Vec<Sample> = (0..40).map(|seed| draw(&patches, &faceless, &mut Rng::new(seed))).collect();
+        let samples: Vec<Sample> =
+            (0..40).map(|seed| draw(&patches, &patches, &faceless, &mut Rng::new(seed))).collect();
         let points: Vec<&Vec<f32>> = samples.iter().filter_map(|s| s.points.as_ref()).collect();
         assert!((20..40).contains(&points.len()), "{} faces", points.len());
         assert!(points.iter().all(|p| p.len() == 2 * LANDMARKS && p.iter().all(|v| v.abs() < 1.5)));

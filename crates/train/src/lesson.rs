@@ -2,7 +2,7 @@
 //! examination and a checkpoint every minute.
 
 use crate::data;
-use crate::progress::{Checkpoint, Session};
+use crate::progress::{Checkpoint, Session, start_from};
 use anyhow::Result;
 use nn::io::Dtype;
 use nn::{Adam, Layer, Rng, Sequential, Tensor, grads_like};
@@ -38,6 +38,9 @@ pub struct Options {
     /// Goes on from the checkpoint in the run's folder.
     #[arg(long)]
     resume: bool,
+    /// Weights to start from, those of another run or of a pack, in place of random ones.
+    #[arg(long, conflicts_with = "resume")]
+    init: Option<PathBuf>,
 }
 
 /// What a net is taught, and how it is examined.
@@ -51,7 +54,7 @@ pub trait Lesson: Sized + Sync {
     /// Weight decay (see [`Adam::decay`]).
     const DECAY: f32;
     /// What an examination measures.
-    const FIGURES: [&'static str; 2];
+    const FIGURES: &'static [&'static str];
     /// A crop and what the net shall say of it.
     type Sample: Send;
 
@@ -80,7 +83,7 @@ pub trait Lesson: Sized + Sync {
 /// What an examination found.
 pub struct Examination {
     /// In the order of [`Lesson::FIGURES`].
-    pub figures: [f32; 2],
+    pub figures: Vec<f32>,
     /// The same for people.
     pub words: String,
     /// What the weight file must say for the net to be used.
@@ -97,6 +100,9 @@ pub fn teach<L: Lesson>(options: &Options) -> Result<()> {
     let batch = options.batch.unwrap_or(L::BATCH);
     let mut rng = Rng::new(options.seed);
     let mut net = lesson.network(&mut rng);
+    if let Some(path) = &options.init {
+        start_from(path, net.params_mut())?;
+    }
     let mut adam = Adam::new(options.rate, 0.9, 0.999);
     let (mut step, mut spent) = (0u64, 0.0);
     let checkpoint_path = out.join("checkpoint.safetensors");
@@ -107,7 +113,7 @@ pub fn teach<L: Lesson>(options: &Options) -> Result<()> {
         rng = c.rng("rng")?;
         (step, spent) = (c.number("step")? as u64, c.number("seconds")?);
     }
-    let columns = ["rate", "loss", L::FIGURES[0], L::FIGURES[1]];
+    let columns = [&["rate", "loss"], L::FIGURES].concat();
     let minutes = options.minutes.unwrap_or(L::MINUTES);
     let mut session = Session::open(&out, L::NET, minutes, &columns, (step, spent))?;
     let mut mean_loss = 0.0;
@@ -116,7 +122,7 @@ pub fn teach<L: Lesson>(options: &Options) -> Result<()> {
         let over = session.is_over();
         if over || session.checkpoint_due() {
             let Examination { figures, words, mut metadata } = lesson.examine(&net);
-            session.log(step, &[adam.lr, mean_loss, figures[0], figures[1]])?;
+            session.log(step, &[&[adam.lr, mean_loss], figures.as_slice()].concat())?;
             session.show(format!("loss {mean_loss:.3}, {words}"));
             let about = [("net", L::NET.to_owned()), ("steps", step.to_string()), ("batch", batch.to_string())];
             metadata.extend(about.map(|(key, value)| (key.to_owned(), value)));
@@ -164,7 +170,7 @@ mod tests {
         const MINUTES: f64 = 0.02;
         const BATCH: u32 = 8;
         const DECAY: f32 = 0.0;
-        const FIGURES: [&'static str; 2] = ["factor", "offset"];
+        const FIGURES: &'static [&'static str] = &["factor", "offset"];
         type Sample = f32;
 
         fn load(_root: &Path) -> Result<Self> {
@@ -192,8 +198,9 @@ mod tests {
 
         fn examine(&self, net: &Sequential) -> Examination {
             let params = net.params();
-            let figures = [params[0].value[0], params[1].value[0]];
-            Examination { figures, words: format!("{figures:?}"), metadata: BTreeMap::new() }
+            let figures = vec![params[0].value[0], params[1].value[0]];
+            let words = format!("{figures:?}");
+            Examination { figures, words, metadata: BTreeMap::new() }
         }
     }
 
@@ -208,6 +215,7 @@ mod tests {
             rate: 0.05,
             seed: 1,
             resume,
+            init: None,
         };
         teach::<Doubling>(&options(false, 0.02)).unwrap();
         let log = || std::fs::read_to_string(out.path().join("log.csv")).unwrap();

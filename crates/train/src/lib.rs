@@ -17,3 +17,4 @@ pub mod lesson;
 pub mod progress;
 pub mod scenes;
 pub mod select;
+pub mod turn;

@@ -250,6 +250,16 @@ impl Checkpoint {
     }
 }
 
+/// Fills a net with the weights of a file: where a run starts that does not start from random ones.
+///
+/// # Errors
+/// If the file cannot be read, or holds another net's weights.
+pub fn start_from(path: &Path, params: Vec<&mut nn::Param>) -> Result<()> {
+    let bytes = std::fs::read(path).with_context(|| format!("{}", path.display()))?;
+    nn::io::load_into(&bytes, params).with_context(|| format!("{}", path.display()))?;
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

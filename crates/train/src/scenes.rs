@@ -1,9 +1,12 @@
 //! Made-up scenes for the detector: portraits in, on and among photographs without faces, boxes and points known.
 
 use crate::augment::{self, Photometric};
-use crate::data::{Negative, Portrait};
+use crate::data::{Negative, Portrait, hash};
+use crate::turn::{Relief, Turn};
 use frame::Image;
-use mirror::face::{Face, KEY_POINTS, Rect};
+use mirror::face::align::Similarity;
+use mirror::face::{Face, KEY_POINTS, Landmarks, Rect};
+use mirror::features::Pose;
 use nn::Rng;
 use rayon::prelude::*;
 
@@ -12,6 +15,12 @@ pub const SMALLEST: f32 = 10.0;
 
 /// Share of a group that is no people.
 const DECOYS: f32 = 0.2;
+
+/// Share of the people whose head is turned: the archive itself looks straight ahead.
+const TURNED: f32 = 0.3;
+
+/// Share of the people under a hat.
+const HATS: f32 = 0.12;
 
 /// A picture, its faces, and places about which nothing is claimed.
 pub struct Scene {
@@ -28,6 +37,8 @@ pub struct Scene {
 /// What scenes are made of.
 pub struct Material {
     portraits: Vec<Subject>,
+    /// The same people with their heads turned.
+    turned: Vec<Subject>,
     negatives: Vec<Pyramid>,
 }
 
@@ -35,6 +46,46 @@ pub struct Material {
 struct Subject {
     face: Face,
     pictures: Pyramid,
+}
+
+impl Subject {
+    fn of(portrait: &Portrait) -> Self {
+        let face = Face { rect: portrait.rect, points: portrait.pts5, score: 1.0 };
+        Self { face, pictures: Pyramid::new(&portrait.image) }
+    }
+
+    /// With the head turned somewhere, the same way whenever asked. `None` if the landmarks span no face.
+    fn turned(portrait: &Portrait) -> Option<Self> {
+        let turn = Turn::random(Pose::of(&portrait.landmarks), &mut Rng::new(hash(&portrait.file)));
+        let (image, face) = turn_head(&portrait.image, &portrait.landmarks, portrait.rect, portrait.pts5, turn)?;
+        Some(Self { face, pictures: Pyramid::new(&image) })
+    }
+}
+
+/// A picture with its head turned, and the face in it. The box is that of the face's ellipse after the turn.
+fn turn_head(
+    image: &Image,
+    landmarks: &Landmarks,
+    rect: Rect,
+    points: [[f32; 2]; KEY_POINTS],
+    turn: Turn,
+) -> Option<(Image, Face)> {
+    let upright = Similarity::fit(&Landmarks::schematic().points, &landmarks.points)?;
+    // Half a crop is about two thirds of a box's height.
+    let middle = [rect.x + 0.5 * rect.w, rect.y + 0.5 * rect.h];
+    let image_from_crop = Similarity::new(0.7 * rect.h, upright.turn(), middle);
+    let relief = Relief::new(image, landmarks, image_from_crop);
+    let ellipse: [[f32; 2]; 48] = std::array::from_fn(|i| {
+        let (angle, radius) = (std::f32::consts::TAU * (i % 16) as f32 / 16.0, 1.0 - 0.2 * (i / 16) as f32);
+        let (sin, cos) = angle.sin_cos();
+        [middle[0] + 0.5 * rect.w * radius * cos, middle[1] + 0.5 * rect.h * radius * sin]
+    });
+    let outline = relief.follow(turn, ellipse);
+    let low = [0, 1].map(|k| outline.iter().map(|p| p[k]).fold(f32::INFINITY, f32::min));
+    let high = [0, 1].map(|k| outline.iter().map(|p| p[k]).fold(f32::NEG_INFINITY, f32::max));
+    let rect = Rect { x: low[0], y: low[1], w: high[0] - low[0], h: high[1] - low[1] };
+    let face = Face { rect, points: relief.follow(turn, points), score: 1.0 };
+    Some((relief.turn(turn).image, face))
 }
 
 /// A picture and its halves, quarters and so on: a scene reads one sample a pixel from the smallest one that is
@@ -77,12 +128,9 @@ impl Material {
     ) -> Self {
         let portraits: Vec<&Portrait> = portraits.into_iter().collect();
         let negatives: Vec<&Negative> = negatives.into_iter().collect();
-        let subject = |p: &&Portrait| Subject {
-            face: Face { rect: p.rect, points: p.pts5, score: 1.0 },
-            pictures: Pyramid::new(&p.image),
-        };
         Self {
-            portraits: portraits.par_iter().map(subject).collect(),
+            portraits: portraits.par_iter().map(|p| Subject::of(p)).collect(),
+            turned: portraits.par_iter().filter_map(|p| Subject::turned(p)).collect(),
             negatives: negatives.par_iter().map(|n| Pyramid::new(&n.image)).collect(),
         }
     }
@@ -125,7 +173,7 @@ impl Material {
 
     /// One portrait with all that it shows, the face from a quarter to nearly all of the picture.
     fn close_up(&self, side: usize, rng: &mut Rng) -> Scene {
-        let portrait = &self.portraits[rng.below(self.portraits.len())];
+        let portrait = self.subject(rng);
         let mut image = if rng.chance(0.4) { self.background(side, rng) } else { flat(side, rng) };
         let s = side as f32;
         let size = s * if rng.chance(0.7) { rng.range(0.22, 0.55) } else { rng.range(0.5, 0.9) };
@@ -177,8 +225,13 @@ impl Material {
     }
 
     fn person(&self, rng: &mut Rng) -> (Face, &Pyramid) {
-        let portrait = &self.portraits[rng.below(self.portraits.len())];
+        let portrait = self.subject(rng);
         (portrait.face, &portrait.pictures)
+    }
+
+    fn subject(&self, rng: &mut Rng) -> &Subject {
+        let all = if !self.turned.is_empty() && rng.chance(TURNED) { &self.turned } else { &self.portraits };
+        &all[rng.below(all.len())]
     }
 
     /// A piece of a picture without faces, where a face would be: so that a cut-out alone is no sign of one.
@@ -237,6 +290,12 @@ impl Material {
             if rng.chance(0.25) {
                 let texture = self.texture(rng);
                 augment::occlude(&mut scene.image, &face.rect, 0.55, texture, rng);
+            }
+            if rng.chance(HATS) {
+                let texture = self.texture(rng);
+                let [left, right, _, a, b] = face.points;
+                let mouth = [0, 1].map(|k| 0.5 * (a[k] + b[k]));
+                augment::hat(&mut scene.image, [left, right], mouth, texture, rng);
             }
         }
         if rng.chance(0.2) {

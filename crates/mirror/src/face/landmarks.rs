@@ -169,7 +169,7 @@ impl LandmarkNet {
 }
 
 /// The detector's points, of the 68: the eyes' middles, the tip of the nose, the corners of the mouth.
-fn key_points(points: &[[f32; 2]; LANDMARKS]) -> [[f32; 2]; KEY_POINTS] {
+pub fn key_points(points: &[[f32; 2]; LANDMARKS]) -> [[f32; 2]; KEY_POINTS] {
     let middle = |eye: std::ops::Range<usize>| {
         let n = eye.len() as f32;
         points[eye].iter().fold([0.0; 2], |s, p| [s[0] + p[0] / n, s[1] + p[1] / n])
