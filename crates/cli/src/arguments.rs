@@ -1,6 +1,8 @@
 //! The command line: what `narcissus` understands.
 
 use crate::{commands, config};
+use ::mirror::features::Group;
+use ::mirror::inverter::Dial;
 use anyhow::Context;
 use clap::error::ErrorKind::{DisplayHelpOnMissingArgumentOrSubcommand, MissingSubcommand};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -59,6 +61,29 @@ pub struct Drawing {
     /// moves about one value of a picture in a hundred by more than 1/255
     #[arg(long, value_enum, default_value_t)]
     precision: Format,
+}
+
+/// What the mirror takes of a viewer.
+#[derive(Args, Debug)]
+pub struct Taking {
+    /// Only so many numbers of each face, those that say most [default: all]
+    #[arg(long, value_name = "N")]
+    features: Option<usize>,
+    /// Nothing of these: shape, pose, age, gender, skin, hair, background, expression
+    #[arg(long, value_name = "GROUP", value_delimiter = ',', value_parser = group)]
+    without: Vec<Group>,
+}
+
+impl Taking {
+    /// Which of a viewer's numbers count.
+    pub fn dial(&self) -> Dial {
+        Dial { numbers: self.features.unwrap_or(usize::MAX), without: self.without.clone() }
+    }
+}
+
+fn group(name: &str) -> Result<Group, String> {
+    let named = Group::ALL.into_iter().find(|g| g.name() == name);
+    named.ok_or_else(|| format!("there are {}", Group::ALL.map(Group::name).join(", ")))
 }
 
 /// A number format by its name.

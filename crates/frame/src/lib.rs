@@ -1,6 +1,7 @@
 //! Pictures and how they travel: [`Image`] and the files it comes from and goes to, [`Frame`]s from a [`FrameSource`] to
 //! a [`FrameSink`], and [`Latest`], the meeting point where the newest wins.
 
+pub mod draw;
 mod file;
 mod image;
 mod latest;

@@ -6,7 +6,7 @@ use crate::face::landmarks::{LandmarkNet, Located};
 use crate::face::{Face, Landmarks, Rect};
 use crate::features::{self, FeatureVector, Pose};
 use crate::generator::{Generator, Painter};
-use crate::inverter::Inverter;
+use crate::inverter::{Dial, Inverter};
 use crate::latent::Latent;
 use crate::motion::Motion;
 use crate::pack::{Net, Pack, PackError};
@@ -104,13 +104,13 @@ impl Mirror {
     pub fn reflect(&self, image: &Image) -> Result<Option<Reflection>, MirrorError> {
         kernels::on_pool(|| {
             let viewers = self.eyes.look(image)?;
-            Ok(nearest(viewers).map(|viewer| self.reflect_viewer(viewer)))
+            Ok(nearest(viewers).map(|viewer| self.reflect_viewer(viewer, &Dial::default())))
         })
     }
 
-    /// The reflection of somebody whom the eyes have seen.
-    pub fn reflect_viewer(&self, viewer: Seen) -> Reflection {
-        kernels::on_pool(|| self.draw(self.inverter.invert(&viewer.features), viewer))
+    /// The reflection of somebody whom the eyes have seen, by what the dial lets count of them.
+    pub fn reflect_viewer(&self, viewer: Seen, dial: &Dial) -> Reflection {
+        kernels::on_pool(|| self.draw(self.inverter.invert(&viewer.features, dial), viewer))
     }
 
     fn draw(&self, latent: Latent, viewer: Seen) -> Reflection {
@@ -123,18 +123,24 @@ impl Mirror {
     ///
     /// # Errors
     /// If the picture is not well formed.
-    pub fn follow(&self, image: &Image, motion: &mut Motion, at: f64) -> Result<Option<Reflection>, MirrorError> {
+    pub fn follow(
+        &self,
+        image: &Image,
+        motion: &mut Motion,
+        dial: &Dial,
+        at: f64,
+    ) -> Result<Option<Reflection>, MirrorError> {
         let viewer = nearest(self.eyes.look(image)?);
-        Ok(self.follow_viewer(viewer, motion, at))
+        Ok(self.follow_viewer(viewer, motion, dial, at))
     }
 
     /// The same for somebody whom the eyes have seen, or for nobody.
-    pub fn follow_viewer(&self, viewer: Option<Seen>, motion: &mut Motion, at: f64) -> Option<Reflection> {
+    pub fn follow_viewer(&self, viewer: Option<Seen>, motion: &mut Motion, dial: &Dial, at: f64) -> Option<Reflection> {
         let Some(viewer) = viewer else {
             motion.forget(at);
             return None;
         };
-        Some(kernels::on_pool(|| self.draw(motion.follow(&self.inverter, &viewer, at), viewer)))
+        Some(kernels::on_pool(|| self.draw(motion.follow(&self.inverter, &viewer, dial, at), viewer)))
     }
 
     /// All faces of a picture, the surest first.
@@ -192,7 +198,7 @@ impl Eyes {
 
     fn describe(&self, image: &Image, face: Face) -> Option<Seen> {
         let Located { landmarks, confidence } = self.landmarks.locate(image, &face);
-        if confidence < MIN_CONFIDENCE {
+        if belief(face.score, confidence) < LEAST_BELIEF {
             return None;
         }
         let pose = Pose::of(&landmarks)?;
@@ -234,9 +240,21 @@ impl Eyes {
     }
 }
 
-/// Probability of the landmark net from which on what the detector found is a face. Three in four of the crops that it
-/// learned from held one: below this it saw nothing that speaks for a face.
-pub const MIN_CONFIDENCE: f32 = 0.75;
+/// How much speaks for a face where the detector gives `score` and the landmark net `confidence`: the logarithm of the odds, the
+/// detector's counting [`DETECTOR_WEIGHT`] times, as its scores lie closer together.
+pub fn belief(score: f32, confidence: f32) -> f32 {
+    let log_odds = |p: f32| {
+        let p = p.clamp(1e-6, 1.0 - 1e-6);
+        (p / (1.0 - p)).ln()
+    };
+    log_odds(confidence) + DETECTOR_WEIGHT * log_odds(score)
+}
+
+const DETECTOR_WEIGHT: f32 = 4.0;
+
+/// The [`belief`] from which on what the detector found is a face. Neither net can say it alone: the detector takes wheels for faces,
+/// the landmark net denies some that are bent under a hat.
+pub const LEAST_BELIEF: f32 = 1.2;
 
 /// Long side, in pixels, to which a smaller picture of the generator is enlarged: nothing below the 64 pixels of the
 /// smallest useful one. The detector enlarges small pictures itself.
@@ -285,6 +303,7 @@ pub(crate) mod tests {
         let generator = Generator::new(config, &mut rng);
         let (hidden, forward_hidden) = (8, 8);
         let settings = Settings {
+            order: crate::inverter::tests::order(),
             latent_size: 16,
             hidden,
             forward_hidden,
@@ -302,6 +321,14 @@ pub(crate) mod tests {
         let pose = Pose::of(&landmarks).expect("a face");
         let face = Face { rect, points: [[128.0, 110.0]; 5], score: 0.9 };
         Seen { face, confidence: 0.9, landmarks, pose, attributes: SOMEBODY, features }
+    }
+
+    #[test]
+    fn a_face_needs_both_nets_but_one_may_make_up_for_the_other() {
+        let is_face = |score, confidence| belief(score, confidence) >= LEAST_BELIEF;
+        assert!(is_face(0.9, 0.9) && is_face(0.6, 0.5) && is_face(0.4, 0.99));
+        assert!(!is_face(0.4, 0.5) && !is_face(0.99, 0.0) && !is_face(0.1, 1.0));
+        assert!(belief(0.0, 0.0).is_finite() && belief(1.0, 1.0).is_finite());
     }
 
     #[test]

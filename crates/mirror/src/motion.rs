@@ -8,8 +8,8 @@
 
 use crate::engine::Seen;
 use crate::face::Rect;
-use crate::features::{FEATURES, Group};
-use crate::inverter::{Inverter, Population, onto_sphere};
+use crate::features::Group;
+use crate::inverter::{Asked, Dial, Inverter, Population, onto_sphere};
 use crate::latent::Latent;
 use nn::Rng;
 use std::f32::consts::TAU;
@@ -38,7 +38,7 @@ struct Smoothing {
 /// What moves with the face passes fast; what a person is does not change while they stand there.
 fn smoothing(group: Group) -> Smoothing {
     match group {
-        Group::Shape | Group::Pose => Smoothing { rest: 1.0, speed: 1.5 },
+        Group::Shape | Group::Pose | Group::Expression => Smoothing { rest: 1.0, speed: 1.5 },
         Group::Age | Group::Gender => Smoothing { rest: 0.15, speed: 0.0 },
         Group::Skin | Group::Hair | Group::Background => Smoothing { rest: 0.4, speed: 0.3 },
     }
@@ -78,7 +78,7 @@ pub struct Motion {
 
 #[derive(Clone, Debug)]
 struct Present {
-    filters: [OneEuro; FEATURES],
+    filters: Vec<OneEuro>,
     latent: Latent,
     face: Rect,
     at: f64,
@@ -102,37 +102,38 @@ impl Motion {
         }
     }
 
-    /// The latent of the viewer's reflection at `at` seconds. Somebody else than before (a face elsewhere, or after a while) begins
-    /// anew.
-    pub fn follow(&mut self, inverter: &Inverter, viewer: &Seen, at: f64) -> Latent {
-        let scores = inverter.scores(&viewer.features, Population::Visitors);
+    /// The latent of the viewer's reflection at `at` seconds, by what the dial lets count. Somebody else than before (a face
+    /// elsewhere, or after a while) begins anew; turning the dial does not.
+    pub fn follow(&mut self, inverter: &Inverter, viewer: &Seen, dial: &Dial, at: f64) -> Latent {
+        // All numbers are followed, so that those that begin to count are as smooth as the others.
+        let mut scores = inverter.ask(&viewer.features, Population::Visitors, &Dial::default()).scores;
+        let given = dial.given(inverter.order());
         self.forget(at);
         let before = self.present.take().filter(|p| p.face.iou(&viewer.face.rect) >= SAME_FACE);
         let Some(Present { mut filters, latent, at: then, .. }) = before else {
-            let filters = scores.map(|value| OneEuro { value, speed: 0.0 });
-            return self.keep(filters, inverter.invert_scores(&scores, &breathing(inverter, &scores, at)), viewer, at);
+            let filters = scores.iter().map(|value| OneEuro { value: *value, speed: 0.0 }).collect();
+            let asked = Asked::new(scores, given);
+            return self.keep(filters, inverter.invert_asked(&asked, &breathing(inverter, &asked, at)), viewer, at);
         };
         let dt = (at - then).max(1e-3) as f32;
-        let mut smooth = scores;
-        for group in Group::ALL {
-            for i in group.range() {
-                smooth[i] = filters[i].step(scores[i], dt, smoothing(group));
-            }
+        for ((score, filter), number) in scores.iter_mut().zip(&mut filters).zip(inverter.order()) {
+            *score = filter.step(*score, dt, smoothing(number.group()));
         }
-        let wanted = inverter.invert_scores(&smooth, &breathing(inverter, &smooth, at));
+        let asked = Asked::new(scores, given);
+        let wanted = inverter.invert_asked(&asked, &breathing(inverter, &asked, at));
         let latent = latent.slerp(&wanted, 1.0 - (-dt / FOLLOW).exp());
         self.keep(filters, latent, viewer, at)
     }
 
-    fn keep(&mut self, filters: [OneEuro; FEATURES], latent: Latent, viewer: &Seen, at: f64) -> Latent {
+    fn keep(&mut self, filters: Vec<OneEuro>, latent: Latent, viewer: &Seen, at: f64) -> Latent {
         self.present = Some(Present { filters, latent: latent.clone(), face: viewer.face.rect, at });
         latent
     }
 }
 
 /// A person's noise, bent a little towards a point that wanders: from one random point of the sphere to the next, slow at each.
-fn breathing(inverter: &Inverter, scores: &[f32; FEATURES], at: f64) -> Vec<f32> {
-    let mut noise = inverter.noise(scores);
+fn breathing(inverter: &Inverter, asked: &Asked, at: f64) -> Vec<f32> {
+    let mut noise = inverter.noise(asked);
     let leg = (at / BREATH).floor();
     let t = (at / BREATH - leg) as f32;
     let point = |leg: f64| Latent::gaussian(noise.len(), &mut Rng::new(SEED ^ (leg as i64 as u64)));
@@ -146,6 +147,8 @@ fn breathing(inverter: &Inverter, scores: &[f32; FEATURES], at: f64) -> Vec<f32>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const ALL: Dial = Dial { numbers: usize::MAX, without: Vec::new() };
     use crate::engine::tests::somebody;
     use crate::inverter::tests::{features, inverter};
 
@@ -181,8 +184,10 @@ mod tests {
         let mut first = None;
         for frame in 0..120 {
             let viewer = trembling(3, 0.2, &mut rng);
-            let (a, b) =
-                (motion.follow(&inverter, &viewer, f64::from(frame) / 30.0), inverter.invert(&viewer.features));
+            let (a, b) = (
+                motion.follow(&inverter, &viewer, &ALL, f64::from(frame) / 30.0),
+                inverter.invert(&viewer.features, &ALL),
+            );
             if let Some((c, d)) = &before {
                 calm = calm.max(distance(&a, c));
                 raw = raw.max(distance(&b, d));
@@ -200,7 +205,7 @@ mod tests {
         let walk = || {
             let (mut motion, mut rng) = (Motion::new(), Rng::new(7));
             (0..5)
-                .map(|i| motion.follow(&inverter, &trembling(2, 0.3, &mut rng), f64::from(i) * 0.04))
+                .map(|i| motion.follow(&inverter, &trembling(2, 0.3, &mut rng), &ALL, f64::from(i) * 0.04))
                 .collect::<Vec<_>>()
         };
         assert_eq!(walk(), walk());
@@ -211,15 +216,15 @@ mod tests {
         let (inverter, mut rng) = (inverter(), Rng::new(9));
         let (one, mut other) = (trembling(1, 0.0, &mut rng), trembling(40, 0.0, &mut rng));
         other.face.rect.x += 500.0;
-        let fresh = |viewer: &Seen, at| Motion::new().follow(&inverter, viewer, at);
+        let fresh = |viewer: &Seen, at| Motion::new().follow(&inverter, viewer, &ALL, at);
         let mut motion = Motion::new();
-        motion.follow(&inverter, &one, 0.0);
-        assert_eq!(motion.follow(&inverter, &other, 0.03), fresh(&other, 0.03));
-        motion.follow(&inverter, &one, 0.06);
+        motion.follow(&inverter, &one, &ALL, 0.0);
+        assert_eq!(motion.follow(&inverter, &other, &ALL, 0.03), fresh(&other, 0.03));
+        motion.follow(&inverter, &one, &ALL, 0.06);
         motion.forget(1.0);
         assert!(motion.remembers(1.0));
         motion.forget(2.1);
         assert!(!motion.remembers(2.0));
-        assert_eq!(motion.follow(&inverter, &one, 2.2), fresh(&one, 2.2));
+        assert_eq!(motion.follow(&inverter, &one, &ALL, 2.2), fresh(&one, 2.2));
     }
 }

@@ -10,6 +10,7 @@ use mirror::face::detector::Detector;
 use mirror::face::landmarks::LandmarkNet;
 use mirror::features;
 use mirror::generator::{Painter, samples};
+use mirror::inverter::Dial;
 use mirror::latent::Latent;
 use mirror::pack::Net;
 use serde::Serialize;
@@ -79,7 +80,7 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
     let attributes = attribute_net.estimate(&frame, &landmarks);
     let attributes = attributes.ok_or_else(|| anyhow::anyhow!("the landmark net finds no face in a dream"))?;
     let features = features::extract(&frame, &landmarks, &attributes)?;
-    let latent = mirror.inverter().invert(&features);
+    let latent = mirror.inverter().invert(&features, &Dial::default());
 
     let stages = vec![
         time("decode PNG", options.rounds, || Image::decode(&png)),
@@ -87,7 +88,7 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
         time("landmarks", options.rounds, || landmark_net.locate(&frame, &face)),
         time("attributes", options.rounds, || attribute_net.estimate(&frame, &landmarks)),
         time("features", options.rounds, || features::extract(&frame, &landmarks, &attributes)),
-        time("invert", options.rounds, || mirror.inverter().invert(&features)),
+        time("invert", options.rounds, || mirror.inverter().invert(&features, &Dial::default())),
         time("generate", options.rounds, || mirror.painter().paint(&latent)),
         time("reflect", options.rounds, || mirror.reflect(&frame)),
     ];

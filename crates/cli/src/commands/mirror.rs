@@ -7,6 +7,7 @@ use camera::{Input, expand};
 use display::server::{Answer, Reflector, serve};
 use frame::Image;
 use mirror::engine::{Mirror, nearest};
+use mirror::inverter::Dial;
 use mirror::motion::Motion;
 use mirror::report::Analysis;
 use std::path::PathBuf;
@@ -98,7 +99,8 @@ impl Reflector for Live {
         let seen = self.mirror.look(picture).map_err(|e| e.to_string())?;
         let words = serde_json::to_string(&Analysis::new("live", &seen)).map_err(|e| e.to_string())?;
         let mut motion = self.motion.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let reflection = self.mirror.follow_viewer(nearest(seen), &mut motion, self.began.elapsed().as_secs_f64());
+        let reflection =
+            self.mirror.follow_viewer(nearest(seen), &mut motion, &Dial::default(), self.began.elapsed().as_secs_f64());
         let reflection = reflection.map(|r| r.image);
         Ok(Answer { reflection, seen: words })
     }

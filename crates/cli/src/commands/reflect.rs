@@ -1,12 +1,13 @@
 //! `narcissus reflect`: the reflections of pictures and videos.
 
-use crate::arguments::{Drawing, Global};
+use crate::arguments::{Drawing, Global, Taking};
 use crate::output::{OutputDir, Progress};
 use camera::{Input, VideoReader, expand};
 use display::{ContactSheet, VideoWriter, fitted, side_by_side};
 use frame::Image;
 use mirror::engine::{Mirror, nearest};
 use mirror::features::Group;
+use mirror::inverter::Dial;
 use mirror::motion::Motion;
 use mirror::report::FaceReport;
 use serde::Serialize;
@@ -28,6 +29,7 @@ Examples:
     narcissus reflect me.jpg --out out
     narcissus reflect portraits/ --out out
     narcissus reflect dance.mp4 --out out
+    narcissus reflect me.jpg --features 8 --out out        by the eight numbers that say most
     narcissus reflect portraits/ --video --out out     also all of them as a film, a second each")]
 pub struct Options {
     /// Pictures, videos, or folders of them
@@ -39,6 +41,8 @@ pub struct Options {
     /// Also reflections.mp4: the pictures, a second each, viewer and reflection side by side
     #[arg(long)]
     pub video: bool,
+    #[command(flatten)]
+    pub taking: Taking,
     #[command(flatten)]
     pub drawing: Drawing,
 }
@@ -76,6 +80,7 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
     }
     let mut out = OutputDir::open(&options.out)?;
     let mirror = Mirror::with_precision(&super::open_pack(global)?, options.drawing.precision()?)?;
+    let dial = options.taking.dial();
     let progress = Progress::new(inputs.len());
     let (mut sheet, mut lines) = (ContactSheet::new(), String::new());
     let film = options.video.then(|| VideoWriter::create(&out.file("reflections.mp4"), FILM_WIDTH, FILM_HEIGHT, "1"));
@@ -83,8 +88,8 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
     let (mut reflected, mut failures) = (0, super::Failures::default());
     for input in &inputs {
         let result = match input {
-            Ok(Input::Picture(path)) => picture(&mirror, path, &mut out, &mut sheet, film.as_mut()),
-            Ok(Input::Video(path)) => video(&mirror, path, &mut out).map(|name| Line {
+            Ok(Input::Picture(path)) => picture(&mirror, &dial, path, &mut out, &mut sheet, film.as_mut()),
+            Ok(Input::Video(path)) => video(&mirror, &dial, path, &mut out).map(|name| Line {
                 input: path.display().to_string(),
                 reflection: Some(name),
                 ..Line::default()
@@ -129,6 +134,7 @@ const FILM_WIDTH: usize = 2 * FILM_HEIGHT;
 
 fn picture(
     mirror: &Mirror,
+    dial: &Dial,
     path: &Path,
     out: &mut OutputDir,
     sheet: &mut ContactSheet,
@@ -138,24 +144,27 @@ fn picture(
     let input = path.display().to_string();
     let seen = mirror.look(&image)?;
     let faces = seen.len();
-    let reflection = nearest(seen).map(|viewer| mirror.reflect_viewer(viewer));
+    let reflection = nearest(seen).map(|viewer| mirror.reflect_viewer(viewer, dial));
     let drawn = reflection.as_ref().map(|r| &r.image);
-    sheet.add(&image, drawn);
     if let Some(film) = film {
         film.write(&side_by_side(&fitted(&image, FILM_HEIGHT), drawn))?;
     }
     let Some(reflection) = reflection else {
+        sheet.add(&image, None, &[]);
         return Ok(Line { input, ..Line::default() });
     };
     let name = out.name_for(path, "reflection.png");
     reflection.image.save(&out.file(&name))?;
     let survived = mirror.eyes().look_at_dream(&reflection.image)?;
+    let kept = survived.as_ref().map(|s| mirror.inverter().kept(&reflection.viewer.features, &s.features));
+    let bars: Vec<(&str, f32)> = kept.iter().flatten().map(|(group, kept)| (group.name(), *kept)).collect();
+    sheet.add(&image, Some(&reflection.image), &bars);
     Ok(Line {
         input,
         faces,
         reflection: Some(name),
         viewer: Some(FaceReport::from(&reflection.viewer)),
-        kept: survived.as_ref().map(|s| mirror.inverter().kept(&reflection.viewer.features, &s.features)),
+        kept,
         survived: survived.as_ref().map(FaceReport::from),
         distance: Some(mirror.inverter().distance_from_archive(&reflection.viewer.features)),
         latent: Some(reflection.latent.as_slice().to_vec()),
@@ -164,7 +173,7 @@ fn picture(
 }
 
 /// Draws `NAME.reflection.mp4`, viewer and reflection side by side; gives back its name.
-fn video(mirror: &Mirror, path: &Path, out: &mut OutputDir) -> anyhow::Result<String> {
+fn video(mirror: &Mirror, dial: &Dial, path: &Path, out: &mut OutputDir) -> anyhow::Result<String> {
     let mut source = VideoReader::open(path)?;
     let name = out.name_for(path, "reflection.mp4");
     let (width, height) = (source.width, source.height);
@@ -172,7 +181,7 @@ fn video(mirror: &Mirror, path: &Path, out: &mut OutputDir) -> anyhow::Result<St
     let seconds = source.seconds_a_frame();
     let (mut frames, mut motion) = (0, Motion::new());
     while let Some(frame) = source.next_frame()? {
-        let reflection = mirror.follow(&frame, &mut motion, f64::from(frames) * seconds)?.map(|r| r.image);
+        let reflection = mirror.follow(&frame, &mut motion, dial, f64::from(frames) * seconds)?.map(|r| r.image);
         sink.write(&side_by_side(&frame, reflection.as_ref()))?;
         frames += 1;
     }

@@ -1,6 +1,8 @@
 //! A face as a short list of numbers: what the mirror takes from its viewer, and all that it takes.
 
 mod colour;
+mod expression;
+pub mod greedy;
 mod pose;
 pub mod spatial;
 
@@ -12,7 +14,7 @@ use crate::face::{LANDMARKS, Landmarks};
 use frame::Image;
 
 /// Numbers in a [`FeatureVector`].
-pub const FEATURES: usize = 2 * LANDMARKS + 3 + 2 + 9;
+pub const FEATURES: usize = 2 * LANDMARKS + 3 + 2 + 9 + expression::NAMES.len();
 
 /// What a number speaks of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
@@ -33,12 +35,14 @@ pub enum Group {
     Hair,
     /// CIE L*, a*, b* beside the head.
     Background,
+    /// What a face does: mouth open, mouth wide, smile, eyes open, brows raised; inter-ocular distances.
+    Expression,
 }
 
 impl Group {
     /// All of them, in the order of the vector.
-    pub const ALL: [Self; 7] =
-        [Self::Shape, Self::Pose, Self::Age, Self::Gender, Self::Skin, Self::Hair, Self::Background];
+    pub const ALL: [Self; 8] =
+        [Self::Shape, Self::Pose, Self::Age, Self::Gender, Self::Skin, Self::Hair, Self::Background, Self::Expression];
 
     /// Where its numbers lie in the vector.
     pub fn range(self) -> std::ops::Range<usize> {
@@ -51,6 +55,7 @@ impl Group {
             Self::Skin => (shape + 5, 3),
             Self::Hair => (shape + 8, 3),
             Self::Background => (shape + 11, 3),
+            Self::Expression => (shape + 14, expression::NAMES.len()),
         };
         start..start + len
     }
@@ -65,6 +70,7 @@ impl Group {
             Self::Skin => "skin",
             Self::Hair => "hair",
             Self::Background => "background",
+            Self::Expression => "expression",
         }
     }
 }
@@ -111,6 +117,7 @@ impl FeatureVector {
                 Group::Pose => format!("{word}/{}", ["yaw", "pitch", "roll"][i]),
                 Group::Age | Group::Gender => word.to_owned(),
                 Group::Skin | Group::Hair | Group::Background => format!("{word}/{}", lab[i]),
+                Group::Expression => format!("{word}/{}", expression::NAMES[i]),
             }));
         }
         names
@@ -134,7 +141,8 @@ pub fn extract(image: &Image, landmarks: &Landmarks, attributes: &Attributes) ->
     let mut values = [0.0; FEATURES];
     let all = (shape.points.into_iter().flatten())
         .chain([pose.yaw, pose.pitch, pose.roll, attributes.age.mean, attributes.female])
-        .chain(colours.into_iter().flatten());
+        .chain(colours.into_iter().flatten())
+        .chain(expression::measure(&shape));
     values.iter_mut().zip(all).for_each(|(v, x)| *v = x);
     FeatureVector::new(values).ok_or(FeatureError::Degenerate)
 }

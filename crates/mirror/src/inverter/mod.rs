@@ -8,19 +8,20 @@
 //! Visitors are not samples of the generator. Both nets speak of [`Quantiles`], in which visitor and sample are alike
 //! when they are as unusual, each among their own.
 
+mod asked;
 mod quantiles;
+mod settings;
 
+pub use asked::{Asked, Dial};
 pub use quantiles::{LIMIT, Quantiles};
+pub use settings::Settings;
 
+use crate::features::greedy::Number;
 use crate::features::{FEATURES, FeatureVector, Group};
 use crate::latent::Latent;
 use nn::{Dense, Init, Layer, LeakyRelu, Param, Rng, Sequential, Tensor};
 use std::collections::BTreeMap;
 
-/// Numbers that the forward model predicts: the features' scores, then the score of how well the detector sees the face.
-pub const FORWARD_OUTPUTS: usize = FEATURES + 1;
-/// The largest layer that a file may ask for.
-const MAX_WIDTH: usize = 4096;
 /// Seed of the noise that everybody shares, and of the directions that make it personal.
 const NOISE_SEED: u64 = 0x6E61_7263_6973_7375;
 /// How much a badly visible face weighs against a feature that is missed.
@@ -35,58 +36,56 @@ pub enum Population {
     Samples,
 }
 
-/// Sizes and constants of an inverter; they travel in the metadata of its file.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Settings {
-    /// Coordinates of a latent.
-    pub latent_size: usize,
-    /// Width of g's two hidden layers.
-    pub hidden: usize,
-    /// Width of F's hidden layer.
-    pub forward_hidden: usize,
-    /// From 0, all people share one noise, to 1, everybody has their own; an angle in quarter turns.
-    pub individuality: f32,
-    /// Gradient steps on F after g.
-    pub refine_steps: usize,
-    /// Faces that the detector sees worse than this score, in F's opinion, are avoided.
-    pub quality_target: f32,
-}
-
 /// Finds latents for features.
 pub struct Inverter {
-    /// Sizes and constants.
+    /// Sizes and constants, and which numbers of a face count.
     pub settings: Settings,
-    /// g: scores, then noise (`[n, 1, 1, FEATURES + latent_size]`), to what is added to the noise.
+    /// g: what is asked for ([`Asked::inputs`]), then noise, `[n, 1, 1, 2 * numbers + latent_size]`, to what is added to the noise.
     pub bend: Sequential,
-    /// F: latents on the sphere of root mean square 1, to [`FORWARD_OUTPUTS`] scores.
+    /// F: latents on the sphere of root mean square 1, to the scores of the numbers, then of how well the detector sees the face.
     pub forward: Sequential,
-    /// Features of the generator's samples.
+    /// Features of the generator's samples: those of a [`FeatureVector`], then the numbers.
     pub samples: Quantiles,
-    /// Features of people.
+    /// Features of people, likewise.
     pub visitors: Quantiles,
-    /// The baseline: ridge regression of latents on scores, the conditional mean.
-    pub ridge: Dense,
+    /// Of each number, in comparisons; they sum to 1.
+    weights: Vec<f32>,
     shared_noise: Vec<f32>,
     personal_directions: Vec<f32>,
 }
 
-/// The weight of each feature in every comparison; they sum to 1. Groups count by what people notice, not by how many
-/// numbers they have. The roll hardly counts: portraits are upright.
-pub fn feature_weights() -> [f32; FEATURES] {
-    let mut weights = [0.0; FEATURES];
-    for group in Group::ALL {
-        let total = match group {
-            Group::Shape => 4.0,
-            Group::Pose => 2.0,
-            Group::Age | Group::Gender | Group::Skin | Group::Hair | Group::Background => 1.5,
-        };
-        let range = group.range();
-        let each = total / range.len() as f32;
-        weights[range].fill(each);
+/// What a group counts in comparisons: by what people notice, not by how many numbers it has.
+fn group_weight(group: Group) -> f32 {
+    match group {
+        Group::Shape => 3.0,
+        Group::Pose | Group::Expression => 2.0,
+        Group::Age | Group::Gender | Group::Skin | Group::Hair | Group::Background => 1.5,
     }
-    weights[Group::Pose.range().start + 2] *= 0.1;
+}
+
+/// Shares of each group's weight among its members; the roll hardly counts, as portraits are upright. They sum to 1.
+fn shared_out(members: &[(Group, bool)]) -> Vec<f32> {
+    let size = |group: Group| members.iter().filter(|m| m.0 == group).count().max(1) as f32;
+    let each =
+        |(group, is_roll): &(Group, bool)| group_weight(*group) / size(*group) * if *is_roll { 0.1 } else { 1.0 };
+    let weights: Vec<f32> = members.iter().map(each).collect();
     let sum: f32 = weights.iter().sum();
-    weights.map(|w| w / sum)
+    weights.iter().map(|w| w / sum).collect()
+}
+
+/// The weight of each entry of a [`FeatureVector`] in every comparison; they sum to 1.
+pub fn feature_weights() -> [f32; FEATURES] {
+    let roll = Group::Pose.range().start + 2;
+    let members: Vec<(Group, bool)> =
+        Group::ALL.into_iter().flat_map(|g| g.range().map(move |i| (g, i == roll))).collect();
+    let weights = shared_out(&members);
+    std::array::from_fn(|i| weights[i])
+}
+
+/// The weight of each number of an order in every comparison; they sum to 1.
+fn number_weights(order: &[Number]) -> Vec<f32> {
+    let roll = Number::Other(Group::Pose.range().start + 2);
+    shared_out(&order.iter().map(|n| (n.group(), *n == roll)).collect::<Vec<_>>())
 }
 
 /// Scales to root mean square 1. The zero vector stays as it is.
@@ -102,8 +101,9 @@ impl Inverter {
     /// An untrained one.
     pub fn new(settings: Settings, rng: &mut Rng) -> Self {
         let Settings { latent_size, hidden, forward_hidden, .. } = settings;
+        let numbers = settings.order.len();
         let bend = Sequential::new(vec![
-            Box::new(Dense::new("bend/0", FEATURES + latent_size, hidden, Init::He, rng)),
+            Box::new(Dense::new("bend/0", 2 * numbers + latent_size, hidden, Init::He, rng)),
             Box::new(LeakyRelu),
             Box::new(Dense::new("bend/1", hidden, hidden, Init::He, rng)),
             Box::new(LeakyRelu),
@@ -114,15 +114,16 @@ impl Inverter {
             Box::new(LeakyRelu),
             Box::new(Dense::new("forward/1", forward_hidden, forward_hidden / 2, Init::He, rng)),
             Box::new(LeakyRelu),
-            Box::new(Dense::new("forward/2", forward_hidden / 2, FORWARD_OUTPUTS, Init::Gain(0.5), rng)),
+            Box::new(Dense::new("forward/2", forward_hidden / 2, numbers + 1, Init::Gain(0.5), rng)),
         ]);
-        let ridge = Dense::new("ridge", FEATURES, latent_size, Init::Zero, rng);
         let mut noise_rng = Rng::new(NOISE_SEED);
         let mut shared_noise = noise_rng.normals(latent_size);
         onto_sphere(&mut shared_noise);
-        let personal_directions = noise_rng.normals(FEATURES * latent_size);
-        let (samples, visitors) = (Quantiles::flat("samples"), Quantiles::flat("visitors"));
-        Self { settings, bend, forward, samples, visitors, ridge, shared_noise, personal_directions }
+        let personal_directions = noise_rng.normals(numbers * latent_size);
+        let quantiles = |name| Quantiles::flat(name, FEATURES + numbers);
+        let (samples, visitors) = (quantiles("samples"), quantiles("visitors"));
+        let weights = number_weights(&settings.order);
+        Self { settings, bend, forward, samples, visitors, weights, shared_noise, personal_directions }
     }
 
     /// From the bytes of a safetensors file.
@@ -140,48 +141,65 @@ impl Inverter {
 
     /// Everything that the file holds.
     pub fn params(&self) -> Vec<&Param> {
-        let nets = [self.bend.params(), self.forward.params(), self.ridge.params()];
+        let nets = [self.bend.params(), self.forward.params()];
         nets.into_iter().flatten().chain([self.samples.param(), self.visitors.param()]).collect()
     }
 
     /// Everything that the file holds, to change it.
     pub fn params_mut(&mut self) -> Vec<&mut Param> {
-        let nets = [self.bend.params_mut(), self.forward.params_mut(), self.ridge.params_mut()];
+        let nets = [self.bend.params_mut(), self.forward.params_mut()];
         nets.into_iter().flatten().chain([self.samples.param_mut(), self.visitors.param_mut()]).collect()
+    }
+
+    /// Learns how features are distributed among samples and among people.
+    pub fn fit(&mut self, samples: &[FeatureVector], visitors: &[FeatureVector]) {
+        let order = &self.settings.order;
+        let row = |f: &FeatureVector| f.values().iter().copied().chain(order.iter().map(|n| n.of(f))).collect();
+        self.samples.fit(&samples.iter().map(row).collect::<Vec<Vec<f32>>>());
+        self.visitors.fit(&visitors.iter().map(row).collect::<Vec<Vec<f32>>>());
+    }
+
+    /// The numbers that it takes of a face, the one that says most about it first.
+    pub fn order(&self) -> &[Number] {
+        &self.settings.order
     }
 
     /// The latent, on the sphere of root mean square 1, of a face with a visitor's features. The same features give the
     /// same latent, and similar features a similar one.
-    pub fn invert(&self, features: &FeatureVector) -> Latent {
-        self.invert_from(features, Population::Visitors)
+    pub fn invert(&self, features: &FeatureVector, dial: &Dial) -> Latent {
+        self.invert_from(features, Population::Visitors, dial)
     }
 
     /// Likewise, for features of either population.
-    pub fn invert_from(&self, features: &FeatureVector, population: Population) -> Latent {
-        let scores = self.scores(features, population);
-        self.invert_scores(&scores, &self.noise(&scores))
+    pub fn invert_from(&self, features: &FeatureVector, population: Population, dial: &Dial) -> Latent {
+        let asked = self.ask(features, population, dial);
+        self.invert_asked(&asked, &self.noise(&asked))
     }
 
-    /// The latent for scores, from a noise on the sphere: what the scores leave open is the noise's.
-    pub fn invert_scores(&self, scores: &[f32; FEATURES], noise: &[f32]) -> Latent {
-        let latent = self.bend_noise(scores, noise);
-        Latent::new(self.refine(latent, scores, self.settings.refine_steps))
+    /// The latent for what is asked, from a noise on the sphere: what the numbers leave open is the noise's.
+    pub fn invert_asked(&self, asked: &Asked, noise: &[f32]) -> Latent {
+        let latent = self.bend_noise(asked, noise);
+        Latent::new(self.refine(latent, asked, self.settings.refine_steps))
     }
 
-    /// The baseline's answer: the mean latent of all that fit, on the sphere.
-    pub fn invert_to_mean(&self, features: &FeatureVector, population: Population) -> Latent {
-        let scores = self.scores(features, population);
-        let mut latent = self.ridge.forward(&Tensor::new([1, 1, 1, FEATURES], scores.to_vec())).data;
-        onto_sphere(&mut latent);
-        Latent::new(latent)
+    fn quantiles(&self, population: Population) -> &Quantiles {
+        match population {
+            Population::Visitors => &self.visitors,
+            Population::Samples => &self.samples,
+        }
+    }
+
+    /// What to ask for to draw a face: its numbers, as far as the dial lets them count.
+    pub fn ask(&self, features: &FeatureVector, population: Population, dial: &Dial) -> Asked {
+        let quantiles = self.quantiles(population);
+        let order = self.order().iter().enumerate();
+        let scores = order.map(|(i, n)| quantiles.score(FEATURES + i, n.of(features))).collect();
+        Asked::new(scores, dial.given(self.order()))
     }
 
     /// How unusual each feature is in its population: 0 for the median, distributed normally over it, within ±[`LIMIT`].
     pub fn scores(&self, features: &FeatureVector, population: Population) -> [f32; FEATURES] {
-        let quantiles = match population {
-            Population::Visitors => &self.visitors,
-            Population::Samples => &self.samples,
-        };
+        let quantiles = self.quantiles(population);
         std::array::from_fn(|i| quantiles.score(i, features.values()[i]))
     }
 
@@ -207,18 +225,15 @@ impl Inverter {
         squares.sum::<f32>().sqrt()
     }
 
-    /// The noise of a person: partly everybody's, partly a fixed random projection of the scores, so that it stays
+    /// The noise of a person: partly everybody's, partly a fixed random projection of what is given of them, so that it stays
     /// while the person stays. Pose does not enter: who turns the head remains who they are.
-    pub fn noise(&self, scores: &[f32; FEATURES]) -> Vec<f32> {
+    pub fn noise(&self, asked: &Asked) -> Vec<f32> {
         let n = self.settings.latent_size;
-        let weights = feature_weights();
         let mut personal = vec![0.0; n];
-        for group in Group::ALL.into_iter().filter(|g| *g != Group::Pose) {
-            for i in group.range() {
-                let factor = weights[i].sqrt() * scores[i];
-                let direction = &self.personal_directions[i * n..(i + 1) * n];
-                personal.iter_mut().zip(direction).for_each(|(p, d)| *p += factor * d);
-            }
+        for i in (0..self.order().len()).filter(|i| self.order()[*i].group() != Group::Pose) {
+            let factor = self.weights[i].sqrt() * asked.scores[i];
+            let direction = &self.personal_directions[i * n..(i + 1) * n];
+            personal.iter_mut().zip(direction).for_each(|(p, d)| *p += factor * d);
         }
         onto_sphere(&mut personal);
         let (sin, cos) = (self.settings.individuality * std::f32::consts::FRAC_PI_2).sin_cos();
@@ -227,31 +242,50 @@ impl Inverter {
         noise
     }
 
-    /// g: the noise, bent towards the scores, on the sphere.
-    pub fn bend_noise(&self, scores: &[f32], noise: &[f32]) -> Vec<f32> {
-        let input = [scores, noise].concat();
+    /// g: the noise, bent towards what is asked, on the sphere.
+    pub fn bend_noise(&self, asked: &Asked, noise: &[f32]) -> Vec<f32> {
+        let input: Vec<f32> = asked.inputs().chain(noise.iter().copied()).collect();
         let mut latent = self.bend.forward(&Tensor::new([1, 1, 1, input.len()], input)).data;
         latent.iter_mut().zip(noise).for_each(|(l, n)| *l += n);
         onto_sphere(&mut latent);
         latent
     }
 
-    /// Half the weighted squared difference of F's scores from the wanted ones, plus a penalty for a face that can
+    /// Half the weighted squared difference of F's scores from those asked for, plus a penalty for a face that can
     /// hardly be seen; and its gradient.
-    pub fn misfit(&self, latent: &[f32], scores: &[f32]) -> (f32, Vec<f32>) {
+    pub fn misfit(&self, latent: &[f32], asked: &Asked) -> (f32, Vec<f32>) {
         let tape = self.forward.forward_tape(&Tensor::new([1, 1, 1, latent.len()], latent.to_vec()));
-        let mut d = Tensor::zeros([1, 1, 1, FORWARD_OUTPUTS]);
-        let value = misfit_of_scores(&tape.output().data, scores, self.settings.quality_target, &mut d.data);
+        let mut d = Tensor::zeros(tape.output().shape);
+        let value = self.misfit_of_scores(&tape.output().data, asked, &mut d.data);
         (value, self.forward.backward_tape(&tape, &d, None).data)
     }
 
+    /// See [`Inverter::misfit`]; `predicted` is a row of F's output. Adds the gradient to `d`.
+    pub fn misfit_of_scores(&self, predicted: &[f32], asked: &Asked, d: &mut [f32]) -> f32 {
+        let mut value = 0.0;
+        for (i, weight) in self.weights.iter().enumerate().filter(|(i, _)| asked.given[*i]) {
+            let error = predicted[i] - asked.scores[i];
+            value += 0.5 * weight * error * error;
+            d[i] += weight * error;
+        }
+        let quality = self.weights.len();
+        let lacking = (self.settings.quality_target - predicted[quality]).max(0.0);
+        d[quality] -= QUALITY_WEIGHT * lacking;
+        value + 0.5 * QUALITY_WEIGHT * lacking * lacking
+    }
+
+    /// The weight of each number in every comparison; they sum to 1.
+    pub fn weights(&self) -> &[f32] {
+        &self.weights
+    }
+
     /// Walks along great circles down the misfit; never ends higher than it began.
-    pub fn refine(&self, mut latent: Vec<f32>, scores: &[f32], steps: usize) -> Vec<f32> {
+    pub fn refine(&self, mut latent: Vec<f32>, asked: &Asked, steps: usize) -> Vec<f32> {
         if steps == 0 {
             return latent;
         }
         let mut angle = 0.1f32;
-        let (mut value, mut gradient) = self.misfit(&latent, scores);
+        let (mut value, mut gradient) = self.misfit(&latent, asked);
         for _ in 0..steps {
             let n = latent.len() as f32;
             let along = latent.iter().zip(&gradient).map(|(l, g)| l * g).sum::<f32>() / n;
@@ -260,7 +294,7 @@ impl Inverter {
             let (sin, cos) = angle.sin_cos();
             let mut next: Vec<f32> = latent.iter().zip(&down).map(|(l, d)| cos * l + sin * d).collect();
             onto_sphere(&mut next);
-            let (next_value, next_gradient) = self.misfit(&next, scores);
+            let (next_value, next_gradient) = self.misfit(&next, asked);
             if next_value < value {
                 (latent, value, gradient) = (next, next_value, next_gradient);
                 angle = (1.3 * angle).min(0.3);
@@ -272,66 +306,20 @@ impl Inverter {
     }
 }
 
-/// See [`Inverter::misfit`]; `predicted` are F's [`FORWARD_OUTPUTS`]. Adds the gradient to `d`.
-pub fn misfit_of_scores(predicted: &[f32], wanted: &[f32], quality_target: f32, d: &mut [f32]) -> f32 {
-    let weights = feature_weights();
-    let mut value = 0.0;
-    for i in 0..FEATURES {
-        let error = predicted[i] - wanted[i];
-        value += 0.5 * weights[i] * error * error;
-        d[i] += weights[i] * error;
-    }
-    let lacking = (quality_target - predicted[FEATURES]).max(0.0);
-    d[FEATURES] -= QUALITY_WEIGHT * lacking;
-    value + 0.5 * QUALITY_WEIGHT * lacking * lacking
-}
-
-impl Settings {
-    /// As the file's metadata holds them.
-    pub fn to_metadata(&self) -> BTreeMap<String, String> {
-        [
-            ("latent_size", self.latent_size.to_string()),
-            ("hidden", self.hidden.to_string()),
-            ("forward_hidden", self.forward_hidden.to_string()),
-            ("individuality", self.individuality.to_string()),
-            ("refine_steps", self.refine_steps.to_string()),
-            ("quality_target", self.quality_target.to_string()),
-        ]
-        .map(|(key, value)| (key.to_owned(), value))
-        .into()
-    }
-
-    /// From the file's metadata.
-    ///
-    /// # Errors
-    /// If an entry is missing or out of bounds.
-    pub fn from_metadata(metadata: &BTreeMap<String, String>) -> Result<Self, nn::Error> {
-        let number = |key: &str, low: f32, high: f32| -> Result<f32, nn::Error> {
-            let text = metadata.get(key).map_or("", String::as_str);
-            let value = text.parse().ok().filter(|v: &f32| (low..=high).contains(v));
-            value.ok_or_else(|| {
-                nn::Error::Metadata(format!("\"{key}\": expected a number from {low} to {high}, found \"{text}\""))
-            })
-        };
-        let width = |key: &str| Ok::<_, nn::Error>(number(key, 2.0, MAX_WIDTH as f32)? as usize);
-        Ok(Self {
-            latent_size: width("latent_size")?,
-            hidden: width("hidden")?,
-            forward_hidden: width("forward_hidden")?,
-            individuality: number("individuality", 0.0, 1.0)?,
-            refine_steps: number("refine_steps", 0.0, 1000.0)? as usize,
-            quality_target: number("quality_target", -LIMIT, LIMIT)?,
-        })
-    }
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
 
     pub(crate) fn settings(latent_size: usize) -> Settings {
         let (individuality, refine_steps, quality_target) = (0.5, 4, 0.5);
-        Settings { latent_size, hidden: 24, forward_hidden: 20, individuality, refine_steps, quality_target }
+        let order = order();
+        Settings { order, latent_size, hidden: 24, forward_hidden: 20, individuality, refine_steps, quality_target }
+    }
+
+    /// A few numbers of every group but the background.
+    pub(crate) fn order() -> Vec<Number> {
+        let names = ["skin/l", "0-16/x", "pose/yaw", "age", "gender", "27-33/y", "hair/l", "48-54/x", "pose/roll"];
+        names.iter().map(|n| n.parse().unwrap()).collect()
     }
 
     /// Untrained, but with spread-out statistics.
@@ -339,8 +327,7 @@ pub(crate) mod tests {
         let mut rng = Rng::new(3);
         let mut inverter = Inverter::new(settings(16), &mut rng);
         let rows: Vec<FeatureVector> = (0..200).map(|_| features(&mut rng)).collect();
-        inverter.samples.fit(&rows);
-        inverter.visitors.fit(&rows);
+        inverter.fit(&rows, &rows);
         inverter
     }
 
@@ -352,8 +339,8 @@ pub(crate) mod tests {
     fn the_same_features_give_the_same_latent_and_others_another() {
         let (inverter, mut rng) = (inverter(), Rng::new(9));
         let (a, b) = (features(&mut rng), features(&mut rng));
-        let (za, zb) = (inverter.invert(&a), inverter.invert(&b));
-        assert_eq!(za, inverter.invert(&a));
+        let (za, zb) = (inverter.invert(&a, &Dial::default()), inverter.invert(&b, &Dial::default()));
+        assert_eq!(za, inverter.invert(&a, &Dial::default()));
         let distance = za.as_slice().iter().zip(zb.as_slice()).map(|(a, b)| (a - b).powi(2)).sum::<f32>().sqrt();
         assert!(distance > 0.5, "distance {distance}");
         let rms = (za.as_slice().iter().map(|v| v * v).sum::<f32>() / 16.0).sqrt();
@@ -363,13 +350,14 @@ pub(crate) mod tests {
     #[test]
     fn the_gradient_of_the_misfit_agrees_with_finite_differences() {
         let (inverter, mut rng) = (inverter(), Rng::new(11));
-        let (latent, scores) = (rng.normals(16), rng.normals(FEATURES));
-        let (_, gradient) = inverter.misfit(&latent, &scores);
+        let asked = Asked::new(rng.normals(9), Dial::first(7).given(&order()));
+        let latent = rng.normals(16);
+        let (_, gradient) = inverter.misfit(&latent, &asked);
         for i in 0..16 {
             let at = |e: f32| {
                 let mut moved = latent.clone();
                 moved[i] += e;
-                inverter.misfit(&moved, &scores).0
+                inverter.misfit(&moved, &asked).0
             };
             let difference = (at(1e-2) - at(-1e-2)) / 2e-2;
             assert!((difference - gradient[i]).abs() < 2e-3, "{i}: {difference} against {}", gradient[i]);
@@ -377,14 +365,37 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn what_is_not_given_does_not_count() {
+        let (inverter, mut rng) = (inverter(), Rng::new(14));
+        let somebody = features(&mut rng);
+        let mut paler = *somebody.values();
+        paler[Group::Skin.range().start] += 5.0;
+        let paler = FeatureVector::new(paler).unwrap();
+        for dial in [Dial::first(0), Dial { without: vec![Group::Skin], ..Dial::default() }] {
+            assert_eq!(inverter.invert(&somebody, &dial), inverter.invert(&paler, &dial));
+        }
+        let one = Dial::first(1);
+        assert_ne!(inverter.invert(&somebody, &one), inverter.invert(&paler, &one));
+    }
+
+    #[test]
+    fn the_weights_of_numbers_and_of_features_sum_to_1() {
+        assert!((feature_weights().iter().sum::<f32>() - 1.0).abs() < 1e-5);
+        let weights = number_weights(&order());
+        assert!((weights.iter().sum::<f32>() - 1.0).abs() < 1e-5);
+        // Three numbers share the weight of shape, one has that of age alone.
+        assert!((weights[1] / weights[3] - 3.0 / 3.0 / 1.5).abs() < 1e-4 && weights[8] < 0.2 * weights[2]);
+    }
+
+    #[test]
     fn refining_lowers_the_misfit_and_stays_on_the_sphere() {
         let (inverter, mut rng) = (inverter(), Rng::new(12));
-        let scores = rng.normals(FEATURES);
+        let asked = Asked::all(rng.normals(9));
         let mut latent = rng.normals(16);
         onto_sphere(&mut latent);
-        let before = inverter.misfit(&latent, &scores).0;
-        let refined = inverter.refine(latent, &scores, 20);
-        assert!(inverter.misfit(&refined, &scores).0 < before);
+        let before = inverter.misfit(&latent, &asked).0;
+        let refined = inverter.refine(latent, &asked, 20);
+        assert!(inverter.misfit(&refined, &asked).0 < before);
         let rms = (refined.iter().map(|v| v * v).sum::<f32>() / 16.0).sqrt();
         assert!((rms - 1.0).abs() < 1e-4);
     }
@@ -418,8 +429,12 @@ pub(crate) mod tests {
         let bytes = nn::io::write(&weights, nn::io::Dtype::F32);
         let again = Inverter::from_weights(&bytes).unwrap();
         let somebody = features(&mut Rng::new(1));
-        assert_eq!(again.invert(&somebody), inverter.invert(&somebody));
+        assert_eq!(again.invert(&somebody, &Dial::default()), inverter.invert(&somebody, &Dial::default()));
         assert!(Inverter::from_weights(&bytes[..bytes.len() / 2]).is_err());
+        let mut unordered = weights.clone();
+        unordered.metadata.insert("order".into(), "skin/l nose".into());
+        let error = Inverter::from_weights(&nn::io::write(&unordered, nn::io::Dtype::F32)).err().unwrap().to_string();
+        assert!(error.contains("\"nose\" is no number of a face"), "{error}");
         let mut absurd = weights;
         absurd.metadata.insert("hidden".into(), "1e12".into());
         let error = Inverter::from_weights(&nn::io::write(&absurd, nn::io::Dtype::F32)).err().unwrap().to_string();

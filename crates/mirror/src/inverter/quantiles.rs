@@ -1,6 +1,5 @@
 //! Where a feature stands in its population.
 
-use crate::features::{FEATURES, FeatureVector};
 use nn::Param;
 
 /// The largest score: rarer than one in a hundred on either side is all the same.
@@ -10,23 +9,24 @@ const LEVELS: usize = 33;
 /// Scores between neighbouring entries.
 const STEP: f32 = 2.0 * LIMIT / (LEVELS - 1) as f32;
 
-/// For each feature the values at evenly spaced normal scores from -[`LIMIT`] to [`LIMIT`].
+/// For each of several numbers the values at evenly spaced normal scores from -[`LIMIT`] to [`LIMIT`].
 #[derive(Clone, Debug)]
 pub struct Quantiles {
-    /// `[LEVELS, FEATURES]`, which the file holds as `[FEATURES, LEVELS]`.
+    width: usize,
+    /// `[LEVELS, width]`, which the file holds as `[width, LEVELS]`.
     table: Param,
 }
 
 impl Quantiles {
-    /// A table without knowledge: every score is 0.
-    pub(super) fn flat(name: &str) -> Self {
+    /// A table of `width` numbers without knowledge: every score is 0.
+    pub(super) fn flat(name: &str, width: usize) -> Self {
         let table = Param {
             name: format!("quantiles/{name}"),
-            shape: vec![LEVELS, FEATURES],
-            value: vec![0.0; LEVELS * FEATURES],
+            shape: vec![LEVELS, width],
+            value: vec![0.0; LEVELS * width],
             scale: 1.0,
         };
-        Self { table }
+        Self { width, table }
     }
 
     pub(super) fn param(&self) -> &Param {
@@ -37,33 +37,33 @@ impl Quantiles {
         &mut self.table
     }
 
-    /// Learns the distribution of each feature.
-    pub fn fit(&mut self, rows: &[FeatureVector]) {
+    /// Learns the distribution of each number; a row a face.
+    pub(super) fn fit(&mut self, rows: &[Vec<f32>]) {
         if rows.is_empty() {
             return;
         }
-        for i in 0..FEATURES {
-            let mut values: Vec<f32> = rows.iter().map(|r| r.values()[i]).collect();
+        for i in 0..self.width {
+            let mut values: Vec<f32> = rows.iter().map(|r| r[i]).collect();
             values.sort_by(f32::total_cmp);
             for level in 0..LEVELS {
                 let rank = normal_cdf(level_score(level)) * (values.len() - 1) as f32;
                 let below = (rank as usize).min(values.len() - 1);
                 let above = (below + 1).min(values.len() - 1);
                 let t = rank - below as f32;
-                self.table.value[level * FEATURES + i] = values[below] * (1.0 - t) + values[above] * t;
+                self.table.value[level * self.width + i] = values[below] * (1.0 - t) + values[above] * t;
             }
         }
     }
 
     /// Makes a table from a file rise, whatever the file says.
     pub(super) fn mend(&mut self) {
-        for at in FEATURES..LEVELS * FEATURES {
-            self.table.value[at] = self.table.value[at].max(self.table.value[at - FEATURES]);
+        for at in self.width..LEVELS * self.width {
+            self.table.value[at] = self.table.value[at].max(self.table.value[at - self.width]);
         }
     }
 
     fn at(&self, i: usize, level: usize) -> f32 {
-        self.table.value[level * FEATURES + i]
+        self.table.value[level * self.width + i]
     }
 
     /// The normal score of a value, within ±[`LIMIT`]; of a value that many share, the middle of their scores.
@@ -134,11 +134,10 @@ mod tests {
     #[test]
     fn scores_of_a_population_are_normal_and_lead_back() {
         let mut rng = Rng::new(5);
-        let rows: Vec<FeatureVector> =
-            (0..2000).map(|_| FeatureVector::new(std::array::from_fn(|_| rng.normal().exp())).unwrap()).collect();
-        let mut quantiles = Quantiles::flat("test");
+        let rows: Vec<Vec<f32>> = (0..2000).map(|_| (0..9).map(|_| rng.normal().exp()).collect()).collect();
+        let mut quantiles = Quantiles::flat("test", 9);
         quantiles.fit(&rows);
-        let scores: Vec<f32> = rows.iter().map(|r| quantiles.score(7, r.values()[7])).collect();
+        let scores: Vec<f32> = rows.iter().map(|r| quantiles.score(7, r[7])).collect();
         let mean = scores.iter().sum::<f32>() / 2000.0;
         let variance = scores.iter().map(|s| s * s).sum::<f32>() / 2000.0;
         assert!(mean.abs() < 0.05 && (variance - 1.0).abs() < 0.05, "mean {mean}, variance {variance}");
@@ -151,8 +150,8 @@ mod tests {
 
     #[test]
     fn a_feature_that_never_varies_scores_0() {
-        assert_eq!(Quantiles::flat("test").score(0, 0.0), 0.0);
-        assert_eq!(Quantiles::flat("test").score(0, 1.0), LIMIT);
-        assert!(Quantiles::flat("test").deviation(0, 1.0).is_finite());
+        assert_eq!(Quantiles::flat("test", 3).score(0, 0.0), 0.0);
+        assert_eq!(Quantiles::flat("test", 3).score(0, 1.0), LIMIT);
+        assert!(Quantiles::flat("test", 3).deviation(0, 1.0).is_finite());
     }
 }

@@ -6,6 +6,7 @@ use anyhow::{Result, ensure};
 use frame::Image;
 use mirror::engine::{Mirror, Seen, nearest};
 use mirror::features::{FEATURES, FeatureVector, Group};
+use mirror::inverter::Dial;
 use mirror::motion::Motion;
 use mirror::pack::Pack;
 use nn::Rng;
@@ -133,11 +134,13 @@ pub fn run(options: &Options, seconds: f64, frames: impl Iterator<Item = Result<
         let at = count as f64 * seconds;
         count += 1;
         let viewer = nearest(mirror.look(&frame)?);
-        let Some(reflection) = mirror.follow_viewer(viewer.clone(), &mut motion, at) else { continue };
+        let Some(reflection) = mirror.follow_viewer(viewer.clone(), &mut motion, &Dial::default(), at) else {
+            continue;
+        };
         let viewer = viewer.expect("whoever is reflected was seen");
         viewers.push(viewer.features.clone());
         smoothed.add(&mirror, reflection.image)?;
-        single.add(&mirror, mirror.reflect_viewer(viewer).image)?;
+        single.add(&mirror, mirror.reflect_viewer(viewer, &Dial::default()).image)?;
         still.get_or_insert(frame);
     }
     ensure!(viewers.len() > 2, "a face in {} of the video's {count} frames: too few", viewers.len());
@@ -201,9 +204,9 @@ fn stand_still(mirror: &Mirror, picture: &Image) -> Result<(Still, Still)> {
         let noisy = |v: &u8| (f32::from(*v) + NOISE * rng.normal()).round().clamp(0.0, 255.0) as u8;
         let frame = Image { data: picture.data.iter().map(noisy).collect(), ..*picture };
         let Some(viewer) = nearest(mirror.look(&frame)?) else { continue };
-        let reflection = mirror.follow_viewer(Some(viewer.clone()), &mut motion, i as f64 / RATE);
+        let reflection = mirror.follow_viewer(Some(viewer.clone()), &mut motion, &Dial::default(), i as f64 / RATE);
         films[0].add(mirror, reflection.expect("there is a viewer").image)?;
-        films[1].add(mirror, mirror.reflect_viewer(viewer).image)?;
+        films[1].add(mirror, mirror.reflect_viewer(viewer, &Dial::default()).image)?;
     }
     let still = |film: &Film| {
         let shape = |seen: &Option<Seen>| Some(seen.as_ref()?.features.group(Group::Shape).to_vec());

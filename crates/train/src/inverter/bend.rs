@@ -4,8 +4,8 @@ use super::energy::energy_distance;
 use super::pairs::{Row, Table};
 use crate::progress::Session;
 use anyhow::Result;
-use mirror::features::{FEATURES, Group};
-use mirror::inverter::{FORWARD_OUTPUTS, Inverter, misfit_of_scores};
+use mirror::features::Group;
+use mirror::inverter::{Asked, Dial, Inverter};
 use nn::{Adam, Layer, Rng, Tensor, grads_like};
 use rayon::prelude::*;
 
@@ -17,6 +17,10 @@ const MISFIT: f32 = 4.0;
 const LATENT: f32 = 0.05;
 /// Share of examples whose groups of features come from several samples: visitors are mixed anew, too.
 const MIXED: f32 = 0.5;
+/// Share of examples in which all numbers are given; in the others the dial stands anywhere, low values as often as high ones.
+const WHOLE: f32 = 0.5;
+/// Share of examples in which some groups are switched off.
+const SWITCHED: f32 = 0.2;
 /// Standard deviation of what is added to the scores: eyes are never sure.
 const JITTER: f32 = 0.1;
 const LOG_EVERY: u64 = 200;
@@ -36,7 +40,7 @@ pub fn teach(
     let rows = train.found();
     // The prior of well visible faces: the better half, more or less.
     let target = inverter.settings.quality_target;
-    let mut good: Vec<&Row> = rows.iter().copied().filter(|r| r.scores[FEATURES] > target - 0.5).collect();
+    let mut good: Vec<&Row> = rows.iter().copied().filter(|r| r.quality() > target - 0.5).collect();
     if good.is_empty() {
         good.clone_from(&rows);
     }
@@ -45,8 +49,8 @@ pub fn teach(
     let mut step = 0;
     while session.fraction() < to {
         adam.lr = LR * (1.0 - (session.fraction() - from) / (to - from).max(1e-6)).clamp(0.01, 1.0);
-        let losses =
-            learn(inverter, &mut adam, &Batch::draw(&rows, &good, inverter.settings.latent_size, rng), prior_weight);
+        let batch = Batch::draw(inverter, &rows, &good, rng);
+        let losses = learn(inverter, &mut adam, &batch, prior_weight);
         anyhow::ensure!(losses.iter().all(|l| l.is_finite()), "the loss is no number at step {step}");
         sums.iter_mut().zip(losses).for_each(|(s, l)| *s += l / LOG_EVERY as f32);
         step += 1;
@@ -63,31 +67,43 @@ pub fn teach(
     Ok(())
 }
 
+/// What one example lets count: everything, or as much as a random turn of the dial; now and then without some groups.
+fn turn_dial(numbers: usize, rng: &mut Rng) -> Dial {
+    let first = if rng.chance(WHOLE) { numbers } else { ((numbers as f32 + 1.0).powf(rng.uniform()) - 0.5) as usize };
+    let some = rng.chance(SWITCHED);
+    Dial { numbers: first, without: Group::ALL.into_iter().filter(|_| some && rng.chance(0.3)).collect() }
+}
+
 /// One step's examples, side by side.
 struct Batch {
-    scores: Vec<f32>,
+    asked: Vec<Asked>,
     noise: Vec<f32>,
-    /// Where the scores were measured; `None` where they are mixed.
+    /// Where the scores were measured; `None` where they are mixed or not all given.
     truth: Vec<Option<Vec<f32>>>,
     prior: Vec<f32>,
 }
 
 impl Batch {
-    fn draw(rows: &[&Row], good: &[&Row], size: usize, rng: &mut Rng) -> Self {
-        let mut batch = Self { scores: Vec::new(), noise: Vec::new(), truth: Vec::new(), prior: Vec::new() };
+    fn draw(inverter: &Inverter, rows: &[&Row], good: &[&Row], rng: &mut Rng) -> Self {
+        let (order, size) = (inverter.order(), inverter.settings.latent_size);
+        let mut batch = Self { asked: Vec::new(), noise: Vec::new(), truth: Vec::new(), prior: Vec::new() };
         for _ in 0..BATCH {
             let row = rows[rng.below(rows.len())];
-            let mut scores = row.scores[..FEATURES].to_vec();
+            let mut scores = row.numbers().to_vec();
             let mixed = rng.chance(MIXED);
             if mixed {
-                let other = rows[rng.below(rows.len())];
-                for group in Group::ALL.into_iter().filter(|_| rng.chance(0.5)).collect::<Vec<_>>() {
-                    scores[group.range()].copy_from_slice(&other.scores[group.range()]);
+                let other = rows[rng.below(rows.len())].numbers();
+                let from_other: Vec<Group> = Group::ALL.into_iter().filter(|_| rng.chance(0.5)).collect();
+                for i in (0..order.len()).filter(|i| from_other.contains(&order[*i].group())) {
+                    scores[i] = other[i];
                 }
             }
-            batch.scores.extend(scores.iter().map(|s| s + JITTER * rng.normal()));
+            scores.iter_mut().for_each(|s| *s += JITTER * rng.normal());
+            let asked = Asked::new(scores, turn_dial(order.len(), rng).given(order));
+            let whole = !mixed && asked.given.iter().all(|g| *g);
+            batch.asked.push(asked);
             batch.noise.extend(super::pairs::random_latents(1, size, rng));
-            batch.truth.push((!mixed).then(|| row.latent.clone()));
+            batch.truth.push(whole.then(|| row.latent.clone()));
             batch.prior.extend(&good[rng.below(good.len())].latent);
         }
         batch
@@ -97,9 +113,10 @@ impl Batch {
 /// One step; gives misfit, energy distance and angle to the truth.
 fn learn(inverter: &mut Inverter, adam: &mut Adam, batch: &Batch, prior_weight: f32) -> [f32; 3] {
     let size = inverter.settings.latent_size;
-    let examples = batch.scores.chunks_exact(FEATURES).zip(batch.noise.chunks_exact(size));
-    let input: Vec<f32> = examples.flat_map(|(s, n)| s.iter().chain(n).copied()).collect();
-    let tape = inverter.bend.forward_tape(&Tensor::new([BATCH, 1, 1, FEATURES + size], input));
+    let examples = batch.asked.iter().zip(batch.noise.chunks_exact(size));
+    let input: Vec<f32> = examples.flat_map(|(a, n)| a.inputs().chain(n.iter().copied())).collect();
+    let width = input.len() / BATCH;
+    let tape = inverter.bend.forward_tape(&Tensor::new([BATCH, 1, 1, width], input));
     let bent: Vec<f32> = tape.output().data.iter().zip(&batch.noise).map(|(b, n)| b + n).collect();
     let (latents, lengths) = onto_sphere(&bent, size);
 
@@ -107,9 +124,10 @@ fn learn(inverter: &mut Inverter, adam: &mut Adam, batch: &Batch, prior_weight: 
     let forward = inverter.forward.forward_tape(&Tensor::new([BATCH, 1, 1, size], latents.clone()));
     let mut d_scores = Tensor::zeros(forward.output().shape);
     let mut misfit = 0.0;
-    let rows = forward.output().rows().zip(batch.scores.chunks_exact(FEATURES));
-    for ((predicted, wanted), d) in rows.zip(d_scores.data.chunks_exact_mut(FORWARD_OUTPUTS)) {
-        misfit += misfit_of_scores(predicted, wanted, inverter.settings.quality_target, d) / BATCH as f32;
+    let outputs = inverter.order().len() + 1;
+    let rows = forward.output().rows().zip(&batch.asked);
+    for ((predicted, asked), d) in rows.zip(d_scores.data.chunks_exact_mut(outputs)) {
+        misfit += inverter.misfit_of_scores(predicted, asked, d) / BATCH as f32;
     }
     d_scores.data.iter_mut().for_each(|d| *d *= MISFIT / BATCH as f32);
     let mut d_latents = inverter.forward.backward_tape(&forward, &d_scores, None).data;

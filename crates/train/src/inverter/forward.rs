@@ -3,9 +3,9 @@
 use super::pairs::{Row, Table};
 use crate::progress::Session;
 use anyhow::Result;
-use mirror::features::{FEATURES, Group};
-use mirror::inverter::{FORWARD_OUTPUTS, Inverter, feature_weights};
-use nn::{Adam, Layer, Rng, Sequential, Tensor, grads_like};
+use mirror::features::Group;
+use mirror::inverter::Inverter;
+use nn::{Adam, Layer, Rng, Tensor, grads_like};
 
 const BATCH: usize = 128;
 const LR: f32 = 1e-3;
@@ -30,17 +30,17 @@ pub fn teach(
     (from, to): (f32, f32),
     session: &mut Session,
     rng: &mut Rng,
-) -> Result<Vec<f32>> {
+) -> Result<Vec<(Group, f32)>> {
     let mut adam = Adam::new(LR, 0.9, 0.99);
     let (mut best, mut best_weights, mut since) = (f32::INFINITY, Vec::new(), 0);
     let mut step = 0;
     while session.fraction() < to && since < PATIENCE {
         let rows: Vec<&Row> = (0..BATCH).map(|_| &train.rows[rng.below(train.rows.len())]).collect();
         adam.lr = LR * (1.0 - (session.fraction() - from) / (to - from)).clamp(0.05, 1.0);
-        learn(&mut inverter.forward, &mut adam, &rows);
+        learn(inverter, &mut adam, &rows);
         step += 1;
         if step % LOOK_EVERY == 0 {
-            let loss = held_out_loss(&inverter.forward, &held.rows);
+            let loss = held_out_loss(inverter, &held.rows);
             session.log(step, &[loss, f32::NAN, f32::NAN, f32::NAN, adam.lr])?;
             session.show(format!("forward model: step {step}, held-out loss {loss:.4}"));
             since += 1;
@@ -54,7 +54,7 @@ pub fn teach(
         *param = value;
     }
     eprintln!("forward model: {step} steps, held-out loss {best:.4}");
-    Ok(explained(&inverter.forward, &held.found()))
+    Ok(explained(inverter, &held.found()))
 }
 
 fn inputs(rows: &[&Row]) -> Tensor {
@@ -63,12 +63,11 @@ fn inputs(rows: &[&Row]) -> Tensor {
 }
 
 /// Half the weighted mean squared error, and its gradient.
-fn loss(output: &Tensor, rows: &[&Row]) -> (f32, Tensor) {
-    let weights = feature_weights();
+fn loss(weights: &[f32], output: &Tensor, rows: &[&Row]) -> (f32, Tensor) {
     let mut d = Tensor::zeros(output.shape);
     let (mut value, n) = (0.0, rows.len() as f32);
-    for ((row, y), d) in rows.iter().zip(output.rows()).zip(d.data.chunks_exact_mut(FORWARD_OUTPUTS)) {
-        for i in 0..FORWARD_OUTPUTS {
+    for ((row, y), d) in rows.iter().zip(output.rows()).zip(d.data.chunks_exact_mut(weights.len() + 1)) {
+        for i in 0..=weights.len() {
             let weight = match weights.get(i) {
                 Some(w) if row.has_face => *w,
                 Some(_) => continue,
@@ -82,31 +81,34 @@ fn loss(output: &Tensor, rows: &[&Row]) -> (f32, Tensor) {
     (value, d)
 }
 
-fn learn(net: &mut Sequential, adam: &mut Adam, rows: &[&Row]) {
-    let tape = net.forward_tape(&inputs(rows));
-    let (_, d) = loss(tape.output(), rows);
+fn learn(inverter: &mut Inverter, adam: &mut Adam, rows: &[&Row]) {
+    let tape = inverter.forward.forward_tape(&inputs(rows));
+    let (_, d) = loss(inverter.weights(), tape.output(), rows);
+    let net = &mut inverter.forward;
     let mut grads = grads_like(&net.params());
     net.backward_tape(&tape, &d, Some(&mut grads));
     adam.step(net.params_mut(), &grads);
     adam.decay(net.params_mut(), DECAY);
 }
 
-fn held_out_loss(net: &Sequential, rows: &[Row]) -> f32 {
+fn held_out_loss(inverter: &Inverter, rows: &[Row]) -> f32 {
     let rows: Vec<&Row> = rows.iter().collect();
-    loss(&net.forward(&inputs(&rows)), &rows).0
+    loss(inverter.weights(), &inverter.forward.forward(&inputs(&rows)), &rows).0
 }
 
-/// 1 - squared error / variance, over each group's features.
-fn explained(net: &Sequential, rows: &[&Row]) -> Vec<f32> {
-    let output = net.forward(&inputs(rows));
-    let (mut error, mut variance) = ([0.0f32; FEATURES], [0.0f32; FEATURES]);
-    for i in 0..FEATURES {
-        let mean = rows.iter().map(|r| r.scores[i]).sum::<f32>() / rows.len().max(1) as f32;
-        for (row, y) in rows.iter().zip(output.rows()) {
-            error[i] += (row.scores[i] - y[i]).powi(2);
-            variance[i] += (row.scores[i] - mean).powi(2);
+/// 1 - squared error / variance, over the numbers of each group that has any.
+fn explained(inverter: &Inverter, rows: &[&Row]) -> Vec<(Group, f32)> {
+    let output = inverter.forward.forward(&inputs(rows));
+    let of = |group: Group| {
+        let (mut error, mut variance) = (0.0f32, 0.0f32);
+        for i in (0..inverter.order().len()).filter(|i| inverter.order()[*i].group() == group) {
+            let mean = rows.iter().map(|r| r.scores[i]).sum::<f32>() / rows.len().max(1) as f32;
+            for (row, y) in rows.iter().zip(output.rows()) {
+                error += (row.scores[i] - y[i]).powi(2);
+                variance += (row.scores[i] - mean).powi(2);
+            }
         }
-    }
-    let sum = |values: &[f32], group: Group| values[group.range()].iter().sum::<f32>();
-    Group::ALL.into_iter().map(|g| 1.0 - sum(&error, g) / sum(&variance, g).max(1e-9)).collect()
+        (variance > 0.0).then_some((group, 1.0 - error / variance))
+    };
+    Group::ALL.into_iter().filter_map(of).collect()
 }

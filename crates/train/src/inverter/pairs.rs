@@ -1,11 +1,13 @@
 //! Latents, and what the eyes say of their pictures.
 
+use crate::augment::resized;
 use crate::progress::Checkpoint;
 use anyhow::Result;
+use frame::Image;
 use mirror::engine::{Eyes, Seen};
 use mirror::features::{FEATURES, FeatureVector};
 use mirror::generator::Painter;
-use mirror::inverter::{FORWARD_OUTPUTS, Inverter, LIMIT, Population, onto_sphere};
+use mirror::inverter::{Dial, Inverter, LIMIT, Population, onto_sphere};
 use mirror::latent::Latent;
 use nn::Rng;
 use rayon::prelude::*;
@@ -20,13 +22,19 @@ pub struct Pairs {
     features: Vec<Option<FeatureVector>>,
     /// The detector's score; 0 without a face.
     quality: Vec<f32>,
+    /// What was drawn, [`THUMBNAIL`] pixels wide and high, 0 to 1.
+    thumbnails: Vec<Vec<f32>>,
 }
+
+/// Side of the small copy that is kept of each picture, pixels.
+pub const THUMBNAIL: usize = 16;
 
 impl Pairs {
     /// None yet.
     pub fn new(latent_size: usize, seed: u64) -> Self {
         let rng = Rng::new(seed);
-        Self { latent_size, rng, latents: Vec::new(), features: Vec::new(), quality: Vec::new() }
+        let (latents, features, quality, thumbnails) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { latent_size, rng, latents, features, quality, thumbnails }
     }
 
     /// How many, those without a face included.
@@ -44,6 +52,12 @@ impl Pairs {
         self.features.iter().flatten().cloned().collect()
     }
 
+    /// Those with a face: features, latent, thumbnail.
+    pub fn faces(&self) -> impl Iterator<Item = (&FeatureVector, &[f32], &[f32])> {
+        let all = self.features.iter().zip(&self.latents).zip(&self.thumbnails);
+        all.filter_map(|((f, latent), thumbnail)| Some((f.as_ref()?, latent.as_slice(), thumbnail.as_slice())))
+    }
+
     /// Draws `count` pictures and looks at them.
     ///
     /// # Errors
@@ -51,9 +65,12 @@ impl Pairs {
     pub fn draw_more(&mut self, painter: &Painter, eyes: &Eyes, count: usize) -> Result<()> {
         let latents: Vec<Latent> =
             (0..count).map(|_| Latent::gaussian(self.latent_size, &mut self.rng).normalised()).collect();
-        let seen = look_at(painter, eyes, &latents)?;
-        for (latent, seen) in latents.iter().zip(seen) {
+        let pictures = painter.paint_all(&latents);
+        let seen = look_at_pictures(&pictures, eyes)?;
+        for ((latent, seen), picture) in latents.iter().zip(seen).zip(&pictures) {
             self.latents.push(latent.as_slice().to_vec());
+            let small = resized(picture, THUMBNAIL, THUMBNAIL);
+            self.thumbnails.push(small.data.iter().map(|v| f32::from(*v) / 255.0).collect());
             self.quality.push(seen.as_ref().map_or(0.0, |s| s.face.score));
             self.features.push(seen.map(|s| s.features));
         }
@@ -70,6 +87,7 @@ impl Pairs {
         file.put_rng("rng", &self.rng);
         file.put_values("latents", &self.latents.concat());
         file.put_values("quality", &self.quality);
+        file.put_values("thumbnails", &self.thumbnails.concat());
         let rows = self.features.iter().map(|f| f.as_ref().map_or([0.0; FEATURES], |f| *f.values()));
         file.put_values("features", &rows.flatten().collect::<Vec<f32>>());
         file.save(path)
@@ -82,8 +100,10 @@ impl Pairs {
     pub fn load(path: &Path, latent_size: usize) -> Result<Self> {
         let file = Checkpoint::load(path)?;
         let (latents, features, quality) = (file.values("latents")?, file.values("features")?, file.values("quality")?);
+        let thumbnails = file.values("thumbnails")?;
         anyhow::ensure!(
             file.number("latent_size")? == latent_size as f64
+                && thumbnails.len() == quality.len() * THUMBNAIL * THUMBNAIL * 3
                 && latents.len() == quality.len() * latent_size
                 && features.len() == quality.len() * FEATURES,
             "{}: pairs of another generator or other features\nhint: begin without --resume",
@@ -99,6 +119,7 @@ impl Pairs {
             latents: latents.chunks_exact(latent_size).map(<[f32]>::to_vec).collect(),
             features: feature_rows.collect(),
             quality: quality.to_vec(),
+            thumbnails: thumbnails.chunks_exact(THUMBNAIL * THUMBNAIL * 3).map(<[f32]>::to_vec).collect(),
         })
     }
 
@@ -112,11 +133,11 @@ impl Pairs {
         }
         let rows = (0..self.len()).map(|i| {
             let features = self.features[i].as_ref();
-            let mut scores = vec![0.0; FORWARD_OUTPUTS];
-            if let Some(f) = features {
-                scores[..FEATURES].copy_from_slice(&inverter.scores(f, Population::Samples));
-            }
-            scores[FEATURES] = normal_score(rank[i]);
+            let mut scores = match features {
+                Some(f) => inverter.ask(f, Population::Samples, &Dial::default()).scores,
+                None => vec![0.0; inverter.order().len()],
+            };
+            scores.push(normal_score(rank[i]));
             Row { latent: self.latents[i].clone(), scores, has_face: features.is_some() }
         });
         Table { rows: rows.collect() }
@@ -128,7 +149,10 @@ impl Pairs {
 /// # Errors
 /// If the generator draws something that is no picture.
 pub fn look_at(painter: &Painter, eyes: &Eyes, latents: &[Latent]) -> Result<Vec<Option<Seen>>> {
-    let pictures = painter.paint_all(latents);
+    look_at_pictures(&painter.paint_all(latents), eyes)
+}
+
+fn look_at_pictures(pictures: &[Image], eyes: &Eyes) -> Result<Vec<Option<Seen>>> {
     Ok(pictures.par_iter().map(|p| eyes.look_at_dream(p)).collect::<Result<_, _>>()?)
 }
 
@@ -136,10 +160,22 @@ pub fn look_at(painter: &Painter, eyes: &Eyes, latents: &[Latent]) -> Result<Vec
 pub struct Row {
     /// On the sphere.
     pub latent: Vec<f32>,
-    /// [`FORWARD_OUTPUTS`] scores: features, then quality.
+    /// Scores of the inverter's numbers, then of the quality.
     pub scores: Vec<f32>,
     /// Without a face, only the quality counts.
     pub has_face: bool,
+}
+
+impl Row {
+    /// The scores of the numbers.
+    pub fn numbers(&self) -> &[f32] {
+        &self.scores[..self.scores.len() - 1]
+    }
+
+    /// The score of the quality.
+    pub fn quality(&self) -> f32 {
+        self.scores[self.scores.len() - 1]
+    }
 }
 
 /// Pairs in normal scores.
@@ -202,9 +238,11 @@ mod tests {
         pairs.latents = vec![vec![1.0; 4], vec![-1.0; 4]];
         pairs.features = vec![FeatureVector::new([0.5; FEATURES]), None];
         pairs.quality = vec![0.9, 0.0];
+        pairs.thumbnails = vec![vec![0.25; THUMBNAIL * THUMBNAIL * 3]; 2];
         pairs.save(&path).unwrap();
         let mut again = Pairs::load(&path, 4).unwrap();
         assert_eq!((again.len(), again.found()), (2, pairs.found()));
+        assert_eq!(again.thumbnails, pairs.thumbnails);
         assert_eq!(again.rng.next_u64(), pairs.rng.next_u64());
         assert!(Pairs::load(&path, 8).is_err());
     }

@@ -2,15 +2,22 @@
 
 pub mod expressions;
 pub mod nu_svc;
+pub mod order;
 pub mod paper;
 
+use crate::inverter::pairs::Pairs;
+use crate::progress::bar;
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use expressions::Expressions;
+use frame::draw::Chart;
 use mirror::engine::Eyes;
+use mirror::features::greedy;
 use mirror::features::spatial::{CANDIDATES, Spatial};
-use mirror::pack::Pack;
+use mirror::generator::{Generator, Painter};
+use mirror::pack::{Net, Pack};
 use nn::Rng;
+use order::{Order, Target};
 use paper::{Problem, Rules, Selection};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -21,6 +28,8 @@ use std::time::Instant;
 pub enum Protocol {
     /// Telling expressions apart, as Gacav, Benligiray and Topal (2017): pairs of faces, nu-SVC, forward selection
     Paper,
+    /// Telling what the generator drew: an order of all numbers that a mirror may take, the one that says most first
+    Mirror,
 }
 
 /// Options of `narcissus select`.
@@ -29,7 +38,8 @@ pub enum Protocol {
 #[command(after_long_help = "Examples:
     narcissus select --protocol paper                            nobody's faces: shows how it works
     narcissus select --protocol paper --pairs faces.csv --out selection.json
-    narcissus select --protocol paper --ck-plus CK+ --relabel S999_001=fear")]
+    narcissus select --protocol paper --ck-plus CK+ --relabel S999_001=fear
+    narcissus select --protocol mirror --drawn runs/inverter/pairs.safetensors --curve curve.png")]
 pub struct Options {
     /// What to choose for
     #[arg(long, value_enum, default_value_t = Protocol::Paper)]
@@ -53,7 +63,25 @@ pub struct Options {
     /// Try only so many pairs, drawn at random: fast, but may miss the best. Without it the search is exact
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub sample_pairs: Option<u64>,
-    /// Seed of the split, of synthetic sequences and of sampled pairs
+    /// Mirror: the folder with the generator and the nets that look
+    #[arg(long, value_name = "DIR", default_value = "packs/congress")]
+    pub nets: PathBuf,
+    /// Mirror: faces that `train inverter` drew; without them, new ones are drawn
+    #[arg(long, value_name = "FILE")]
+    pub drawn: Option<PathBuf>,
+    /// Mirror: how many faces to draw
+    #[arg(long, value_name = "N", default_value_t = 4000, conflicts_with = "drawn")]
+    pub samples: usize,
+    /// Mirror: what the numbers shall predict
+    #[arg(long, value_enum, default_value_t = Target::Picture)]
+    pub target: Target,
+    /// Mirror: how many numbers to choose, at most
+    #[arg(long, value_name = "N", default_value_t = 96)]
+    pub count: usize,
+    /// Mirror: draws what is explained against the number of numbers
+    #[arg(long, value_name = "PNG")]
+    pub curve: Option<PathBuf>,
+    /// Seed of the split, of synthetic sequences, of sampled pairs and of drawn faces
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
     /// Where to write the result, as JSON
@@ -89,24 +117,93 @@ struct Report {
 /// # Errors
 /// If the sequences cannot be read, a class is too small, or the result cannot be written.
 pub fn run(options: &Options) -> Result<()> {
-    let Protocol::Paper = options.protocol;
     anyhow::ensure!((0.1..=0.9).contains(&options.share), "--share: expected 0.1 to 0.9, found {}", options.share);
     // Before an hour's work.
     if let Some(folder) = options.out.as_deref().and_then(Path::parent).filter(|f| !f.as_os_str().is_empty()) {
         anyhow::ensure!(folder.is_dir(), "cannot write to {}: no such folder", folder.display());
     }
+    let (text, json) = match options.protocol {
+        Protocol::Paper => said(&paper(options)?)?,
+        Protocol::Mirror => said(&mirror_protocol(options)?)?,
+    };
+    if let Some(path) = &options.out {
+        nn::io::write_atomically(path, json.as_bytes())?;
+    }
+    println!("{}", if options.json { json } else { text });
+    Ok(())
+}
+
+/// A report for people and for programs.
+fn said<R: Serialize + std::fmt::Display>(report: &R) -> Result<(String, String)> {
+    Ok((report.to_string(), serde_json::to_string(report)?))
+}
+
+fn paper(options: &Options) -> Result<Report> {
     let expressions = match (&options.pairs, &options.ck_plus) {
         (Some(table), _) => Expressions::load_csv(table)?,
         (_, Some(folder)) => Expressions::load_ck_plus(folder, &Eyes::new(&Pack::embedded()?)?, &options.relabel)?,
         _ => Expressions::synthetic(options.seed),
     };
-    let report = paper_protocol(&expressions, options)?;
-    let json = serde_json::to_string(&report)?;
-    if let Some(path) = &options.out {
-        nn::io::write_atomically(path, json.as_bytes())?;
+    paper_protocol(&expressions, options)
+}
+
+/// What the mirror's protocol says.
+#[derive(Debug, Serialize)]
+struct OrderReport {
+    faces: usize,
+    target: Target,
+    order: Order,
+    seconds: f64,
+}
+
+fn mirror_protocol(options: &Options) -> Result<OrderReport> {
+    let pack = Pack::gather(&options.nets)?;
+    let generator = pack.open(Net::Generator, Generator::from_bytes)?;
+    let size = generator.config().latent_size;
+    let pairs = match &options.drawn {
+        Some(path) => Pairs::load(path, size)?,
+        None => {
+            let (eyes, painter) = (Eyes::new(&pack)?, Painter::new(&generator));
+            let bar = bar(options.samples as u64, "faces");
+            let mut pairs = Pairs::new(size, options.seed);
+            while pairs.len() < options.samples {
+                pairs.draw_more(&painter, &eyes, 64)?;
+                bar.set_position(pairs.len() as u64);
+            }
+            bar.finish_and_clear();
+            pairs
+        }
+    };
+    let target = |latent: &[f32], picture: &[f32]| match options.target {
+        Target::Latent => latent.to_vec(),
+        Target::Picture => picture.to_vec(),
+    };
+    let (features, targets): (Vec<_>, Vec<_>) =
+        pairs.faces().map(|(f, latent, picture)| (f.clone(), target(latent, picture))).unzip();
+    let began = Instant::now();
+    let bar = bar(options.count as u64, "numbers");
+    let order = order::search(&features, &targets, options.target, options.count, |_| bar.inc(1))?;
+    bar.finish_and_clear();
+    if let Some(path) = &options.curve {
+        let points = order.explained.iter().enumerate().map(|(i, e)| [i as f32 + 1.0, *e]).collect();
+        let (title, x_label) = ("share of what was drawn that the first numbers explain", "numbers");
+        let series = vec![("explained".to_owned(), points)];
+        let top = (order.explained.iter().fold(0.1f32, |m, e| m.max(*e)) * 10.0).ceil() / 10.0;
+        Chart { title, x_label, y_range: [0.0, top], series }.draw(640, 400).save(path)?;
     }
-    println!("{}", if options.json { json } else { report.to_string() });
-    Ok(())
+    let seconds = began.elapsed().as_secs_f64();
+    Ok(OrderReport { faces: features.len(), target: options.target, order, seconds })
+}
+
+impl std::fmt::Display for OrderReport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        writeln!(f, "{} faces, {} candidates, {:.1} s", self.faces, greedy::CANDIDATES, self.seconds)?;
+        write!(f, "{:>4}  {:<14} {:>20}", "", "number", "explained so far, %")?;
+        for (i, (number, explained)) in self.order.numbers.iter().zip(&self.order.explained).enumerate() {
+            write!(f, "\n{:>4}  {:<14} {:>20.2}", i + 1, number.to_string(), 100.0 * explained)?;
+        }
+        Ok(())
+    }
 }
 
 fn paper_protocol(expressions: &Expressions, options: &Options) -> Result<Report> {

@@ -1,0 +1,166 @@
+//! What is left of faces in the reflections that a model finds for them.
+
+use super::super::interval::{self, interval, mean};
+use crate::inverter::models::Model;
+use crate::inverter::pairs::look_at;
+use anyhow::Result;
+use frame::Image;
+use mirror::engine::Eyes;
+use mirror::features::{FEATURES, FeatureVector, Group};
+use mirror::generator::Painter;
+use mirror::inverter::{Dial, Inverter, Population, feature_weights};
+use mirror::latent::Latent;
+use rayon::prelude::*;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Reflections whose distances are taken, at most.
+const DISTANCES: usize = 200;
+
+/// Faces to be reflected.
+pub struct Faces<'a> {
+    /// Theirs.
+    pub features: &'a [FeatureVector],
+    /// Among whom they are as unusual as they are.
+    pub population: Population,
+}
+
+/// What a population's reflections are like.
+#[derive(Serialize)]
+pub struct Figures {
+    /// Which model found them.
+    pub model: String,
+    /// Share of the reflections in which the eyes see a face.
+    pub reflections_with_a_face: f32,
+    /// 1 - squared difference of the scores / their variance, a group; 1 is all, 0 what a mean face keeps.
+    pub kept: BTreeMap<&'static str, Share>,
+    /// Correlation of what was asked for and what came, over the features of a group.
+    pub correlation: BTreeMap<&'static str, f32>,
+    /// The correlations' mean, by the weights of the features.
+    pub mean_correlation: f32,
+    /// Mean distance of two reflections: root mean square over the pixels, 0 to 255.
+    pub diversity: f32,
+}
+
+/// A figure and how sure it is.
+#[derive(Serialize)]
+pub struct Share {
+    /// The figure.
+    pub value: f32,
+    /// 95 %.
+    pub interval: (f32, f32),
+}
+
+/// Draws, detects, measures.
+pub struct Judge {
+    /// The nets that look.
+    pub eyes: Eyes,
+    /// The generator.
+    pub painter: Painter,
+    /// Whose distributions tell how unusual a feature is.
+    pub inverter: Inverter,
+}
+
+impl Judge {
+    /// What a model keeps of faces, by the numbers that the dial lets count.
+    ///
+    /// # Errors
+    /// If the generator draws something that is no picture.
+    pub fn figures(&self, model: &dyn Model, faces: &Faces, dial: &Dial) -> Result<Figures> {
+        let Faces { features, population } = *faces;
+        let latents: Vec<Latent> = features.par_iter().map(|f| model.invert(f, population, dial)).collect();
+        let reflected = look_at(&self.painter, &self.eyes, &latents)?;
+        let with_a_face = reflected.iter().flatten().count();
+        let cases: Vec<[[f32; FEATURES]; 2]> = features
+            .iter()
+            .zip(&reflected)
+            .filter_map(|(asked, came)| {
+                let came = &came.as_ref()?.features;
+                Some([self.inverter.scores(asked, population), self.inverter.scores(came, Population::Samples)])
+            })
+            .collect();
+        let cases: Vec<&[[f32; FEATURES]; 2]> = cases.iter().collect();
+        let shares = Group::ALL.map(|g| {
+            let value = kept(&cases, g);
+            (g.name(), Share { value, interval: interval(&cases, |c| kept(c, g)) })
+        });
+        let weights = feature_weights();
+        let correlations = Group::ALL.map(|g| (g, correlation(&cases, g)));
+        let weighted = correlations.iter().map(|(g, r)| r * weights[g.range()].iter().sum::<f32>());
+        Ok(Figures {
+            model: model.name(),
+            reflections_with_a_face: with_a_face as f32 / features.len().max(1) as f32,
+            kept: shares.into(),
+            mean_correlation: weighted.sum(),
+            correlation: correlations.map(|(g, r)| (g.name(), r)).into(),
+            diversity: diversity(&self.painter.paint_all(&latents[..latents.len().min(DISTANCES)])),
+        })
+    }
+
+    /// Mean distance of two pictures of latents.
+    pub fn diversity_of(&self, latents: &[Latent]) -> f32 {
+        diversity(&self.painter.paint_all(&latents[..latents.len().min(DISTANCES)]))
+    }
+}
+
+/// Over the features of a group: 1 - squared difference / variance.
+fn kept(cases: &[&[[f32; FEATURES]; 2]], group: Group) -> f32 {
+    let (mut error, mut variance) = (0.0, 0.0);
+    for i in group.range() {
+        let m = cases.iter().map(|c| c[0][i]).sum::<f32>() / cases.len() as f32;
+        for [asked, came] in cases {
+            error += (asked[i] - came[i]).powi(2);
+            variance += (asked[i] - m).powi(2);
+        }
+    }
+    1.0 - error / variance
+}
+
+/// Mean correlation over the features of a group.
+fn correlation(cases: &[&[[f32; FEATURES]; 2]], group: Group) -> f32 {
+    let each = group.range().map(|i| {
+        let pairs: Vec<(f32, f32)> = cases.iter().map(|[asked, came]| (asked[i], came[i])).collect();
+        interval::correlation(&pairs).unwrap_or(0.0)
+    });
+    mean(&each.collect::<Vec<f32>>())
+}
+
+/// Mean root mean square difference of two pictures.
+fn diversity(pictures: &[Image]) -> f32 {
+    let distance = |a: &Image, b: &Image| {
+        let sum: f32 = a.data.iter().zip(&b.data).map(|(a, b)| (f32::from(*a) - f32::from(*b)).powi(2)).sum();
+        (sum / a.data.len() as f32).sqrt()
+    };
+    let pairs: Vec<f32> = (0..pictures.len())
+        .into_par_iter()
+        .flat_map_iter(|i| (0..i).map(move |j| (i, j)))
+        .map(|(i, j)| distance(&pictures[i], &pictures[j]))
+        .collect();
+    mean(&pairs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nn::Rng;
+
+    #[test]
+    fn all_is_kept_of_an_equal_and_nothing_of_a_mean_reflection() {
+        let mut rng = Rng::new(1);
+        let asked: Vec<[f32; FEATURES]> = (0..300).map(|_| std::array::from_fn(|_| rng.normal())).collect();
+        let pairs: Vec<_> = asked.iter().map(|a| [*a, *a]).collect();
+        let equal: Vec<_> = pairs.iter().collect();
+        assert_eq!(kept(&equal, Group::Shape), 1.0);
+        assert!((correlation(&equal, Group::Shape) - 1.0).abs() < 1e-4);
+        let pairs: Vec<_> = asked.iter().map(|a| [*a, [0.0; FEATURES]]).collect();
+        let mean: Vec<_> = pairs.iter().collect();
+        assert!(kept(&mean, Group::Shape).abs() < 0.05);
+    }
+
+    #[test]
+    fn equal_pictures_have_no_diversity() {
+        let picture = |v: u8| Image { width: 2, height: 1, data: vec![v; 6] };
+        assert_eq!(diversity(&[picture(3), picture(3)]), 0.0);
+        assert_eq!(diversity(&[picture(3), picture(5)]), 2.0);
+    }
+}

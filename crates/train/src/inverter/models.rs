@@ -1,0 +1,294 @@
+//! Other ways to find a latent for features, to compare the mirror's own with: those that the original artwork tried.
+
+use super::pairs::{Row, Table};
+use super::ridge;
+use anyhow::{Context, Result};
+use mirror::features::{FEATURES, FeatureVector};
+use mirror::inverter::{Dial, Inverter, Population, onto_sphere};
+use mirror::latent::Latent;
+use nn::{Adam, Dense, Init, Layer, LeakyRelu, Rng, Sequential, Tensor, grads_like};
+use rayon::prelude::*;
+use smartcore::ensemble::random_forest_regressor::{RandomForestRegressor, RandomForestRegressorParameters};
+use smartcore::linalg::basic::matrix::DenseMatrix;
+
+/// Finds latents for features.
+pub trait Model: Sync {
+    /// What people call it.
+    fn name(&self) -> String;
+
+    /// The latent, on the sphere, of a face with these features, by the numbers that the dial lets count.
+    fn invert(&self, features: &FeatureVector, population: Population, dial: &Dial) -> Latent;
+}
+
+/// The mirror's own.
+impl Model for Inverter {
+    fn name(&self) -> String {
+        "mirror".into()
+    }
+
+    fn invert(&self, features: &FeatureVector, population: Population, dial: &Dial) -> Latent {
+        self.invert_from(features, population, dial)
+    }
+}
+
+/// A model that learned from scores of the first few numbers, and what gives the scores.
+pub struct Scored<'a, M> {
+    /// The model.
+    pub model: M,
+    /// How many of the order's numbers it takes.
+    pub numbers: usize,
+    /// Whose order and distributions.
+    pub inverter: &'a Inverter,
+}
+
+/// From scores to a latent of any length.
+pub trait FromScores: Sync {
+    /// See [`Model::name`].
+    fn name(&self) -> String;
+    /// Any latent; the sphere comes after.
+    fn predict(&self, scores: &[f32]) -> Vec<f32>;
+}
+
+impl<M: FromScores> Model for Scored<'_, M> {
+    fn name(&self) -> String {
+        self.model.name()
+    }
+
+    fn invert(&self, features: &FeatureVector, population: Population, dial: &Dial) -> Latent {
+        let asked = self.inverter.ask(features, population, dial);
+        let mut latent = self.model.predict(&asked.scores[..self.numbers]);
+        onto_sphere(&mut latent);
+        Latent::new(latent)
+    }
+}
+
+/// Linear regression with a penalty: the mean latent of all that fit, if features and latents are jointly normal.
+pub struct Ridge(Dense);
+
+impl Ridge {
+    /// Learns from the first `numbers` scores.
+    ///
+    /// # Errors
+    /// If the normal equations cannot be solved.
+    pub fn fit(train: &Table, held: &Table, numbers: usize) -> Result<Self> {
+        Ok(Self(ridge::fit(train, held, numbers)?))
+    }
+}
+
+impl FromScores for Ridge {
+    fn name(&self) -> String {
+        "ridge regression".into()
+    }
+
+    fn predict(&self, scores: &[f32]) -> Vec<f32> {
+        self.0.forward(&row(scores)).data
+    }
+}
+
+/// The mean latent of the pairs with the most similar scores.
+pub struct Neighbours<'a> {
+    rows: Vec<&'a Row>,
+    numbers: usize,
+}
+
+impl<'a> Neighbours<'a> {
+    /// As many as scikit-learn takes unless told.
+    const K: usize = 5;
+
+    /// Remembers the first `numbers` scores of each pair.
+    pub fn fit(train: &'a Table, numbers: usize) -> Self {
+        Self { rows: train.found(), numbers }
+    }
+}
+
+impl FromScores for Neighbours<'_> {
+    fn name(&self) -> String {
+        format!("{} nearest neighbours", Self::K)
+    }
+
+    fn predict(&self, scores: &[f32]) -> Vec<f32> {
+        let distance = |r: &Row| r.scores[..self.numbers].iter().zip(scores).map(|(a, b)| (a - b).powi(2)).sum::<f32>();
+        let mut near: Vec<(f32, &Row)> = self.rows.iter().map(|r| (distance(r), *r)).collect();
+        let k = Self::K.min(near.len()).max(1);
+        near.select_nth_unstable_by(k - 1, |a, b| a.0.total_cmp(&b.0));
+        let mut mean = vec![0.0; self.rows[0].latent.len()];
+        for (_, row) in &near[..k] {
+            mean.iter_mut().zip(&row.latent).for_each(|(m, z)| *m += z / k as f32);
+        }
+        mean
+    }
+}
+
+/// A random forest for each coordinate of the latent (smartcore's).
+pub struct Forest(Vec<RandomForestRegressor<f32, f32, DenseMatrix<f32>, Vec<f32>>>);
+
+impl Forest {
+    const TREES: usize = 10;
+    const DEPTH: u16 = 8;
+    /// Pairs to learn from: a forest for every coordinate takes its time.
+    const ROWS: usize = 1500;
+
+    /// Learns from the first `numbers` scores.
+    ///
+    /// # Errors
+    /// If a forest cannot be grown.
+    pub fn fit(train: &Table, numbers: usize) -> Result<Self> {
+        let rows: Vec<&Row> = train.found().into_iter().take(Self::ROWS).collect();
+        let scores: Vec<Vec<f32>> = rows.iter().map(|r| r.scores[..numbers].to_vec()).collect();
+        let size = rows.first().map_or(0, |r| r.latent.len());
+        let x = DenseMatrix::from_2d_vec(&scores).context("random forest")?;
+        let grow = |k: usize| {
+            let parameters = RandomForestRegressorParameters::default()
+                .with_n_trees(Self::TREES)
+                .with_max_depth(Self::DEPTH)
+                .with_m(numbers.div_ceil(3))
+                .with_seed(k as u64);
+            let y: Vec<f32> = rows.iter().map(|r| r.latent[k]).collect();
+            RandomForestRegressor::fit(&x, &y, parameters).context("random forest")
+        };
+        Ok(Self((0..size).into_par_iter().map(grow).collect::<Result<_>>()?))
+    }
+}
+
+impl FromScores for Forest {
+    fn name(&self) -> String {
+        "random forest".into()
+    }
+
+    fn predict(&self, scores: &[f32]) -> Vec<f32> {
+        let x = DenseMatrix::from_2d_vec(&vec![scores.to_vec()]).expect("one row");
+        self.0.iter().map(|f| f.predict(&x).expect("as many numbers as it learned from")[0]).collect()
+    }
+}
+
+/// A multilayer perceptron that regresses the latent, with hidden layers of the original's sizes.
+pub struct Mlp {
+    net: Sequential,
+    hidden: Vec<usize>,
+}
+
+impl Mlp {
+    const BATCH: usize = 200;
+    /// Passes over the pairs; the best on the held-out ones counts.
+    const EPOCHS: usize = 30;
+
+    /// Learns from the first `numbers` scores, as scikit-learn's does (Adam, 1e-3, mean squared error).
+    pub fn fit(train: &Table, held: &Table, numbers: usize, hidden: &[usize], seed: u64) -> Self {
+        let mut rng = Rng::new(seed);
+        let (rows, held) = (train.found(), held.found());
+        let size = rows[0].latent.len();
+        let mut layers: Vec<Box<dyn Layer>> = Vec::new();
+        let widths: Vec<usize> = std::iter::once(numbers).chain(hidden.iter().copied()).collect();
+        for (i, w) in widths.windows(2).enumerate() {
+            layers.push(Box::new(Dense::new(&format!("mlp/{i}"), w[0], w[1], Init::He, &mut rng)));
+            layers.push(Box::new(LeakyRelu));
+        }
+        let last = widths[widths.len() - 1];
+        layers.push(Box::new(Dense::new("mlp/out", last, size, Init::Gain(0.5), &mut rng)));
+        let mut net = Sequential::new(layers);
+        let mut adam = Adam::new(1e-3, 0.9, 0.999);
+        let input = |rows: &[&Row]| {
+            Tensor::new(
+                [rows.len(), 1, 1, numbers],
+                rows.iter().flat_map(|r| r.scores[..numbers].iter().copied()).collect(),
+            )
+        };
+        let error = |net: &Sequential| {
+            let output = net.forward(&input(&held));
+            let squares =
+                output.rows().zip(&held).flat_map(|(y, r)| y.iter().zip(&r.latent).map(|(y, z)| (y - z).powi(2)));
+            squares.sum::<f32>()
+        };
+        let (mut best, mut weights) = (f32::INFINITY, Vec::new());
+        let mut order: Vec<usize> = (0..rows.len()).collect();
+        for _ in 0..Self::EPOCHS {
+            (1..order.len()).rev().for_each(|i| order.swap(i, rng.below(i + 1)));
+            for batch in order.chunks(Self::BATCH) {
+                let batch: Vec<&Row> = batch.iter().map(|i| rows[*i]).collect();
+                let tape = net.forward_tape(&input(&batch));
+                let scale = 2.0 / (batch.len() * size) as f32;
+                let d = tape.output().rows().zip(&batch).flat_map(|(y, r)| {
+                    y.iter().zip(&r.latent).map(move |(y, z)| scale * (y - z)).collect::<Vec<f32>>()
+                });
+                let d = Tensor::new(tape.output().shape, d.collect());
+                let mut grads = grads_like(&net.params());
+                net.backward_tape(&tape, &d, Some(&mut grads));
+                adam.step(net.params_mut(), &grads);
+            }
+            let now = error(&net);
+            if now >= best {
+                break;
+            }
+            best = now;
+            weights = net.params().into_iter().cloned().collect::<Vec<_>>();
+        }
+        net.params_mut().into_iter().zip(weights).for_each(|(p, w)| *p = w);
+        Self { net, hidden: hidden.to_vec() }
+    }
+}
+
+impl FromScores for Mlp {
+    fn name(&self) -> String {
+        let sizes: Vec<String> = self.hidden.iter().map(usize::to_string).collect();
+        format!("MLP ({})", sizes.join(", "))
+    }
+
+    fn predict(&self, scores: &[f32]) -> Vec<f32> {
+        self.net.forward(&row(scores)).data
+    }
+}
+
+fn row(values: &[f32]) -> Tensor {
+    Tensor::new([1, 1, 1, values.len()], values.to_vec())
+}
+
+/// The original's best: scikit-learn's MLP on the features themselves, taught by `reference/train_sklearn_mlp.py`. It knows neither
+/// scores nor the dial.
+pub struct Original {
+    layers: Vec<(Vec<f32>, Vec<f32>)>,
+}
+
+impl Original {
+    /// From the script's file: tensors `0/weight`, `[out, in]`, and `0/bias`, and so on; the rest between is ReLU.
+    ///
+    /// # Errors
+    /// If the bytes are no such file, or the layers do not fit one another.
+    pub fn from_bytes(bytes: &[u8], latent_size: usize) -> Result<Self> {
+        let weights = nn::io::read(bytes)?;
+        let mut layers = Vec::new();
+        let mut width = FEATURES;
+        while let Some((shape, weight)) = weights.tensors.get(&format!("{}/weight", layers.len())) {
+            let name = format!("{}/bias", layers.len());
+            let (_, bias) = weights.tensors.get(&name).with_context(|| format!("tensor \"{name}\" is missing"))?;
+            anyhow::ensure!(
+                shape.as_slice() == [bias.len(), width],
+                "layer {}: expected [{}, {width}], found {shape:?}",
+                layers.len(),
+                bias.len()
+            );
+            width = bias.len();
+            layers.push((weight.clone(), bias.clone()));
+        }
+        anyhow::ensure!(width == latent_size, "its latents have {width} numbers, the generator's {latent_size}");
+        Ok(Self { layers })
+    }
+}
+
+impl Model for Original {
+    fn name(&self) -> String {
+        "original (scikit-learn)".into()
+    }
+
+    fn invert(&self, features: &FeatureVector, _: Population, _: &Dial) -> Latent {
+        let mut x = features.values().to_vec();
+        for (i, (weight, bias)) in self.layers.iter().enumerate() {
+            let y = bias.iter().zip(weight.chunks_exact(x.len()));
+            x = y.map(|(b, w)| b + w.iter().zip(&x).map(|(w, x)| w * x).sum::<f32>()).collect();
+            if i + 1 < self.layers.len() {
+                x.iter_mut().for_each(|v| *v = v.max(0.0));
+            }
+        }
+        onto_sphere(&mut x);
+        Latent::new(x)
+    }
+}
