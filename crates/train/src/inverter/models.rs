@@ -292,3 +292,72 @@ impl Model for Original {
         Latent::new(x)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nn::io::{Dtype, Weights, write};
+
+    /// Rows whose latent is a fixed linear map of three scores; a fourth score is the quality.
+    fn world(count: usize) -> Table {
+        let mut rng = Rng::new(7);
+        let row = |_| {
+            let scores = rng.normals(4);
+            let latent = vec![scores[0] + scores[1], scores[1] - scores[2], 0.5 * scores[2], scores[0]];
+            Row { latent, scores, has_face: true }
+        };
+        Table { rows: (0..count).map(row).collect() }
+    }
+
+    /// 1 - squared error / variance, on fresh rows.
+    fn explained(model: &dyn FromScores, numbers: usize, held: &Table) -> f32 {
+        let (mut error, mut variance) = (0.0, 0.0);
+        for row in &held.rows {
+            for (y, z) in model.predict(&row.scores[..numbers]).iter().zip(&row.latent) {
+                error += (y - z).powi(2);
+                variance += z * z;
+            }
+        }
+        1.0 - error / variance
+    }
+
+    #[test]
+    fn every_model_learns_a_linear_world_and_less_of_it_from_fewer_numbers() {
+        let (train, held) = world(700).split(7);
+        let of = |n: usize| -> Vec<Box<dyn FromScores + '_>> {
+            vec![
+                Box::new(Ridge::fit(&train, &held, n).unwrap()),
+                Box::new(Neighbours::fit(&train, n)),
+                Box::new(Forest::fit(&train, n).unwrap()),
+                Box::new(Mlp::fit(&train, &held, n, &[32, 32], 1)),
+            ]
+        };
+        for (whole, part) in of(3).iter().zip(of(1)) {
+            let (whole_share, part_share) = (explained(whole.as_ref(), 3, &held), explained(part.as_ref(), 1, &held));
+            assert!(whole_share > 0.6, "{}: {whole_share}", whole.name());
+            assert!(part_share < whole_share - 0.2, "{}: {part_share} of {whole_share}", whole.name());
+        }
+    }
+
+    #[test]
+    fn the_originals_file_is_read_and_one_that_does_not_fit_refused() {
+        let layer = |name: &str, shape: [usize; 2], value: f32| {
+            let weight = (format!("{name}/weight"), (shape.to_vec(), vec![value; shape[0] * shape[1]]));
+            [weight, (format!("{name}/bias"), (vec![shape[0]], vec![1.0; shape[0]]))]
+        };
+        let file = |tensors: Vec<[(String, (Vec<usize>, Vec<f32>)); 2]>| {
+            let weights = Weights { tensors: tensors.into_iter().flatten().collect(), ..Weights::default() };
+            write(&weights, Dtype::F32)
+        };
+        let good = file(vec![layer("0", [2, FEATURES], -1.0), layer("1", [4, 2], 0.5)]);
+        let original = Original::from_bytes(&good, 4).unwrap();
+        let face = FeatureVector::new([1.0; FEATURES]).unwrap();
+        // The hidden units are below 0, so that only the last bias is left: all alike, on the sphere 1.
+        let latent = original.invert(&face, Population::Samples, &Dial::default());
+        assert_eq!(latent.as_slice(), [1.0; 4]);
+        let error = |bytes: &[u8]| Original::from_bytes(bytes, 4).err().unwrap().to_string();
+        let narrow = file(vec![layer("0", [4, 9], 0.0)]);
+        assert!(error(&narrow).starts_with("layer 0: expected [4,"), "{}", error(&narrow));
+        assert!(error(&file(vec![layer("0", [3, FEATURES], 0.0)])).contains("have 3 numbers"));
+    }
+}
