@@ -64,12 +64,31 @@ impl Config {
         Ok(())
     }
 
+    /// Learned values of a generator of this shape, one `ToRGB` included.
+    pub fn values(&self) -> usize {
+        let maps = self.maps(1);
+        let input = (16 * self.latent_size + 1) * maps + (9 * maps + 1) * maps;
+        let blocks = (3..=self.levels()).map(|r| {
+            let (below, maps) = (self.maps(r - 2), self.maps(r - 1));
+            (9 * below + 1 + 9 * maps + 1) * maps
+        });
+        input + blocks.sum::<usize>() + 3 * (self.maps(self.levels() - 1) + 1)
+    }
+
     /// The level that `lod` chooses, and how far it still is from having faded in (0: fully there).
     pub fn level_and_fade(&self, lod: f32) -> (usize, f32) {
         let coarser = (lod.max(0.0) as usize).min(self.levels() - 2);
         let level = self.levels() - coarser;
         (level, if level == 2 { 0.0 } else { (lod - coarser as f32).clamp(0.0, 1.0) })
     }
+}
+
+/// What a weight file says of the shape.
+#[derive(Clone, Copy)]
+struct Shape {
+    config: Config,
+    /// One bias a value of the first layer, in place of one a map.
+    pixel_biases: bool,
 }
 
 /// The generator. Inside, maps of a pixel lie side by side (NHWC).
@@ -107,9 +126,13 @@ impl Generator {
     /// # Panics
     /// If [`Config::check`] finds a fault.
     pub fn new(config: Config, rng: &mut Rng) -> Self {
+        Self::equalized(Shape { config, pixel_biases: false }, rng)
+    }
+
+    fn equalized(shape: Shape, rng: &mut Rng) -> Self {
         let to_rgb = Init::Equalized { gain: 1.0 };
         Self::build(
-            config,
+            shape,
             Init::Equalized { gain: 2f32.sqrt() },
             Init::Equalized { gain: 2f32.sqrt() / 4.0 },
             to_rgb,
@@ -118,11 +141,11 @@ impl Generator {
     }
 
     /// One with all weights 0 and no run-time scale, to be filled from a file.
-    fn empty(config: Config) -> Self {
-        Self::build(config, Init::Zero, Init::Zero, Init::Zero, &mut Rng::new(0))
+    fn empty(shape: Shape) -> Self {
+        Self::build(shape, Init::Zero, Init::Zero, Init::Zero, &mut Rng::new(0))
     }
 
-    fn build(config: Config, init: Init, dense: Init, to_rgb: Init, rng: &mut Rng) -> Self {
+    fn build(Shape { config, pixel_biases }: Shape, init: Init, dense: Init, to_rgb: Init, rng: &mut Rng) -> Self {
         if let Err(fault) = config.check() {
             panic!("{fault}");
         }
@@ -132,6 +155,7 @@ impl Generator {
             let (conv0, conv1) = (format!("{size}x{size}/Conv0"), format!("{size}x{size}/Conv1"));
             let (first, second): (Vec<Box<dyn Layer>>, _) = if level == 2 {
                 let input = LatentToMaps::new("4x4/Dense", config.latent_size, maps, dense, rng);
+                let input = if pixel_biases { input.with_pixel_biases() } else { input };
                 (vec![Box::new(PixelNorm), Box::new(input)], "4x4/Conv".to_owned())
             } else {
                 (vec![Box::new(UpsampleConv2d::new(&conv0, config.maps(level - 2), maps, init, rng))], conv1)
@@ -152,6 +176,11 @@ impl Generator {
         self.config
     }
 
+    /// Whether the first layer has one bias a value, in place of one a map.
+    fn pixel_biases(&self) -> bool {
+        self.blocks[0].params()[1].value.len() != self.config.maps(1)
+    }
+
     /// The part that draws level `level`, as a generator of that resolution.
     ///
     /// # Panics
@@ -159,12 +188,13 @@ impl Generator {
     pub fn up_to(&self, level: usize) -> Self {
         assert!((2..=self.config.levels()).contains(&level), "no level {level}");
         let config = Config { resolution: 1 << level, ..self.config };
-        let mut part = Self::new(config, &mut Rng::new(0));
+        let mut part = Self::empty(Shape { config, pixel_biases: self.pixel_biases() });
         let n = level - 1;
         let ours =
             self.blocks[..n].iter().flat_map(Layer::params).chain(self.to_rgb[..n].iter().flat_map(Layer::params));
         for (to, from) in part.params_mut().into_iter().zip(ours) {
             to.value.clone_from(&from.value);
+            to.scale = from.scale;
         }
         part.metadata.clone_from(&self.metadata);
         part
