@@ -1,6 +1,6 @@
 //! Builds the pack around an imported generator.
 
-use crate::{Error, read_twin};
+use crate::{Error, Options, read_generator};
 use mirror::generator::Generator;
 use mirror::pack::{CARD_FILE, FORMAT, MANIFEST_FILE, Manifest, Net, Pack, seal};
 use nn::io::{Dtype, write_atomically};
@@ -25,12 +25,12 @@ pub struct Imported {
 /// `narcissus train inverter`.
 ///
 /// # Errors
-/// If the file is refused (see [`read_twin`]), `out` exists, or cannot be written; then nothing is left behind.
-pub fn import(file: &Path, face_nets: &Pack, out: &Path) -> Result<Imported, Error> {
-    let generator = read_twin(file)?;
+/// If the file is refused (see [`read_generator`]), `out` exists, or cannot be written; then nothing is left behind.
+pub fn import(file: &Path, options: Options, face_nets: &Pack, out: &Path) -> Result<Imported, Error> {
     if out.exists() {
         return Err(Error::Exists(out.to_owned()));
     }
+    let generator = read_generator(file, options)?;
     let io = |source| Error::Io { path: out.to_owned(), source };
     let parent = out.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(parent).map_err(io)?;
@@ -132,7 +132,7 @@ mod tests {
     fn an_imported_pack_draws_what_the_file_drew_and_says_what_it_lacks() {
         let (dir, donor) = setting();
         let (file, out) = (dir.path().join("gs.safetensors"), dir.path().join("new"));
-        let imported = import(&file, &donor, &out).unwrap();
+        let imported = import(&file, Options::default(), &donor, &out).unwrap();
         assert_eq!(imported.missing, [Net::Inverter, Net::Landmarks, Net::Attributes]);
         let pack = Pack::load(&out).unwrap();
         assert_eq!(pack.manifest().name, "new");
@@ -149,7 +149,9 @@ mod tests {
     fn a_refused_file_leaves_nothing_behind() {
         let (dir, donor) = setting();
         std::fs::write(dir.path().join("gs.safetensors"), b"nonsense").unwrap();
-        assert!(import(&dir.path().join("gs.safetensors"), &donor, &dir.path().join("new")).is_err());
+        assert!(
+            import(&dir.path().join("gs.safetensors"), Options::default(), &donor, &dir.path().join("new")).is_err()
+        );
         let left = std::fs::read_dir(dir.path()).unwrap().count();
         assert_eq!(left, 2, "only the donor and the file");
     }
@@ -158,6 +160,6 @@ mod tests {
     fn an_existing_folder_is_not_replaced() {
         let (dir, donor) = setting();
         let file = dir.path().join("gs.safetensors");
-        assert!(matches!(import(&file, &donor, dir.path()), Err(Error::Exists(_))));
+        assert!(matches!(import(&file, Options::default(), &donor, dir.path()), Err(Error::Exists(_))));
     }
 }

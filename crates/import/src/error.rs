@@ -1,0 +1,108 @@
+//! What can be wrong with a file that was made elsewhere.
+
+use crate::array::ArrayError;
+use crate::blueprint::BlueprintError;
+use crate::network::Network;
+use crate::pickle::{PickleError, Unexpected};
+use crate::source::SourceError;
+use std::path::PathBuf;
+
+/// Why a generator was not imported.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file is larger than any generator.
+    #[error("{}: {bytes} bytes, more than the {limit} that a generator can have", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Its size.
+        bytes: u64,
+        /// What we accept.
+        limit: u64,
+    },
+    /// The file is none of ours, or damaged.
+    #[error("{}: {source}", path.display())]
+    Weights {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: nn::Error,
+    },
+    /// The file, of another program, is refused.
+    #[error("{}: {source}", path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: FormatError,
+    },
+    /// The new pack would replace something.
+    #[error("{}: already exists\nhint: choose another name or remove it first", .0.display())]
+    Exists(PathBuf),
+    /// The pack that gives the face nets is at fault, or the new one did not come out right.
+    #[error(transparent)]
+    Pack(#[from] mirror::pack::PackError),
+    /// The file system says no.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// Why a file of another program was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum FormatError {
+    /// Its pickle holds something that no generator needs, or is damaged.
+    #[error(transparent)]
+    Pickle(#[from] PickleError),
+    /// Its pickle is sound, but not a generator's.
+    #[error("{0}\nhint: expected Karras' tuple (G, D, Gs) of networks, or a PyTorch state dict of a known program")]
+    Unexpected(#[from] Unexpected),
+    /// A weight cannot be read.
+    #[error(transparent)]
+    Array(#[from] ArrayError),
+    /// Its layers do not make a generator.
+    #[error(transparent)]
+    Blueprint(#[from] BlueprintError),
+    /// It ends too early.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// A setting changes what the weights mean.
+    #[error("setting \"{name}\": expected {expected}, file has {found}")]
+    Setting {
+        /// Which.
+        name: String,
+        /// What we can draw.
+        expected: &'static str,
+        /// What the file says.
+        found: String,
+    },
+    /// A variable is not a name and a value.
+    #[error("a variable of {0} parts: expected a name and an array")]
+    Variables(usize),
+    /// The file does not hold the network that was chosen.
+    #[error("no network {network} in it, it holds {found}: G, D and Gs are expected in this order")]
+    NoNetwork {
+        /// Which.
+        network: Network,
+        /// How many there are.
+        found: usize,
+    },
+    /// The discriminator was asked for where a generator is needed.
+    #[error("network D is a discriminator: it judges pictures and draws none\nhint: --network G or Gs draws")]
+    NoPainter,
+    /// The network that was chosen does something else.
+    #[error("it is built by \"{function}\", and that is no {} that this program knows\nhint: --network chooses G, D or Gs", if *kind == "G" { "generator" } else { "discriminator" })]
+    OtherNetwork {
+        /// The name of its building function.
+        function: String,
+        /// "G" or "D".
+        kind: &'static str,
+    },
+    /// No format that we know begins like this.
+    #[error("{0}")]
+    Unknown(&'static str),
+}

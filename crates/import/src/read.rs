@@ -1,0 +1,111 @@
+//! Opens a file and finds out what it is.
+
+use crate::error::{Error, FormatError};
+use crate::karras::{self, Judge};
+use crate::network::Network;
+use crate::source::Source;
+use crate::{pickle, twin};
+use mirror::generator::Generator;
+use nn::io::Weights;
+use std::path::Path;
+
+/// What to take from a file.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Which network.
+    pub network: Network,
+    /// The finest level to take, pixels; all of them without it.
+    pub max_resolution: Option<usize>,
+}
+
+/// Larger files hold something else: G, D, Gs and two optimisers of the published 1024-pixel networks come to 650 MB.
+const MAX_BYTES: u64 = 2 << 30;
+
+/// Reads the generator of a file, whatever program wrote it.
+///
+/// # Errors
+/// If the file cannot be read, is of no known format, or is refused.
+pub fn read_generator(path: &Path, options: Options) -> Result<Generator, Error> {
+    let refused = |source| Error::Format { path: path.to_owned(), source };
+    if options.network == Network::D {
+        return Err(refused(FormatError::NoPainter));
+    }
+    let mut source = open(path)?;
+    if is_safetensors(&mut source) {
+        return twin::read_twin(path, options.max_resolution);
+    }
+    generator(&mut source, options).map_err(refused)
+}
+
+/// Reads the discriminator of a file: the paper's names, PyTorch's layouts, run-time scale multiplied in.
+///
+/// # Errors
+/// If the file cannot be read, has no discriminator, or is refused.
+pub fn read_discriminator(path: &Path) -> Result<Weights, Error> {
+    let mut source = open(path)?;
+    discriminator(&mut source).map_err(|source| Error::Format { path: path.to_owned(), source })
+}
+
+fn open(path: &Path) -> Result<Source, Error> {
+    let io = |source| Error::Io { path: path.to_owned(), source };
+    let source = Source::open(path).map_err(io)?;
+    if source.size() > MAX_BYTES {
+        return Err(Error::TooLarge { path: path.to_owned(), bytes: source.size(), limit: MAX_BYTES });
+    }
+    Ok(source)
+}
+
+/// The generator of a foreign file that is open.
+///
+/// # Errors
+/// If it is of no known format, or is refused.
+pub fn generator(source: &mut Source, options: Options) -> Result<Generator, FormatError> {
+    let pickle = load(source)?;
+    let mut blueprint = karras::generator(&pickle, options.network, source)?;
+    if let Some(resolution) = options.max_resolution {
+        blueprint = blueprint.up_to(resolution)?;
+    }
+    Ok(blueprint.build(source)?)
+}
+
+/// The discriminator of a foreign file that is open.
+///
+/// # Errors
+/// If it is of no known format, or is refused.
+pub fn discriminator(source: &mut Source) -> Result<Weights, FormatError> {
+    let pickle = load(source)?;
+    let Judge { layers, metadata } = karras::discriminator(&pickle, source)?;
+    let mut weights = Weights { metadata, ..Weights::default() };
+    for (name, layer) in layers {
+        for (part, array) in [("weight", &layer.weight), ("bias", &layer.bias)] {
+            let values = array.read(source)?;
+            weights.tensors.insert(format!("{name}/{part}"), (flat(&name, &array.shape), values));
+        }
+    }
+    Ok(weights)
+}
+
+/// Dense layers have two axes.
+fn flat(name: &str, shape: &[usize]) -> Vec<usize> {
+    match shape {
+        [out, rest @ ..] if name.contains("Dense") && !rest.is_empty() => vec![*out, rest.iter().product()],
+        _ => shape.to_vec(),
+    }
+}
+
+fn load(source: &mut Source) -> Result<pickle::Pickle, FormatError> {
+    let start: [u8; 2] = source.array()?;
+    source.go_to(0)?;
+    match start {
+        [0x80, _] => Ok(pickle::load(source)?),
+        _ => Err(FormatError::Unknown(
+            "no format that is known: expected a pickle of Karras' programs, a PyTorch state dict or safetensors",
+        )),
+    }
+}
+
+/// Eight bytes of length, then JSON.
+fn is_safetensors(source: &mut Source) -> bool {
+    let begins = source.array::<9>().is_ok_and(|start| start[8] == b'{' && start[..2] != *b"PK");
+    source.go_to(0).is_ok() && begins
+}
