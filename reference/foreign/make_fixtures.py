@@ -5,11 +5,14 @@
   make_fixtures.py --full karras.pkl         one of the size of the published CelebA-HQ file: 1024x1024, G, D and Gs, 277 MB
 
 Plain Python and NumPy; nothing of TensorFlow, Theano or PyTorch is needed."""
+import collections
 import sys
 import numpy as np
 import karras_files as karras
 import paper
+import ports
 import safetensors_file
+import torch_files as torch
 
 COMMON = dict(num_channels=3, resolution=16, label_size=0, fmap_base=40, fmap_max=6, latent_size=9)
 FULL = dict(num_channels=3, resolution=1024, label_size=0, fmap_base=8192, fmap_max=512, fused_scale=True)
@@ -57,6 +60,34 @@ def write_karras(folder, out):
         karras.dump(tuple(states), f'{folder}/{name}.pkl', protocol, pickler)
         golden(name, nets, rng, out)
 
+def write_torch(folder, out):
+    rng = np.random.default_rng(11)
+    def tensors(state):
+        # Some convolutions lie transposed in their storage.
+        kinds = lambda i, a: torch.Tensor.transposed(a) if a.ndim == 4 and i % 4 == 2 else torch.Tensor(a)
+        return collections.OrderedDict((k, kinds(i, a)) for i, (k, a) in enumerate(state.items()))
+    def keep(name, made, latent):
+        state, forward = made
+        z = rng.standard_normal((2, latent))
+        out.update({f'{name}/z': z, f'{name}/Gs/16': forward(z)})
+        return tensors(state)
+    depths, latent = [6, 6, 4], 9
+    config = torch.ZooConfig()
+    config.state = dict(depthScale0=6, depthOtherScales=[6, 4], alpha=0, equalizedlR=True, leakyReluLeak=0.2,
+                        perChannelNormalization=True, categoryVectorDim=0, attribKeysOrder=None, learningRate=0.001)
+    for name, save in (('gan-zoo', torch.save_archive), ('gan-zoo-legacy', torch.save_legacy)):
+        averaged = keep(name, ports.gan_zoo(depths, latent, rng), latent)
+        other = tensors(ports.gan_zoo(depths, latent, rng)[0])
+        save(dict(config=config, netG=other, netD=collections.OrderedDict(), avgG=averaged), f'{folder}/{name}.pth')
+    torch.save_archive(keep('proggan', ports.proggan(depths, latent, rng, False), latent), f'{folder}/proggan.pth')
+    torch.save_legacy(dict(state_dict=keep('proggan-old', ports.proggan(depths, latent, rng, True), latent)),
+                      f'{folder}/proggan-old.pth')
+    smooth = keep('genforce', ports.genforce([6, 5, 5], latent, rng), latent)
+    torch.save_archive(dict(generator_smooth=smooth, discriminator=collections.OrderedDict()), f'{folder}/genforce.pth')
+    averaged = keep('twin', ports.twin(depths, latent, rng), latent)
+    torch.save_archive(dict(G=collections.OrderedDict(), Gs=averaged, nimg=1000, level=4, fade=0.0, args=dict(data='x', minutes=1.5)),
+                       f'{folder}/twin-checkpoint.pth')
+
 def main():
     if sys.argv[1] == '--full':
         nets = karras_tuple(FULL, np.random.default_rng(1))
@@ -65,6 +96,7 @@ def main():
     folder, out = sys.argv[1], {}
     check_operations(folder)
     write_karras(folder, out)
+    write_torch(folder, out)
     safetensors_file.save(f'{folder}/golden.safetensors', out, {'made_by': 'reference/foreign/make_fixtures.py'})
 
 main()

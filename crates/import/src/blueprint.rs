@@ -73,9 +73,14 @@ impl BlueprintError {
 pub const MAX_VALUES: usize = 48 << 20;
 
 impl Blueprint {
-    /// The finest level.
-    fn levels(&self) -> usize {
-        self.to_rgb.len() + 1
+    /// The finest level, if there can be one.
+    fn levels(&self) -> Result<usize, BlueprintError> {
+        let (convs, levels) = (self.convs.len(), self.to_rgb.len());
+        if !(1..=9).contains(&levels) || convs != 2 * levels - 1 || self.lod.is_nan() {
+            let why = format!("{convs} convolutions for {levels} levels, lod {}: no such generator is known", self.lod);
+            return Err(BlueprintError::Shape(why));
+        }
+        Ok(levels + 1)
     }
 
     /// Without the levels above `resolution` pixels.
@@ -83,16 +88,17 @@ impl Blueprint {
     /// # Errors
     /// If there is no such level, or the file has no way to colours at it.
     pub fn up_to(mut self, resolution: usize) -> Result<Self, BlueprintError> {
-        let full = 1 << self.levels();
+        let levels = self.levels()?;
+        let full = 1 << levels;
         if !resolution.is_power_of_two() || !(4..=full).contains(&resolution) {
-            return Err(BlueprintError::no_level(resolution, self.levels()));
+            return Err(BlueprintError::no_level(resolution, levels));
         }
         let level = resolution.trailing_zeros() as usize;
         if self.to_rgb[level - 2].is_none() {
             let why = format!("the file has no layer from maps to colours at {resolution} pixels, only at {full}");
             return Err(BlueprintError::Shape(why));
         }
-        self.lod = (self.lod - (self.levels() - level) as f64).max(0.0);
+        self.lod -= (levels - level) as f64;
         self.to_rgb.truncate(level - 1);
         self.convs.truncate(2 * level - 3);
         Ok(self)
@@ -152,12 +158,9 @@ impl Blueprint {
 
     /// Compares every shape with its neighbours'; gives back the shape of our generator, and the maps of the file's levels.
     fn check(&self) -> Result<(Config, Vec<usize>), BlueprintError> {
+        let levels = self.levels()?;
         if self.lod > 0.0 {
-            return Err(BlueprintError::unfinished(self.lod, self.levels()));
-        }
-        if !self.lod.is_finite() || self.convs.len() != 2 * self.levels() - 3 {
-            let (convs, levels) = (self.convs.len(), self.levels() - 1);
-            return Err(BlueprintError::Shape(format!("{convs} convolutions for {levels} levels, lod {}", self.lod)));
+            return Err(BlueprintError::unfinished(self.lod, levels));
         }
         let maps: Vec<usize> =
             (0..self.to_rgb.len()).map(|i| first(&self.convs[(2 * i).saturating_sub(1)].weight)).collect();
@@ -165,7 +168,7 @@ impl Blueprint {
         // Such that halving gives at least what the file has; exactly that, if the file halves.
         let fmap_max = maps.iter().copied().max().unwrap_or(0);
         let fmap_base = maps.iter().enumerate().map(|(i, m)| m.saturating_mul(2 << i)).max().unwrap_or(0);
-        let config = Config { resolution: 1 << self.levels(), fmap_base, fmap_max, latent_size };
+        let config = Config { resolution: 1 << levels, fmap_base, fmap_max, latent_size };
         config.check().map_err(BlueprintError::Shape)?;
         if config.values() > MAX_VALUES {
             return Err(BlueprintError::Huge { values: config.values() });

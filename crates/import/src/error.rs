@@ -20,7 +20,7 @@ pub enum Error {
         /// What we accept.
         limit: u64,
     },
-    /// The file is none of ours, or damaged.
+    /// A weight file of the new pack could not be written.
     #[error("{}: {source}", path.display())]
     Weights {
         /// The file.
@@ -28,7 +28,7 @@ pub enum Error {
         /// What is wrong with it.
         source: nn::Error,
     },
-    /// The file, of another program, is refused.
+    /// The file is refused.
     #[error("{}: {source}", path.display())]
     Format {
         /// The file.
@@ -52,7 +52,7 @@ pub enum Error {
     },
 }
 
-/// Why a file of another program was refused.
+/// Why a file was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum FormatError {
     /// Its pickle holds something that no generator needs, or is damaged.
@@ -67,6 +67,31 @@ pub enum FormatError {
     /// Its layers do not make a generator.
     #[error(transparent)]
     Blueprint(#[from] BlueprintError),
+    /// Its archive is damaged, or none of PyTorch's.
+    #[error(transparent)]
+    Archive(#[from] crate::torch::ArchiveError),
+    /// It has numbers that no tensor speaks of.
+    #[error("storage \"{0}\" is in the file, but no tensor of it")]
+    StrayStorage(String),
+    /// A checkpoint has networks, but not this one.
+    #[error("no network {network} in the checkpoint: expected one of {names}\nhint: --network chooses G or Gs")]
+    NoState {
+        /// Which.
+        network: Network,
+        /// What programs call it.
+        names: String,
+    },
+    /// A state dict whose names are nobody's.
+    #[error(
+        "a state dict of no program that is known: it begins with \"{names}\"\nhint: docs/foreign-generators.md lists the names that are"
+    )]
+    UnknownPort {
+        /// Some of its names.
+        names: String,
+    },
+    /// It is no weight file of ours, or damaged.
+    #[error(transparent)]
+    Weights(#[from] nn::Error),
     /// It ends too early.
     #[error(transparent)]
     Source(#[from] SourceError),
@@ -80,9 +105,6 @@ pub enum FormatError {
         /// What the file says.
         found: String,
     },
-    /// A variable is not a name and a value.
-    #[error("a variable of {0} parts: expected a name and an array")]
-    Variables(usize),
     /// The file does not hold the network that was chosen.
     #[error("no network {network} in it, it holds {found}: G, D and Gs are expected in this order")]
     NoNetwork {
@@ -102,7 +124,12 @@ pub enum FormatError {
         /// "G" or "D".
         kind: &'static str,
     },
+    /// Only Karras' pickles have discriminators that are read.
+    #[error("discriminators are read from the pickles of Karras' programs only")]
+    NoJudge,
     /// No format that we know begins like this.
-    #[error("{0}")]
-    Unknown(&'static str),
+    #[error(
+        "no format that is known: expected a pickle of Karras' programs, what torch.save writes, or safetensors of narcissus-pggan-1"
+    )]
+    Unknown,
 }

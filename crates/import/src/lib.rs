@@ -3,6 +3,7 @@
 //! What a file is, its first bytes say ([`read_generator`]); every format ends in a [`blueprint::Blueprint`], the layers of a
 //! generator as they lie in the file, from which the weights are read one at a time:
 //! - [`karras`]: the pickles of the paper's own programs, TensorFlow's and Theano's, by the restricted reader [`pickle`];
+//! - [`torch`]: what `torch.save` writes, for the names that known programs give to layers;
 //! - [`twin`]: safetensors of our own and of our PyTorch twin.
 //!
 //! A file is taken whole or refused: every tensor by name and shape, every value finite, training finished at the resolution
@@ -17,9 +18,11 @@ mod pack;
 pub mod pickle;
 mod read;
 pub mod source;
+pub mod targets;
+pub mod torch;
 pub mod twin;
 
 pub use error::{Error, FormatError};
 pub use network::Network;
 pub use pack::{Imported, import};
-pub use read::{Options, read_discriminator, read_generator};
+pub use read::{Options, discriminator, generator, read_discriminator, read_generator};

@@ -4,7 +4,7 @@ use crate::error::{Error, FormatError};
 use crate::karras::{self, Judge};
 use crate::network::Network;
 use crate::source::Source;
-use crate::{pickle, twin};
+use crate::{pickle, torch, twin};
 use mirror::generator::Generator;
 use nn::io::Weights;
 use std::path::Path;
@@ -60,8 +60,11 @@ fn open(path: &Path) -> Result<Source, Error> {
 /// # Errors
 /// If it is of no known format, or is refused.
 pub fn generator(source: &mut Source, options: Options) -> Result<Generator, FormatError> {
-    let pickle = load(source)?;
-    let mut blueprint = karras::generator(&pickle, options.network, source)?;
+    let mut blueprint = match kind(source)? {
+        Kind::Pickle => karras::generator(&pickle::load(source)?, options.network, source)?,
+        Kind::TorchArchive => torch::generator(&torch::load_archive(source)?, options.network, source)?,
+        Kind::TorchLegacy => torch::generator(&torch::load_legacy(source)?, options.network, source)?,
+    };
     if let Some(resolution) = options.max_resolution {
         blueprint = blueprint.up_to(resolution)?;
     }
@@ -73,8 +76,8 @@ pub fn generator(source: &mut Source, options: Options) -> Result<Generator, For
 /// # Errors
 /// If it is of no known format, or is refused.
 pub fn discriminator(source: &mut Source) -> Result<Weights, FormatError> {
-    let pickle = load(source)?;
-    let Judge { layers, metadata } = karras::discriminator(&pickle, source)?;
+    let Kind::Pickle = kind(source)? else { return Err(FormatError::NoJudge) };
+    let Judge { layers, metadata } = karras::discriminator(&pickle::load(source)?, source)?;
     let mut weights = Weights { metadata, ..Weights::default() };
     for (name, layer) in layers {
         for (part, array) in [("weight", &layer.weight), ("bias", &layer.bias)] {
@@ -93,14 +96,25 @@ fn flat(name: &str, shape: &[usize]) -> Vec<usize> {
     }
 }
 
-fn load(source: &mut Source) -> Result<pickle::Pickle, FormatError> {
-    let start: [u8; 2] = source.array()?;
+/// The formats that other programs write.
+enum Kind {
+    Pickle,
+    TorchArchive,
+    TorchLegacy,
+}
+
+/// What the first bytes say.
+fn kind(source: &mut Source) -> Result<Kind, FormatError> {
+    let start = source.take(source.size().min(torch::LEGACY.len() as u64))?;
     source.go_to(0)?;
-    match start {
-        [0x80, _] => Ok(pickle::load(source)?),
-        _ => Err(FormatError::Unknown(
-            "no format that is known: expected a pickle of Karras' programs, a PyTorch state dict or safetensors",
-        )),
+    if start == torch::LEGACY {
+        Ok(Kind::TorchLegacy)
+    } else if start.starts_with(&torch::ARCHIVE) {
+        Ok(Kind::TorchArchive)
+    } else if start.first() == Some(&0x80) {
+        Ok(Kind::Pickle)
+    } else {
+        Err(FormatError::Unknown)
     }
 }
 

@@ -12,6 +12,8 @@ pub struct Source {
     bytes: BufReader<Box<dyn Bytes>>,
     len: u64,
     at: u64,
+    /// Somebody else has moved the place.
+    displaced: bool,
 }
 
 /// A run of bytes in the file.
@@ -54,13 +56,13 @@ impl Source {
     pub fn open(path: &Path) -> std::io::Result<Self> {
         let file = File::open(path)?;
         let len = file.metadata()?.len();
-        Ok(Self { bytes: BufReader::new(Box::new(file)), len, at: 0 })
+        Ok(Self { bytes: BufReader::new(Box::new(file)), len, at: 0, displaced: false })
     }
 
     /// Bytes in memory as a file.
     pub fn of(bytes: Vec<u8>) -> Self {
         let len = bytes.len() as u64;
-        Self { bytes: BufReader::new(Box::new(Cursor::new(bytes))), len, at: 0 }
+        Self { bytes: BufReader::new(Box::new(Cursor::new(bytes))), len, at: 0, displaced: false }
     }
 
     /// Size of the file.
@@ -118,12 +120,20 @@ impl Source {
         }
         // Within the buffer where possible: a pickle skips often and little.
         let moved = match i64::try_from(i128::from(at) - i128::from(self.at)) {
-            Ok(step) => self.bytes.seek_relative(step),
-            Err(_) => self.bytes.seek(SeekFrom::Start(at)).map(|_| ()),
+            Ok(step) if !self.displaced => self.bytes.seek_relative(step),
+            _ => self.bytes.seek(SeekFrom::Start(at)).map(|_| ()),
         };
         moved.map_err(|source| SourceError::Io { at, source })?;
-        self.at = at;
+        (self.at, self.displaced) = (at, false);
         Ok(())
+    }
+
+    /// The file from its beginning, for those who read containers; reading goes on at byte 0.
+    pub fn reader(&mut self) -> impl Read + Seek + '_ {
+        self.at = 0;
+        // Whoever reads a container seeks before anything else, and so does `go_to` afterwards.
+        self.displaced = true;
+        &mut self.bytes
     }
 
     fn check(&self, wanted: u64) -> Result<(), SourceError> {

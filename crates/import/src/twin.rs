@@ -1,18 +1,17 @@
 //! Reads what the PyTorch twin of our generator writes.
 
-use crate::Error;
 use crate::blueprint::BlueprintError;
+use crate::{Error, FormatError};
 use mirror::generator::Generator;
 use std::path::Path;
 
 /// The largest generator that the format can name (1024 pixels, 512 maps, f32) has 92 MB.
 const MAX_BYTES: u64 = 256 << 20;
 
-/// Reads a generator.
+/// Reads a generator from a file.
 ///
 /// # Errors
-/// If the file cannot be read, is none of ours, lacks a tensor, has one too many or one of another shape, holds a
-/// value that is not finite, or says that its training had not reached the full resolution.
+/// If the file cannot be read, or as [`from_bytes`].
 pub fn read_twin(path: &Path, max_resolution: Option<usize>) -> Result<Generator, Error> {
     let io = |source| Error::Io { path: path.to_owned(), source };
     let bytes = std::fs::metadata(path).map_err(io)?.len();
@@ -20,29 +19,34 @@ pub fn read_twin(path: &Path, max_resolution: Option<usize>) -> Result<Generator
         return Err(Error::TooLarge { path: path.to_owned(), bytes, limit: MAX_BYTES });
     }
     let bytes = std::fs::read(path).map_err(io)?;
-    let refuse = |source: BlueprintError| Error::Format { path: path.to_owned(), source: source.into() };
-    let weights = |source| Error::Weights { path: path.to_owned(), source };
+    from_bytes(&bytes, max_resolution).map_err(|source| Error::Format { path: path.to_owned(), source })
+}
+
+/// Reads a generator from the bytes of a file.
+///
+/// # Errors
+/// If the file is none of ours, lacks a tensor, has one too many or one of another shape, holds a value that is not
+/// finite, has no level of `max_resolution` pixels, or says that its training had not reached it.
+pub fn from_bytes(bytes: &[u8], max_resolution: Option<usize>) -> Result<Generator, FormatError> {
     // Drawing needs only the last ToRGB, so the generator's own reader lets the others go; here a file that lacks
     // one was cut.
-    let generator = Generator::from_bytes(&bytes).map_err(weights)?;
-    let file = nn::io::read(&bytes).map_err(weights)?;
+    let generator = Generator::from_bytes(bytes)?;
+    let file = nn::io::read(bytes)?;
     if let Some(missing) = generator.params().iter().find(|p| !file.tensors.contains_key(&p.name)) {
-        return Err(weights(nn::Error::Missing(missing.name.clone())));
+        return Err(nn::Error::Missing(missing.name.clone()).into());
     }
-    let config = generator.config();
-    let levels = config.levels();
+    let levels = generator.config().levels();
     let level = match max_resolution {
         None => levels,
-        Some(pixels) => match (2..=levels).find(|level| 1 << level == pixels) {
-            Some(level) => level,
-            None => return Err(refuse(BlueprintError::no_level(pixels, levels))),
-        },
+        Some(pixels) => {
+            (2..=levels).find(|level| 1 << level == pixels).ok_or_else(|| BlueprintError::no_level(pixels, levels))?
+        }
     };
     // What no number is, no training wrote.
     let lod = generator.metadata().get("lod").map_or(0.0, |lod| lod.parse().unwrap_or(f64::NAN));
     let left = lod - (levels - level) as f64;
     if left > 0.0 || left.is_nan() {
-        return Err(refuse(BlueprintError::unfinished(lod, levels)));
+        return Err(BlueprintError::unfinished(lod, levels).into());
     }
     Ok(if level == levels { generator } else { generator.up_to(level) })
 }

@@ -63,6 +63,33 @@ fn karras_pickles_draw_what_the_paper_defines() {
 }
 
 #[test]
+fn pytorch_checkpoints_draw_what_their_programs_define() {
+    let golden = goldens();
+    for name in ["gan-zoo", "gan-zoo-legacy", "proggan", "proggan-old", "genforce", "twin-checkpoint"] {
+        let key = name.trim_end_matches("-checkpoint");
+        let z = latents(&golden.tensors[&format!("{key}/z")]);
+        let generator = read(&format!("{name}.pth"), Network::Gs);
+        assert!(generator.metadata().contains_key("imported_from"), "{name}");
+        let want = &golden.tensors[&format!("{key}/Gs/16")];
+        assert_drawn(name, &generator.forward(&z), want);
+        assert_drawn(&format!("{name}, painted"), &Painter::new(&generator).forward(&z), want);
+    }
+}
+
+#[test]
+fn a_checkpoint_says_what_it_lacks() {
+    let options = |network, max_resolution| Options { network, max_resolution };
+    let refusal = |file: &str, options| read_generator(&fixture(file), options).err().unwrap().to_string();
+    let error = refusal("genforce.pth", options(Network::G, None));
+    assert!(error.contains("no network G in the checkpoint") && error.contains("--network"), "{error}");
+    let error = refusal("proggan.pth", options(Network::Gs, Some(8)));
+    assert!(error.contains("no layer from maps to colours at 8 pixels, only at 16"), "{error}");
+    assert!(read_generator(&fixture("gan-zoo.pth"), options(Network::G, Some(8))).is_ok());
+    let error = read_discriminator(&fixture("gan-zoo.pth")).err().unwrap().to_string();
+    assert!(error.contains("Karras' programs only"), "{error}");
+}
+
+#[test]
 fn a_lower_level_of_a_file_can_be_taken() {
     let golden = goldens();
     for name in KARRAS {

@@ -79,9 +79,9 @@ fn read<'a>(state: &View<'a>, kind: &'static str, source: &mut Source) -> Result
     let settings = Settings::of(&state.get("static_kwargs")?)?;
     settings.check()?;
     let (mut variables, mut lod) = (HashMap::new(), 0.0);
-    for pair in state.get("variables")?.items()? {
-        let pair = pair.items()?;
-        let [name, value] = &pair[..] else { return Err(FormatError::Variables(pair.len())) };
+    for variable in state.get("variables")?.items()? {
+        let pair = variable.items()?;
+        let [name, value] = &pair[..] else { return Err(variable.unexpected("a name and an array").into()) };
         let name = name.text()?;
         match value.value() {
             Value::Array(array) if name == "lod" => lod = array.named(name).scalar(source)?,

@@ -49,7 +49,7 @@ impl Known {
             ("torch._utils", "_rebuild_tensor" | "_rebuild_tensor_v2") => Self::TorchTensor,
             ("torch._utils", "_rebuild_parameter") => Self::TorchParameter,
             ("torch", storage) => Self::TorchStorage(torch_dtype(storage)?),
-            ("models.utils.config", "BaseConfig") => Self::ZooConfig,
+            (module, "BaseConfig") if format!(".{module}").ends_with(".models.utils.config") => Self::ZooConfig,
             _ => return None,
         })
     }
@@ -146,17 +146,21 @@ pub fn storage(identifier: &[&Value]) -> Result<Value, Fault> {
     let [Value::Text(Run::Here(kind)) | Value::Bytes(Run::Here(kind)), rest @ ..] = identifier else {
         return Err(Fault::Storage);
     };
+    // The device it was on and how many numbers it has matter to nobody here. Old files may say that it is part of another.
     match rest {
         [
             Value::Global(Known::TorchStorage(dtype)),
             Value::Text(Run::Here(key)) | Value::Bytes(Run::Here(key)),
             _,
-            Value::Int(numbers),
-            ..,
-        ] if kind == b"storage" => {
-            let numbers = usize::try_from(*numbers).map_err(|_| Fault::Storage)?;
-            Ok(Value::Storage { key: String::from_utf8_lossy(key).into_owned(), dtype: *dtype, numbers, offset: 0 })
-        }
+            _,
+        ]
+        | [
+            Value::Global(Known::TorchStorage(dtype)),
+            Value::Text(Run::Here(key)) | Value::Bytes(Run::Here(key)),
+            _,
+            _,
+            Value::None,
+        ] if kind == b"storage" => Ok(Value::Storage { key: String::from_utf8_lossy(key).into_owned(), dtype: *dtype }),
         _ => Err(Fault::Storage),
     }
 }
@@ -245,11 +249,11 @@ fn torch_tensor(
     stride: &[usize],
     values: &[Value],
 ) -> Result<Value, Fault> {
-    let (Value::Storage { key, dtype, offset: base, .. }, Value::Int(offset)) = (storage, offset) else {
+    let (Value::Storage { key, dtype }, Value::Int(offset)) = (storage, offset) else {
         return Err(wrong("a storage", storage));
     };
     let (shape, strides) = (extents(size, values)?, extents(stride, values)?);
-    let offset = usize::try_from(*offset).ok().and_then(|o| o.checked_add(*base)).filter(|o| *o < isize::MAX as usize);
+    let offset = usize::try_from(*offset).ok().filter(|o| *o < isize::MAX as usize);
     let strides: Result<Vec<isize>, _> = strides.into_iter().map(isize::try_from).collect();
     match (offset, strides) {
         (Some(offset), Ok(strides)) if strides.len() == shape.len() => {

@@ -433,7 +433,7 @@ mod tests {
     }
 
     fn refusal(bytes: &[u8]) -> String {
-        load_bytes(bytes).err().expect("it should be refused")
+        load_bytes(bytes).expect_err("it should be refused")
     }
 
     #[test]

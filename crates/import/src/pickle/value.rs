@@ -54,10 +54,6 @@ pub enum Value {
         key: String,
         /// What it holds.
         dtype: Dtype,
-        /// How many numbers.
-        numbers: usize,
-        /// Of a larger storage, in old files: numbers before its first.
-        offset: usize,
     },
     /// An instance of a class, with its state once it is known.
     Object(Known, Option<Id>),
@@ -143,12 +139,10 @@ impl Pickle {
         }
     }
 
-    /// Every storage that the pickle speaks of: its name and its size in bytes.
-    pub fn storages(&self) -> impl Iterator<Item = (&str, u64)> {
+    /// Every storage that the pickle speaks of: its name and what it holds.
+    pub fn storages(&self) -> impl Iterator<Item = (&str, Dtype)> {
         self.values.iter().filter_map(|value| match value {
-            Value::Storage { key, dtype, numbers, .. } => {
-                Some((key.as_str(), (*numbers as u64).saturating_mul(dtype.bytes() as u64)))
-            }
+            Value::Storage { key, dtype } => Some((key.as_str(), *dtype)),
             _ => None,
         })
     }
