@@ -5,6 +5,7 @@ use anyhow::Context;
 use clap::error::ErrorKind::{DisplayHelpOnMissingArgumentOrSubcommand, MissingSubcommand};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use kernels::Precision;
+use mirror::pack::Pack;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -61,6 +62,24 @@ pub struct Drawing {
     precision: Format,
 }
 
+/// How large the generator draws.
+#[derive(Args, Debug)]
+pub struct Size {
+    /// Draw at most so many pixels: a coarser level of the same generator, which takes less time
+    #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u16).range(4..))]
+    max_resolution: Option<u16>,
+}
+
+impl Size {
+    /// The pack, with no more of its generator than is drawn.
+    pub fn of(&self, pack: Pack) -> anyhow::Result<Pack> {
+        Ok(match self.max_resolution {
+            Some(pixels) => pack.at_most(pixels.into())?,
+            None => pack,
+        })
+    }
+}
+
 /// A number format by its name.
 #[derive(clap::ValueEnum, Clone, Copy, Debug, Default)]
 enum Format {
@@ -102,6 +121,8 @@ pub enum Command {
     Select(train::select::Options),
     /// Make a pack from a generator that was trained elsewhere
     Import(commands::import::Options),
+    /// Write the generator for other programs: ONNX, safetensors
+    Export(commands::export::Options),
     /// Look into a pack
     #[command(subcommand)]
     Pack(commands::pack::Pack),

@@ -40,7 +40,7 @@ pub fn import(file: &Path, options: Options, face_nets: &Pack, out: &Path) -> Re
         let path = folder.path().join(name);
         write_atomically(&path, bytes).map_err(|source| Error::Weights { path, source })
     };
-    write(Net::Generator.file(), &generator.to_bytes(generator.metadata(), dtype_for(&generator)))?;
+    write(Net::Generator.file(), &generator.to_bytes(generator.metadata(), dtype_for(&generator, options.half)))?;
     let mut missing = vec![Net::Inverter];
     for net in FACE_NETS {
         match face_nets.weights(net) {
@@ -58,8 +58,11 @@ pub fn import(file: &Path, options: Options, face_nets: &Pack, out: &Path) -> Re
     Ok(Imported { generator, missing })
 }
 
-/// Half precision, unless a weight is too large for it.
-fn dtype_for(generator: &Generator) -> Dtype {
+/// As exact as the file, unless half precision is asked for and no weight is too large for it.
+fn dtype_for(generator: &Generator, half: bool) -> Dtype {
+    if !half {
+        return Dtype::F32;
+    }
     let largest = |p: &&nn::Param| p.value.iter().fold(0.0_f32, |m, v| m.max((v * p.scale).abs()));
     if generator.params().iter().map(largest).all(|v| v < 65_000.0) { Dtype::F16 } else { Dtype::F32 }
 }

@@ -16,6 +16,8 @@ pub struct Options {
     pub network: Network,
     /// The finest level to take, pixels; all of them without it.
     pub max_resolution: Option<usize>,
+    /// Store the weights at half precision.
+    pub half: bool,
 }
 
 /// Larger files hold something else: G, D, Gs and two optimisers of the published 1024-pixel networks come to 650 MB.

@@ -34,7 +34,7 @@ fn foreign(bytes: &[u8]) {
     let words = |error: FormatError| error.to_string();
     for network in [Network::G, Network::Gs] {
         for max_resolution in [None, Some(8)] {
-            let options = Options { network, max_resolution };
+            let options = Options { network, max_resolution, half: false };
             check(generator(&mut Source::of(bytes.to_vec()), options).map_err(words));
         }
     }

@@ -78,7 +78,7 @@ fn pytorch_checkpoints_draw_what_their_programs_define() {
 
 #[test]
 fn a_checkpoint_says_what_it_lacks() {
-    let options = |network, max_resolution| Options { network, max_resolution };
+    let options = |network, max_resolution| Options { network, max_resolution, half: false };
     let refusal = |file: &str, options| read_generator(&fixture(file), options).err().unwrap().to_string();
     let error = refusal("genforce.pth", options(Network::G, None));
     assert!(error.contains("no network G in the checkpoint") && error.contains("--network"), "{error}");

@@ -171,7 +171,7 @@ fn numbers_that_are_none() {
     unfinished[at..at + 4].copy_from_slice(&1.5_f32.to_le_bytes());
     // Python writes a text only once: the key stands in G's state, and that of Gs recalls it.
     let read = |bytes: &[u8], max_resolution| {
-        let options = Options { network: Network::G, max_resolution };
+        let options = Options { network: Network::G, max_resolution, half: false };
         generator(&mut Source::of(bytes.to_vec()), options).map_err(|e| e.to_string())
     };
     let error = read(&unfinished, None).err().unwrap();

@@ -117,7 +117,7 @@ pub fn write(weights: &Weights, dtype: Dtype) -> Vec<u8> {
 
 /// Parameters as a file holds them.
 pub fn collect(params: &[&Param], metadata: &BTreeMap<String, String>) -> Weights {
-    let tensors = params.iter().map(|p| (p.name.clone(), (file_shape(p), to_file(p)))).collect();
+    let tensors = params.iter().map(|p| (p.name.clone(), filed(p))).collect();
     Weights { metadata: metadata.clone(), tensors }
 }
 
@@ -180,8 +180,8 @@ pub fn fill_all(file: Weights, params: Vec<&mut Param>) -> Result<BTreeMap<Strin
     Ok(metadata)
 }
 
-/// A parameter's extents in the file: the last moves to the front, then the one before it.
-pub fn file_shape(p: &Param) -> Vec<usize> {
+/// Extents in the file: the last moves to the front, then the one before it.
+fn file_shape(p: &Param) -> Vec<usize> {
     match p.shape[..] {
         [kh, kw, i, o] => vec![o, i, kh, kw],
         [i, o] => vec![o, i],
@@ -202,10 +202,11 @@ fn layout(shape: &[usize], len: usize) -> impl Iterator<Item = (usize, usize)> +
     })
 }
 
-fn to_file(p: &Param) -> Vec<f32> {
+/// A parameter as a file has it: its shape and its values, run-time scale multiplied in.
+pub fn filed(p: &Param) -> (Vec<usize>, Vec<f32>) {
     let mut out = vec![0.0; p.value.len()];
     layout(&p.shape, out.len()).for_each(|(file, memory)| out[file] = p.value[memory] * p.scale);
-    out
+    (file_shape(p), out)
 }
 
 /// Fills a parameter from values in the file's layout, run-time scale included.

@@ -31,6 +31,9 @@ pub struct Options {
     /// Take the generator only up to the level of so many pixels
     #[arg(long, value_name = "PIXELS")]
     pub max_resolution: Option<usize>,
+    /// Store the weights at half precision: half the size, and some values of a picture move by 1/255
+    #[arg(long)]
+    pub half: bool,
 }
 
 /// Runs it.
@@ -39,7 +42,7 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
         return discriminator(options);
     }
     let face_nets = super::open_pack(global).context("no pack to take the face nets from")?;
-    let what = import::Options { network: options.network, max_resolution: options.max_resolution };
+    let what = import::Options { network: options.network, max_resolution: options.max_resolution, half: options.half };
     let imported = import::import(&options.file, what, &face_nets, &options.out)?;
     let config = imported.generator.config();
     eprintln!(

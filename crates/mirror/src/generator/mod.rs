@@ -177,7 +177,7 @@ impl Generator {
     }
 
     /// Whether the first layer has one bias a value, in place of one a map.
-    fn pixel_biases(&self) -> bool {
+    pub fn pixel_biases(&self) -> bool {
         self.blocks[0].params()[1].value.len() != self.config.maps(1)
     }
 
@@ -198,6 +198,24 @@ impl Generator {
         }
         part.metadata.clone_from(&self.metadata);
         part
+    }
+
+    /// The part that draws the finest level of at most `pixels`; all of it, if none is finer.
+    ///
+    /// # Errors
+    /// If every level is larger, or the file had no layer from maps to colours at that level.
+    pub fn at_most(self, pixels: usize) -> Result<Self, String> {
+        let Some(level) = (2..=self.config.levels()).rfind(|level| 1 << level <= pixels) else {
+            return Err(format!("no level of at most {pixels} pixels: the coarsest has 4"));
+        };
+        if level == self.config.levels() {
+            return Ok(self);
+        }
+        // So the reader fills in what a file lacks.
+        if self.to_rgb[level - 2].params().iter().all(|p| p.value.iter().all(|v| *v == 0.0)) {
+            return Err(format!("this generator has no layer from maps to colours at {} pixels", 1 << level));
+        }
+        Ok(self.up_to(level))
     }
 
     /// What the weight file says of itself: data set, kimg, seed and so on; empty for an untrained one.
@@ -364,6 +382,20 @@ mod tests {
             assert_eq!(part.forward(&z), g.forward_lod(&z, lod), "level {level}");
             assert_eq!(part.config().levels(), level);
         }
+    }
+
+    #[test]
+    fn at_most_so_many_pixels_is_a_level_that_has_colours() {
+        let (g, z, _) = tiny(3);
+        let at_8 = g.forward_lod(&z, 1.0);
+        assert!(tiny(3).0.at_most(3).err().unwrap().contains("coarsest has 4"));
+        assert_eq!(tiny(3).0.at_most(4000).unwrap().config(), TINY);
+        assert_eq!(g.at_most(15).unwrap().forward(&z), at_8);
+        let bytes = tiny(3).0.to_bytes(&BTreeMap::new(), nn::io::Dtype::F32);
+        let mut file = nn::io::read(&bytes).unwrap();
+        file.tensors.retain(|name, _| !name.starts_with("ToRGB_lod1/"));
+        let without = Generator::from_bytes(&nn::io::write(&file, nn::io::Dtype::F32)).unwrap();
+        assert!(without.at_most(8).err().unwrap().contains("no layer from maps to colours at 8 pixels"));
     }
 
     #[test]

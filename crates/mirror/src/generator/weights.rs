@@ -85,16 +85,15 @@ impl Generator {
         self.params_mut().into_iter().filter(|p| turned.contains(&Some(p.name.as_str()))).for_each(reorder);
     }
 
-    /// The parameters in the order of outputs that files have.
-    fn params_as_filed(&self) -> Vec<Param> {
-        let filed = |p: &Param| {
+    /// A parameter of this generator as files have it: its shape and its values, run-time scale multiplied in.
+    pub fn filed(&self, p: &Param) -> (Vec<usize>, Vec<f32>) {
+        if self.is_turned(&p.name) {
             let mut p = p.clone();
-            if self.is_turned(&p.name) {
-                input::maps_first(&mut p);
-            }
-            p
-        };
-        self.params().into_iter().map(filed).collect()
+            input::maps_first(&mut p);
+            io::filed(&p)
+        } else {
+            io::filed(p)
+        }
     }
 
     /// The bytes of a weight file; the metadata names the format and the shape besides the entries given here.
@@ -105,8 +104,8 @@ impl Generator {
         for (key, value) in entries(c) {
             metadata.insert(key.into(), value.to_string());
         }
-        let params = self.params_as_filed();
-        io::write(&io::collect(&params.iter().collect::<Vec<_>>(), &metadata), dtype)
+        let tensors = self.params().into_iter().map(|p| (p.name.clone(), self.filed(p))).collect();
+        io::write(&io::Weights { metadata, tensors }, dtype)
     }
 
     /// Writes a weight file, so that a reader never sees half of it.
