@@ -7,7 +7,7 @@ use crate::pickle::{PickleError, Unexpected};
 use crate::source::SourceError;
 use std::path::PathBuf;
 
-/// Why a generator was not imported.
+/// Why a generator was not imported, or not taken elsewhere.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The file is larger than any generator.
@@ -39,6 +39,15 @@ pub enum Error {
     /// The new pack would replace something.
     #[error("{}: already exists\nhint: choose another name or remove it first", .0.display())]
     Exists(PathBuf),
+    /// A file of this name would be of no format that we write.
+    #[error("{}: expected a name that ends in .onnx or .safetensors", .0.display())]
+    NoExport(PathBuf),
+    /// The twin's format has one bias a map in the first layer.
+    #[error(
+        "{}: this generator has a bias for every pixel of its first layer, which the twin's format cannot hold\nhint: a name that ends in .onnx writes ONNX, which can",
+        .0.display()
+    )]
+    PixelBiases(PathBuf),
     /// The pack that gives the face nets is at fault, or the new one did not come out right.
     #[error(transparent)]
     Pack(#[from] mirror::pack::PackError),

@@ -6,12 +6,15 @@
 //! - [`torch`]: what `torch.save` writes, for the names that known programs give to layers;
 //! - [`twin`]: safetensors of our own and of our PyTorch twin.
 //!
+//! [`export`] goes the other way.
+//!
 //! A file is taken whole or refused: every tensor by name and shape, every value finite, training finished at the resolution
 //! that the file names.
 
 pub mod array;
 pub mod blueprint;
 mod error;
+pub mod export;
 pub mod karras;
 mod network;
 mod pack;
