@@ -121,6 +121,8 @@ pub enum Command {
     Select(train::select::Options),
     /// Make a pack from a generator that was trained elsewhere
     Import(commands::import::Options),
+    /// Make a mirror of a generator that was trained elsewhere: import, pairs, inverter, card
+    Adopt(commands::adopt::Options),
     /// Write the generator for other programs: ONNX, safetensors
     Export(commands::export::Options),
     /// Look into a pack

@@ -27,5 +27,5 @@ pub mod twin;
 
 pub use error::{Error, FormatError};
 pub use network::Network;
-pub use pack::{Imported, import};
+pub use pack::{Imported, complete, import};
 pub use read::{Options, discriminator, generator, read_discriminator, read_generator};

@@ -58,6 +58,36 @@ pub fn import(file: &Path, options: Options, face_nets: &Pack, out: &Path) -> Re
     Ok(Imported { generator, missing })
 }
 
+/// Puts an inverter into an imported pack, with what its training and its measuring say.
+///
+/// # Errors
+/// If the inverter cannot be read, or the pack not be written.
+pub fn complete(folder: &Path, inverter: &Path, figures: &str) -> Result<(), Error> {
+    let io = |source| Error::Io { path: inverter.to_owned(), source };
+    let bytes = std::fs::read(inverter).map_err(io)?;
+    let trained = nn::io::read(&bytes).map_err(|source| Error::Weights { path: inverter.to_owned(), source })?.metadata;
+    let pack = Pack::load(folder)?;
+    let generator = pack.open(Net::Generator, Generator::from_bytes)?;
+    let size = generator.config().resolution;
+    let about = format!("an imported generator of {size}x{size} pixels, with an inverter taught by narcissus adopt");
+    let manifest = Manifest { about, ..pack.manifest().clone() };
+    let mut text = card_head(&manifest, generator.metadata());
+    text += "\n## What the inverter's training says\n\n";
+    trained.iter().for_each(|(key, value)| text += &format!("- {key}: {value}\n"));
+    text += &format!("\n## Measured\n\n{figures}");
+    text +=
+        "\n## Limits\n\nWhom the generator draws, and whom it does not, is what its data was: see above, and ask.\n";
+    let write = |name: &str, bytes: &[u8]| -> Result<(), Error> {
+        let path = folder.join(name);
+        write_atomically(&path, bytes).map_err(|source| Error::Weights { path, source })
+    };
+    write(Net::Inverter.file(), &bytes)?;
+    write(CARD_FILE, text.as_bytes())?;
+    write(MANIFEST_FILE, toml::to_string(&manifest).expect("a manifest is a plain table").as_bytes())?;
+    seal(folder)?;
+    Ok(())
+}
+
 /// As exact as the file, unless half precision is asked for and no weight is too large for it.
 fn dtype_for(generator: &Generator, half: bool) -> Dtype {
     if !half {
@@ -85,14 +115,20 @@ fn manifest(generator: &Generator, face_nets: &Pack, out: &Path) -> Manifest {
     }
 }
 
+/// The card of a pack that does not reflect yet.
 fn card(manifest: &Manifest, metadata: &BTreeMap<String, String>) -> String {
+    card_head(manifest, metadata)
+        + "\n## Limits\n\nNothing has been measured. Without an inverter it dreams and does not reflect; `narcissus train \
+           inverter` makes one, and `narcissus adopt` does all of it.\n"
+}
+
+/// What a card says of the generator and where it comes from.
+fn card_head(manifest: &Manifest, metadata: &BTreeMap<String, String>) -> String {
     let mut text = format!("# {}\n\n{}.\n\n## Data\n\n", manifest.name, manifest.about);
     manifest.data.iter().for_each(|d| text += &format!("- {d}\n"));
     text += "\n## Licence\n\nNot known: ask whoever made the generator, then write it into pack.toml.\n";
     text += "\n## What the generator's file says\n\n";
     metadata.iter().for_each(|(key, value)| text += &format!("- {key}: {value}\n"));
-    text += "\n## Limits\n\nNothing has been measured. Without an inverter it dreams and does not reflect; \
-             `narcissus train inverter` makes one.\n";
     text
 }
 
@@ -146,6 +182,23 @@ mod tests {
         let drawn = Painter::new(&pack.open(Net::Generator, Generator::from_bytes).unwrap()).paint(&latent);
         let wanted = Painter::new(&Generator::load(&file).unwrap()).paint(&latent);
         assert!(drawn.data.iter().zip(&wanted.data).all(|(a, b)| a.abs_diff(*b) <= 1));
+    }
+
+    #[test]
+    fn an_inverter_completes_a_pack_and_its_card_says_how_good_it_is() {
+        let (dir, donor) = setting();
+        let out = dir.path().join("new");
+        import(&dir.path().join("gs.safetensors"), Options::default(), &donor, &out).unwrap();
+        let inverter = dir.path().join("inverter.safetensors");
+        let net = nn::Dense::new("i", 2, 2, nn::Init::He, &mut Rng::new(1));
+        let about = BTreeMap::from([("pairs".to_owned(), "77".to_owned())]);
+        nn::io::save(&inverter, &net.params(), &about, Dtype::F32).unwrap();
+        complete(&out, &inverter, "half of the hair\n").unwrap();
+        let pack = Pack::load(&out).unwrap();
+        assert_eq!(pack.weights(Net::Inverter).unwrap(), std::fs::read(&inverter).unwrap());
+        assert!(pack.manifest().about.contains("with an inverter") && pack.manifest().licence.is_empty());
+        let card = pack.card().unwrap();
+        assert!(["pairs: 77", "half of the hair", "Not known", "a test"].iter().all(|w| card.contains(w)), "{card}");
     }
 
     #[test]

@@ -220,3 +220,69 @@ fn other_files() {
     let options = Options { network: Network::G, ..Options::default() };
     assert!(generator(&mut Source::of(b"\x80\x02).".to_vec()), options).is_err());
 }
+
+const ARCHIVE: &str = "gan-zoo.pth";
+const LEGACY: &str = "gan-zoo-legacy.pth";
+
+#[test]
+fn checkpoints_truncated_anywhere() {
+    for name in [ARCHIVE, LEGACY, "proggan-old.pth"] {
+        let bytes = good(name);
+        for end in (16..bytes.len()).step_by(397).chain([1, 2, 3, bytes.len() - 1]) {
+            assert!(!refusal(bytes[..end].to_vec()).is_empty(), "{name} cut at {end}");
+        }
+    }
+    assert_refused(good(LEGACY)[..9000].to_vec(), &["byte ", "are said to follow"]);
+    assert_refused(good(ARCHIVE)[..9000].to_vec(), &["archive"]);
+}
+
+/// All occurrences.
+fn all_replaced(name: &str, old: &[u8], new: &[u8]) -> Vec<u8> {
+    let (bytes, mut changed, mut at) = (good(name), Vec::new(), 0);
+    while at < bytes.len() {
+        if bytes[at..].starts_with(old) {
+            changed.extend(new);
+            at += old.len();
+        } else {
+            changed.push(bytes[at]);
+            at += 1;
+        }
+    }
+    assert_ne!(bytes, changed, "no {old:?} in {name}");
+    changed
+}
+
+#[test]
+fn checkpoints_that_run_something_or_lie() {
+    let system = all_replaced(LEGACY, b"ctorch._utils\n_rebuild_tensor_v2\n", b"cos\nsystem\n");
+    assert_refused(system, &["\"os.system\"", "byte "]);
+    // Of the same length, so that the archive's own sizes stay true; its sums are not looked at, as nothing is run or unpacked.
+    let system = all_replaced(ARCHIVE, b"cmodels.utils.config\nBaseConfig\n", b"cmodels.utils.config\nExecutable\n");
+    assert_refused(system, &["\"models.utils.config.Executable\""]);
+    assert_refused(all_replaced(LEGACY, b"FloatStorage", b"FloatStoragf"), &["\"torch.FloatStoragf\""]);
+    assert_refused(all_replaced(LEGACY, b"FloatStorage", b"LongStorage"), &["byte "]);
+    assert_refused(all_replaced(ARCHIVE, b"little", b"bigend"), &["byte order \"bigend\"", "expected little"]);
+    assert_refused(all_replaced(ARCHIVE, b"data.pkl", b"data.plk"), &["no data.pkl in the archive"]);
+    assert_refused(all_replaced(ARCHIVE, b"archive/data/20", b"archive/atad/20"), &["storage \"", "not in the file"]);
+    assert_refused(all_replaced(ARCHIVE, b"formatLayer", b"farmatLayer"), &["no program that is known", "hint"]);
+    assert_refused(all_replaced(ARCHIVE, b"groupScale0", b"groupScaleO"), &["no \"groupScale0.0.weight\""]);
+    // leakyReluLeak, alpha.
+    let leak = all_replaced(ARCHIVE, &0.2_f64.to_be_bytes(), &0.3_f64.to_be_bytes());
+    assert_refused(leak, &["\"leakyReluLeak\": expected 0.2, file has 0.3"]);
+}
+
+#[test]
+fn an_archive_that_is_compressed_or_another_kind_of_archive() {
+    // Method 8 in every local and central header.
+    let mut bytes = good(ARCHIVE);
+    for i in 0..bytes.len() - 12 {
+        match &bytes[i..i + 4] {
+            b"PK\x03\x04" => bytes[i + 8] = 8,
+            b"PK\x01\x02" => bytes[i + 10] = 8,
+            _ => {}
+        }
+    }
+    assert_refused(bytes, &["is compressed"]);
+    assert_refused(b"PK\x05\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0".to_vec(), &["no data.pkl"]);
+    assert_refused(b"PK\x03\x04 and nothing more".to_vec(), &["archive cannot be read"]);
+}

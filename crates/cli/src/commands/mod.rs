@@ -1,5 +1,6 @@
 //! One file a command.
 
+pub mod adopt;
 pub mod analyse;
 pub mod bench;
 pub mod doctor;
@@ -33,6 +34,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Evaluate(which) => evaluate::run(&which),
         Command::Select(options) => ::train::select::run(&options),
         Command::Import(options) => import::run(&options, global),
+        Command::Adopt(options) => adopt::run(&options, global),
         Command::Export(options) => export::run(&options, global),
         Command::Pack(what) => pack::run(&what, global),
         Command::Bench(options) => bench::run(&options, global),
