@@ -5,7 +5,8 @@ use anyhow::Context;
 use clap::error::ErrorKind::{DisplayHelpOnMissingArgumentOrSubcommand, MissingSubcommand};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use kernels::Precision;
-use mirror::pack::Pack;
+use mirror::generator::Generator;
+use mirror::pack::{Net, Pack};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -71,6 +72,15 @@ pub struct Size {
 }
 
 impl Size {
+    /// The pack's generator, as much of it as is drawn.
+    pub fn generator(&self, pack: &Pack) -> anyhow::Result<Generator> {
+        let generator = pack.open(Net::Generator, Generator::from_bytes)?;
+        Ok(match self.max_resolution {
+            Some(pixels) => generator.at_most(pixels.into()).map_err(anyhow::Error::msg)?,
+            None => generator,
+        })
+    }
+
     /// The pack, with no more of its generator than is drawn.
     pub fn of(&self, pack: Pack) -> anyhow::Result<Pack> {
         Ok(match self.max_resolution {

@@ -323,10 +323,18 @@ impl Array {
                 source.go_to(span.at + from).and_then(|()| source.take(len)).map_err(io)
             }
             Data::Text(span) => {
-                source.go_to(span.at).map_err(io)?;
-                let text = source.take(span.len).map_err(io)?;
+                // A character up to 255 has at most two bytes.
+                let some = span.len.min(to.saturating_mul(2));
+                let text = source.go_to(span.at).and_then(|()| source.take(some)).map_err(io)?;
                 let damaged = || ArrayError::Text { name: self.name.clone() };
-                let text = String::from_utf8(text).map_err(|_| damaged())?;
+                let text = match std::str::from_utf8(&text) {
+                    Ok(text) => text,
+                    // Only the last character is cut, and by us.
+                    Err(e) if e.error_len().is_none() && some < span.len => {
+                        std::str::from_utf8(&text[..e.valid_up_to()]).map_err(|_| damaged())?
+                    }
+                    Err(_) => return Err(damaged()),
+                };
                 let characters = text.chars().skip(from as usize).take(len as usize);
                 let bytes: Option<Vec<u8>> = characters.map(|c| u8::try_from(u32::from(c)).ok()).collect();
                 let bytes = bytes.ok_or_else(damaged)?;
@@ -391,7 +399,19 @@ mod tests {
         let text: String = numbers.iter().map(|b| char::from(*b)).collect();
         let data = Data::Text(Span { at: 0, len: text.len() as u64 });
         let array = Array::packed(data, Dtype::F32, vec![2], false);
-        assert_eq!(array.read(&mut Source::of(text.into_bytes())).unwrap(), [1.0, -2.5]);
+        assert_eq!(array.read(&mut Source::of(text.clone().into_bytes())).unwrap(), [1.0, -2.5]);
+        // Of a longer text no more is read than the numbers need.
+        let longer = format!("{text}{}", "\u{e9}".repeat(50));
+        let data = Data::Text(Span { at: 0, len: longer.len() as u64 });
+        let first = Array::packed(data.clone(), Dtype::F32, vec![1], false);
+        assert_eq!(first.read(&mut Source::of(longer.clone().into_bytes())).unwrap(), [1.0]);
+        let more = Array::packed(data, Dtype::F32, vec![50], false);
+        assert!(
+            more.read(&mut Source::of(longer.into_bytes()))
+                .unwrap_err()
+                .to_string()
+                .contains("needs 200 bytes, file has 58")
+        );
     }
 
     #[test]

@@ -15,6 +15,7 @@ pub mod array;
 pub mod blueprint;
 mod error;
 pub mod export;
+mod judge;
 pub mod karras;
 mod network;
 mod pack;

@@ -1,10 +1,9 @@
 //! Opens a file and finds out what it is.
 
 use crate::error::{Error, FormatError};
-use crate::karras::{self, Judge};
 use crate::network::Network;
 use crate::source::Source;
-use crate::{pickle, torch, twin};
+use crate::{karras, pickle, torch, twin};
 use mirror::generator::Generator;
 use nn::io::Weights;
 use std::path::Path;
@@ -79,23 +78,7 @@ pub fn generator(source: &mut Source, options: Options) -> Result<Generator, For
 /// If it is of no known format, or is refused.
 pub fn discriminator(source: &mut Source) -> Result<Weights, FormatError> {
     let Kind::Pickle = kind(source)? else { return Err(FormatError::NoJudge) };
-    let Judge { layers, metadata } = karras::discriminator(&pickle::load(source)?, source)?;
-    let mut weights = Weights { metadata, ..Weights::default() };
-    for (name, layer) in layers {
-        for (part, array) in [("weight", &layer.weight), ("bias", &layer.bias)] {
-            let values = array.read(source)?;
-            weights.tensors.insert(format!("{name}/{part}"), (flat(&name, &array.shape), values));
-        }
-    }
-    Ok(weights)
-}
-
-/// Dense layers have two axes.
-fn flat(name: &str, shape: &[usize]) -> Vec<usize> {
-    match shape {
-        [out, rest @ ..] if name.contains("Dense") && !rest.is_empty() => vec![*out, rest.iter().product()],
-        _ => shape.to_vec(),
-    }
+    Ok(karras::discriminator(&pickle::load(source)?, source)?.build(source)?)
 }
 
 /// The formats that other programs write.

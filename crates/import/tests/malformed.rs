@@ -286,3 +286,20 @@ fn an_archive_that_is_compressed_or_another_kind_of_archive() {
     assert_refused(b"PK\x05\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0".to_vec(), &["no data.pkl"]);
     assert_refused(b"PK\x03\x04 and nothing more".to_vec(), &["archive cannot be read"]);
 }
+
+#[test]
+fn discriminators_whose_layers_do_not_fit() {
+    let judged = |bytes: Vec<u8>| import::discriminator(&mut Source::of(bytes)).map(|_| ()).map_err(|e| e.to_string());
+    assert!(judged(good(P3)).is_ok() && judged(good(PYTHON2)).is_ok());
+    let error = judged(replaced(P3, b"D_paper", b"G_paper")).unwrap_err();
+    assert!(error.contains("built by \"G_paper\", and that is no discriminator"), "{error}");
+    // Twice the same layer, where the one of the level below belongs.
+    let error = judged(replaced(P3, b"FromRGB_lod1/weight", b"FromRGB_lod9/weight")).unwrap_err();
+    assert!(error.contains("no \"FromRGB_lod1/weight\""), "{error}");
+    // Two biases in each other's place.
+    let mut bytes = good(P3);
+    let (first, second) = (last(&bytes, b"4x4/Dense0/bias"), last(&bytes, b"4x4/Dense1/bias"));
+    (bytes[first + 9], bytes[second + 9]) = (b'1', b'0');
+    let error = judged(bytes).unwrap_err();
+    assert!(error.contains("tensor \"4x4/Dense0/bias\": expected [6], file has [1]"), "{error}");
+}

@@ -3,8 +3,7 @@
 use crate::arguments::{Drawing, Global, Size};
 use crate::output::{OutputDir, Progress};
 use display::{VideoWriter, enlarged};
-use mirror::generator::{Generator, Painter, Walk, grid, samples};
-use mirror::pack::Net;
+use mirror::generator::{Painter, Walk, grid, samples};
 use std::path::PathBuf;
 
 /// Draw faces of nobody: samples of the generator.
@@ -48,8 +47,7 @@ const WALK_SIDE: usize = 256;
 /// The generator, laid out; neither its file nor its weights stay in memory beside that.
 fn painter(options: &Options, global: &Global) -> anyhow::Result<Painter> {
     let precision = options.drawing.precision()?;
-    let pack = options.size.of(super::open_pack(global)?)?;
-    let generator = pack.open(Net::Generator, Generator::from_bytes)?;
+    let generator = options.size.generator(&super::open_pack(global)?)?;
     Ok(Painter::with_precision(&generator, precision))
 }
 

@@ -1,8 +1,6 @@
 //! `narcissus export`: takes the generator to other programs.
 
 use crate::arguments::{Global, Size};
-use mirror::generator::Generator;
-use mirror::pack::Net;
 use std::path::PathBuf;
 
 /// Write the pack's generator for other programs.
@@ -29,8 +27,8 @@ pub struct Options {
 
 /// Runs it.
 pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
-    let pack = options.size.of(super::open_pack(global)?)?;
-    let generator = pack.open(Net::Generator, Generator::from_bytes)?;
+    let pack = super::open_pack(global)?;
+    let generator = options.size.generator(&pack)?;
     import::export::export(&generator, &options.out, options.half)?;
     let size = generator.config().resolution;
     let licence = match pack.manifest().licence.as_str() {

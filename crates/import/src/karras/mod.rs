@@ -4,21 +4,13 @@ mod settings;
 mod tensorflow;
 mod theano;
 
-use crate::blueprint::{Blueprint, Layer};
+use crate::blueprint::Blueprint;
 use crate::error::FormatError;
+use crate::judge::Judge;
 use crate::network::Network;
 use crate::pickle::{Known, Pickle, View};
 use crate::source::Source;
 use settings::Settings;
-use std::collections::BTreeMap;
-
-/// A discriminator: its layers by the paper's names, weights as `[out, in, k, k]` or `[out, in]`.
-pub struct Judge {
-    /// In the order of the file.
-    pub layers: Vec<(String, Layer)>,
-    /// What the file says of itself.
-    pub metadata: BTreeMap<String, String>,
-}
 
 /// The state of a network, and the program that wrote it.
 struct Chosen<'a> {

@@ -1,9 +1,10 @@
 //! `tfutil.Network`, version 2: variables by name, weights as TensorFlow has them.
 
-use super::{Judge, Settings, expect_kind};
+use super::{Settings, expect_kind};
 use crate::array::Array;
 use crate::blueprint::{Blueprint, Layer};
 use crate::error::FormatError;
+use crate::judge::Judge;
 use crate::pickle::{Unexpected, Value, View};
 use crate::source::Source;
 use std::collections::{BTreeMap, HashMap};

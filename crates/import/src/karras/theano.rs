@@ -1,9 +1,10 @@
 //! `network.Network`, the older files: parameters in the order in which Lasagne's layers have them, without names.
 
-use super::{Judge, Settings, expect_kind};
+use super::{Settings, expect_kind};
 use crate::array::{Array, Data, Dtype};
 use crate::blueprint::{Blueprint, Layer};
 use crate::error::FormatError;
+use crate::judge::Judge;
 use crate::pickle::{Unexpected, Value, View};
 use crate::source::Source;
 use std::collections::BTreeMap;
