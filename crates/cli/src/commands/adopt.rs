@@ -67,7 +67,10 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
         let face_nets = super::open_pack(global).context("no pack to take the face nets from")?;
         let what =
             import::Options { network: options.network, max_resolution: options.max_resolution, half: options.half };
-        let imported = import::import(&options.file, what, &face_nets, &pack)?;
+        let imported = import::import(&options.file, what, &face_nets, &pack).inspect_err(|_| {
+            // Made for the pack that was not; it is empty, and otherwise stays.
+            let _ = std::fs::remove_dir(&work);
+        })?;
         let size = imported.generator.config().resolution;
         eprintln!("1 of 4: a generator of {size}x{size} pixels");
     }
