@@ -164,6 +164,9 @@ impl Blueprint {
         }
         let maps: Vec<usize> =
             (0..self.to_rgb.len()).map(|i| first(&self.convs[(2 * i).saturating_sub(1)].weight)).collect();
+        if let Some(level) = maps.iter().position(|m| *m == 0) {
+            return Err(BlueprintError::Shape(format!("no maps at {} pixels", 4 << level)));
+        }
         let latent_size = self.dense.weight.shape.last().copied().unwrap_or(0);
         // Such that halving gives at least what the file has; exactly that, if the file halves.
         let fmap_max = maps.iter().copied().max().unwrap_or(0);
@@ -234,5 +237,69 @@ impl<'a> Piece<'a> {
             values = padded;
         }
         Ok(if self.repeat == 1 { values } else { values.repeat(self.repeat) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::array::{Data, Dtype};
+
+    fn layer(shape: &[usize]) -> Layer {
+        let array = |shape: &[usize]| {
+            let numbers: usize = shape.iter().product();
+            Array::packed(Data::Here(1_f32.to_le_bytes().repeat(numbers)), Dtype::F32, shape.to_vec(), false).named("t")
+        };
+        Layer { weight: array(shape), bias: array(&shape[..1]) }
+    }
+
+    /// A generator of these maps at 4, 8, ... pixels, of three colours.
+    fn blueprint(maps: &[usize]) -> Blueprint {
+        let mut convs = vec![layer(&[maps[0], maps[0], 3, 3])];
+        for pair in maps.windows(2) {
+            convs.extend([layer(&[pair[1], pair[0], 3, 3]), layer(&[pair[1], pair[1], 3, 3])]);
+        }
+        Blueprint {
+            dense: Layer { bias: layer(&[maps[0]]).bias, ..layer(&[16 * maps[0], 5]) },
+            convs,
+            to_rgb: maps.iter().map(|m| Some(layer(&[3, *m, 1, 1]))).collect(),
+            lod: 0.0,
+            metadata: BTreeMap::new(),
+        }
+    }
+
+    fn refusal(blueprint: &Blueprint) -> String {
+        blueprint.build(&mut Source::of(vec![])).err().expect("it should be refused").to_string()
+    }
+
+    #[test]
+    fn maps_that_halve_are_not_padded() {
+        for maps in [&[4, 4, 2, 1][..], &[7, 3, 1], &[5]] {
+            let generator = blueprint(maps).build(&mut Source::of(vec![])).unwrap();
+            let config = generator.config();
+            let got: Vec<usize> = (2..=config.levels()).map(|level| config.maps(level - 1)).collect();
+            assert_eq!(got, maps);
+            assert!(!generator.metadata().contains_key("maps_in_file"));
+        }
+        let padded = blueprint(&[2, 3, 3]).build(&mut Source::of(vec![])).unwrap();
+        assert_eq!(padded.metadata()["maps_in_file"], "[2, 3, 3]");
+    }
+
+    #[test]
+    fn layers_that_make_no_generator_say_why() {
+        assert!(refusal(&blueprint(&[3, 0, 3])).contains("no maps at 8 pixels"));
+        assert!(refusal(&blueprint(&[0])).contains("no maps at 4 pixels"));
+        assert!(refusal(&blueprint(&[1; 10])).contains("no such generator"));
+        let mut short = blueprint(&[3, 3]);
+        short.convs.pop();
+        assert!(refusal(&short).contains("2 convolutions for 2 levels"));
+        let mut wide = blueprint(&[3, 3]);
+        wide.convs[1] = layer(&[3, 4, 3, 3]);
+        assert!(refusal(&wide).contains("tensor \"t\": expected [3, 3, 3, 3], file has [3, 4, 3, 3]"));
+        let mut huge = blueprint(&[1]);
+        // One number that claims to be many.
+        let one = layer(&[1]).weight;
+        huge.convs[0].weight = Array { shape: vec![4096, 4096, 3, 3], strides: vec![0; 4], ..one };
+        assert!(refusal(&huge).contains("more than the 50331648"));
     }
 }
