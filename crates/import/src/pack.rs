@@ -58,11 +58,11 @@ pub fn import(file: &Path, options: Options, face_nets: &Pack, out: &Path) -> Re
     Ok(Imported { generator, missing })
 }
 
-/// Puts an inverter into an imported pack, with what its training and its measuring say.
+/// Puts an inverter into an imported pack, with what its training and its measuring say, and gives it its name.
 ///
 /// # Errors
 /// If the inverter cannot be read, or the pack not be written.
-pub fn complete(folder: &Path, inverter: &Path, figures: &str) -> Result<(), Error> {
+pub fn complete(folder: &Path, name: &str, inverter: &Path, figures: &str) -> Result<(), Error> {
     let io = |source| Error::Io { path: inverter.to_owned(), source };
     let bytes = std::fs::read(inverter).map_err(io)?;
     let trained = nn::io::read(&bytes).map_err(|source| Error::Weights { path: inverter.to_owned(), source })?.metadata;
@@ -70,7 +70,7 @@ pub fn complete(folder: &Path, inverter: &Path, figures: &str) -> Result<(), Err
     let generator = pack.open(Net::Generator, Generator::from_bytes)?;
     let size = generator.config().resolution;
     let about = format!("an imported generator of {size}x{size} pixels, with an inverter taught by narcissus adopt");
-    let manifest = Manifest { about, ..pack.manifest().clone() };
+    let manifest = Manifest { name: name.to_owned(), about, ..pack.manifest().clone() };
     let mut text = card_head(&manifest, generator.metadata());
     text += "\n## What the inverter's training says\n\n";
     trained.iter().for_each(|(key, value)| text += &format!("- {key}: {value}\n"));
@@ -193,9 +193,10 @@ mod tests {
         let net = nn::Dense::new("i", 2, 2, nn::Init::He, &mut Rng::new(1));
         let about = BTreeMap::from([("pairs".to_owned(), "77".to_owned())]);
         nn::io::save(&inverter, &net.params(), &about, Dtype::F32).unwrap();
-        complete(&out, &inverter, "half of the hair\n").unwrap();
+        complete(&out, "mine", &inverter, "half of the hair\n").unwrap();
         let pack = Pack::load(&out).unwrap();
         assert_eq!(pack.weights(Net::Inverter).unwrap(), std::fs::read(&inverter).unwrap());
+        assert_eq!(pack.manifest().name, "mine");
         assert!(pack.manifest().about.contains("with an inverter") && pack.manifest().licence.is_empty());
         let card = pack.card().unwrap();
         assert!(["pairs: 77", "half of the hair", "Not known", "a test"].iter().all(|w| card.contains(w)), "{card}");

@@ -84,7 +84,8 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
     eprintln!("3 of 4: measuring");
     let figures = measure(&pack, &run.join("inverter.safetensors"), &data);
     eprintln!("4 of 4: card and pack");
-    import::complete(&pack, &run.join("inverter.safetensors"), &figures)?;
+    let name = options.out.file_name().unwrap_or_default().to_string_lossy();
+    import::complete(&pack, &name, &run.join("inverter.safetensors"), &figures)?;
     mirror::pack::verify(&pack)?;
     std::fs::rename(&pack, &options.out).with_context(|| options.out.display().to_string())?;
     eprintln!("{}: reflects; the pairs and the log are in {}", options.out.display(), run.display());
