@@ -43,8 +43,12 @@ pub fn read_generator(path: &Path, options: Options) -> Result<Generator, Error>
 /// # Errors
 /// If the file cannot be read, has no discriminator, or is refused.
 pub fn read_discriminator(path: &Path) -> Result<Weights, Error> {
+    let refused = |source| Error::Format { path: path.to_owned(), source };
     let mut source = open(path)?;
-    discriminator(&mut source).map_err(|source| Error::Format { path: path.to_owned(), source })
+    if is_safetensors(&mut source) {
+        return Err(refused(FormatError::NoJudge));
+    }
+    discriminator(&mut source).map_err(refused)
 }
 
 fn open(path: &Path) -> Result<Source, Error> {

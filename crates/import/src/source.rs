@@ -55,7 +55,11 @@ impl Source {
     /// If the system says no.
     pub fn open(path: &Path) -> std::io::Result<Self> {
         let file = File::open(path)?;
-        let len = file.metadata()?.len();
+        let about = file.metadata()?;
+        if about.is_dir() {
+            return Err(std::io::ErrorKind::IsADirectory.into());
+        }
+        let len = about.len();
         Ok(Self { bytes: BufReader::new(Box::new(file)), len, at: 0, displaced: false })
     }
 

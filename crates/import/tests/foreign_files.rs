@@ -85,8 +85,10 @@ fn a_checkpoint_says_what_it_lacks() {
     let error = refusal("proggan.pth", options(Network::Gs, Some(8)));
     assert!(error.contains("no layer from maps to colours at 8 pixels, only at 16"), "{error}");
     assert!(read_generator(&fixture("gan-zoo.pth"), options(Network::G, Some(8))).is_ok());
-    let error = read_discriminator(&fixture("gan-zoo.pth")).err().unwrap().to_string();
-    assert!(error.contains("Karras' programs only"), "{error}");
+    for file in ["gan-zoo.pth", "golden.safetensors"] {
+        let error = read_discriminator(&fixture(file)).err().unwrap().to_string();
+        assert!(error.contains("Karras' programs only"), "{error}");
+    }
 }
 
 #[test]

@@ -204,7 +204,7 @@ fn arrays_of_other_types() {
 fn other_files() {
     for (bytes, words) in [
         (&b""[..], "no format that is known"),
-        (b"\x80", "byte 1"),
+        (b"\x80", "byte 0: 1 bytes are said to follow"),
         (b"\x89PNG\r\n\x1a\n", "no format that is known"),
         (b"\x89HDF\r\n\x1a\n", "no format that is known"),
         (b"(I1\n.", "no format that is known"),

@@ -30,5 +30,9 @@ pub fn export(generator: &Generator, path: &Path, half: bool) -> Result<(), Erro
         }
         _ => return Err(Error::NoExport(path.to_owned())),
     };
-    write_atomically(path, &bytes).map_err(|source| Error::Weights { path: path.to_owned(), source })
+    write_atomically(path, &bytes).map_err(|error| match error {
+        // Both name the file; once is enough.
+        nn::Error::Io { source, .. } => Error::Io { path: path.to_owned(), source },
+        source => Error::Weights { path: path.to_owned(), source },
+    })
 }

@@ -117,12 +117,24 @@ fn printable(code: u8) -> String {
 
 /// Why a pickle was refused.
 #[derive(Debug, thiserror::Error)]
-#[error("pickle, byte {at}: {fault}")]
+#[error("pickle, byte {at}: {}", self.words())]
 pub struct PickleError {
     /// Where the instruction is.
     pub at: u64,
     /// What is wrong.
     pub fault: Fault,
+}
+
+impl PickleError {
+    /// The fault; the instruction's place is place enough.
+    fn words(&self) -> String {
+        match &self.fault {
+            Fault::Source(SourceError::Short { wanted, left, .. }) => {
+                format!("{wanted} bytes are said to follow, the file has {left} more")
+            }
+            fault => fault.to_string(),
+        }
+    }
 }
 
 #[derive(Default)]
@@ -491,7 +503,7 @@ mod tests {
         ] {
             assert!(refusal(bytes).contains("are said to follow"), "{bytes:?}");
         }
-        assert!(refusal(b"").starts_with("pickle, byte 0: byte 0: 1 bytes"));
+        assert!(refusal(b"").starts_with("pickle, byte 0: 1 bytes are said"));
         assert!(refusal(b"\x80\x02K\x01").contains("byte 4"));
     }
 
