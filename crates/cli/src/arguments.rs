@@ -7,6 +7,8 @@ use anyhow::Context;
 use clap::error::ErrorKind::{DisplayHelpOnMissingArgumentOrSubcommand, MissingSubcommand};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use kernels::Precision;
+use mirror::generator::Generator;
+use mirror::pack::{Net, Pack};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -86,6 +88,33 @@ fn group(name: &str) -> Result<Group, String> {
     named.ok_or_else(|| format!("there are {}", Group::ALL.map(Group::name).join(", ")))
 }
 
+/// How large the generator draws.
+#[derive(Args, Debug)]
+pub struct Size {
+    /// Draw at most so many pixels: a coarser level of the same generator, which takes less time
+    #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u16).range(4..))]
+    max_resolution: Option<u16>,
+}
+
+impl Size {
+    /// The pack's generator, as much of it as is drawn.
+    pub fn generator(&self, pack: &Pack) -> anyhow::Result<Generator> {
+        let generator = pack.open(Net::Generator, Generator::from_bytes)?;
+        Ok(match self.max_resolution {
+            Some(pixels) => generator.at_most(pixels.into()).map_err(anyhow::Error::msg)?,
+            None => generator,
+        })
+    }
+
+    /// The pack, with no more of its generator than is drawn.
+    pub fn of(&self, pack: Pack) -> anyhow::Result<Pack> {
+        Ok(match self.max_resolution {
+            Some(pixels) => pack.at_most(pixels.into())?,
+            None => pack,
+        })
+    }
+}
+
 /// A number format by its name.
 #[derive(clap::ValueEnum, Clone, Copy, Debug, Default)]
 enum Format {
@@ -127,6 +156,10 @@ pub enum Command {
     Select(train::select::Options),
     /// Make a pack from a generator that was trained elsewhere
     Import(commands::import::Options),
+    /// Make a mirror of a generator that was trained elsewhere: import, pairs, inverter, card
+    Adopt(commands::adopt::Options),
+    /// Write the generator for other programs: ONNX, safetensors
+    Export(commands::export::Options),
     /// Look into a pack
     #[command(subcommand)]
     Pack(commands::pack::Pack),

@@ -1,6 +1,6 @@
 //! Builds the pack around an imported generator.
 
-use crate::{Error, read_twin};
+use crate::{Error, Options, read_generator};
 use mirror::generator::Generator;
 use mirror::pack::{CARD_FILE, FORMAT, MANIFEST_FILE, Manifest, Net, Pack, seal};
 use nn::io::{Dtype, write_atomically};
@@ -25,12 +25,12 @@ pub struct Imported {
 /// `narcissus train inverter`.
 ///
 /// # Errors
-/// If the file is refused (see [`read_twin`]), `out` exists, or cannot be written; then nothing is left behind.
-pub fn import(file: &Path, face_nets: &Pack, out: &Path) -> Result<Imported, Error> {
-    let generator = read_twin(file)?;
+/// If the file is refused (see [`read_generator`]), `out` exists, or cannot be written; then nothing is left behind.
+pub fn import(file: &Path, options: Options, face_nets: &Pack, out: &Path) -> Result<Imported, Error> {
     if out.exists() {
         return Err(Error::Exists(out.to_owned()));
     }
+    let generator = read_generator(file, options)?;
     let io = |source| Error::Io { path: out.to_owned(), source };
     let parent = out.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(parent).map_err(io)?;
@@ -40,7 +40,7 @@ pub fn import(file: &Path, face_nets: &Pack, out: &Path) -> Result<Imported, Err
         let path = folder.path().join(name);
         write_atomically(&path, bytes).map_err(|source| Error::Weights { path, source })
     };
-    write(Net::Generator.file(), &generator.to_bytes(generator.metadata(), dtype_for(&generator)))?;
+    write(Net::Generator.file(), &generator.to_bytes(generator.metadata(), dtype_for(&generator, options.half)))?;
     let mut missing = vec![Net::Inverter];
     for net in FACE_NETS {
         match face_nets.weights(net) {
@@ -58,8 +58,41 @@ pub fn import(file: &Path, face_nets: &Pack, out: &Path) -> Result<Imported, Err
     Ok(Imported { generator, missing })
 }
 
-/// Half precision, unless a weight is too large for it.
-fn dtype_for(generator: &Generator) -> Dtype {
+/// Puts an inverter into an imported pack, with what its training and its measuring say, and gives it its name.
+///
+/// # Errors
+/// If the inverter cannot be read, or the pack not be written.
+pub fn complete(folder: &Path, name: &str, inverter: &Path, figures: &str) -> Result<(), Error> {
+    let io = |source| Error::Io { path: inverter.to_owned(), source };
+    let bytes = std::fs::read(inverter).map_err(io)?;
+    let trained = nn::io::read(&bytes).map_err(|source| Error::Weights { path: inverter.to_owned(), source })?.metadata;
+    let pack = Pack::load(folder)?;
+    let generator = pack.open(Net::Generator, Generator::from_bytes)?;
+    let size = generator.config().resolution;
+    let about = format!("an imported generator of {size}x{size} pixels, with an inverter taught by narcissus adopt");
+    let manifest = Manifest { name: name.to_owned(), about, ..pack.manifest().clone() };
+    let mut text = card_head(&manifest, generator.metadata());
+    text += "\n## What the inverter's training says\n\n";
+    trained.iter().for_each(|(key, value)| text += &format!("- {key}: {value}\n"));
+    text += &format!("\n## Measured\n\n{figures}");
+    text +=
+        "\n## Limits\n\nWhom the generator draws, and whom it does not, is what its data was: see above, and ask.\n";
+    let write = |name: &str, bytes: &[u8]| -> Result<(), Error> {
+        let path = folder.join(name);
+        write_atomically(&path, bytes).map_err(|source| Error::Weights { path, source })
+    };
+    write(Net::Inverter.file(), &bytes)?;
+    write(CARD_FILE, text.as_bytes())?;
+    write(MANIFEST_FILE, toml::to_string(&manifest).expect("a manifest is a plain table").as_bytes())?;
+    seal(folder)?;
+    Ok(())
+}
+
+/// As exact as the file, unless half precision is asked for and no weight is too large for it.
+fn dtype_for(generator: &Generator, half: bool) -> Dtype {
+    if !half {
+        return Dtype::F32;
+    }
     let largest = |p: &&nn::Param| p.value.iter().fold(0.0_f32, |m, v| m.max((v * p.scale).abs()));
     if generator.params().iter().map(largest).all(|v| v < 65_000.0) { Dtype::F16 } else { Dtype::F32 }
 }
@@ -82,14 +115,20 @@ fn manifest(generator: &Generator, face_nets: &Pack, out: &Path) -> Manifest {
     }
 }
 
+/// The card of a pack that does not reflect yet.
 fn card(manifest: &Manifest, metadata: &BTreeMap<String, String>) -> String {
+    card_head(manifest, metadata)
+        + "\n## Limits\n\nNothing has been measured. Without an inverter it dreams and does not reflect; `narcissus train \
+           inverter` makes one, and `narcissus adopt` does all of it.\n"
+}
+
+/// What a card says of the generator and where it comes from.
+fn card_head(manifest: &Manifest, metadata: &BTreeMap<String, String>) -> String {
     let mut text = format!("# {}\n\n{}.\n\n## Data\n\n", manifest.name, manifest.about);
     manifest.data.iter().for_each(|d| text += &format!("- {d}\n"));
     text += "\n## Licence\n\nNot known: ask whoever made the generator, then write it into pack.toml.\n";
     text += "\n## What the generator's file says\n\n";
     metadata.iter().for_each(|(key, value)| text += &format!("- {key}: {value}\n"));
-    text += "\n## Limits\n\nNothing has been measured. Without an inverter it dreams and does not reflect; \
-             `narcissus train inverter` makes one.\n";
     text
 }
 
@@ -132,7 +171,7 @@ mod tests {
     fn an_imported_pack_draws_what_the_file_drew_and_says_what_it_lacks() {
         let (dir, donor) = setting();
         let (file, out) = (dir.path().join("gs.safetensors"), dir.path().join("new"));
-        let imported = import(&file, &donor, &out).unwrap();
+        let imported = import(&file, Options::default(), &donor, &out).unwrap();
         assert_eq!(imported.missing, [Net::Inverter, Net::Landmarks, Net::Attributes]);
         let pack = Pack::load(&out).unwrap();
         assert_eq!(pack.manifest().name, "new");
@@ -146,10 +185,30 @@ mod tests {
     }
 
     #[test]
+    fn an_inverter_completes_a_pack_and_its_card_says_how_good_it_is() {
+        let (dir, donor) = setting();
+        let out = dir.path().join("new");
+        import(&dir.path().join("gs.safetensors"), Options::default(), &donor, &out).unwrap();
+        let inverter = dir.path().join("inverter.safetensors");
+        let net = nn::Dense::new("i", 2, 2, nn::Init::He, &mut Rng::new(1));
+        let about = BTreeMap::from([("pairs".to_owned(), "77".to_owned())]);
+        nn::io::save(&inverter, &net.params(), &about, Dtype::F32).unwrap();
+        complete(&out, "mine", &inverter, "half of the hair\n").unwrap();
+        let pack = Pack::load(&out).unwrap();
+        assert_eq!(pack.weights(Net::Inverter).unwrap(), std::fs::read(&inverter).unwrap());
+        assert_eq!(pack.manifest().name, "mine");
+        assert!(pack.manifest().about.contains("with an inverter") && pack.manifest().licence.is_empty());
+        let card = pack.card().unwrap();
+        assert!(["pairs: 77", "half of the hair", "Not known", "a test"].iter().all(|w| card.contains(w)), "{card}");
+    }
+
+    #[test]
     fn a_refused_file_leaves_nothing_behind() {
         let (dir, donor) = setting();
         std::fs::write(dir.path().join("gs.safetensors"), b"nonsense").unwrap();
-        assert!(import(&dir.path().join("gs.safetensors"), &donor, &dir.path().join("new")).is_err());
+        assert!(
+            import(&dir.path().join("gs.safetensors"), Options::default(), &donor, &dir.path().join("new")).is_err()
+        );
         let left = std::fs::read_dir(dir.path()).unwrap().count();
         assert_eq!(left, 2, "only the donor and the file");
     }
@@ -158,6 +217,6 @@ mod tests {
     fn an_existing_folder_is_not_replaced() {
         let (dir, donor) = setting();
         let file = dir.path().join("gs.safetensors");
-        assert!(matches!(import(&file, &donor, dir.path()), Err(Error::Exists(_))));
+        assert!(matches!(import(&file, Options::default(), &donor, dir.path()), Err(Error::Exists(_))));
     }
 }

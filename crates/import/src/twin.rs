@@ -1,39 +1,54 @@
 //! Reads what the PyTorch twin of our generator writes.
 
-use crate::Error;
+use crate::blueprint::BlueprintError;
+use crate::{Error, FormatError};
 use mirror::generator::Generator;
 use std::path::Path;
 
 /// The largest generator that the format can name (1024 pixels, 512 maps, f32) has 92 MB.
 const MAX_BYTES: u64 = 256 << 20;
 
-/// Reads a generator.
+/// Reads a generator from a file.
 ///
 /// # Errors
-/// If the file cannot be read, is none of ours, lacks a tensor, has one too many or one of another shape, holds a
-/// value that is not finite, or says that its training had not reached the full resolution.
-pub fn read_twin(path: &Path) -> Result<Generator, Error> {
+/// If the file cannot be read, or as [`from_bytes`].
+pub fn read_twin(path: &Path, max_resolution: Option<usize>) -> Result<Generator, Error> {
     let io = |source| Error::Io { path: path.to_owned(), source };
     let bytes = std::fs::metadata(path).map_err(io)?.len();
     if bytes > MAX_BYTES {
         return Err(Error::TooLarge { path: path.to_owned(), bytes, limit: MAX_BYTES });
     }
     let bytes = std::fs::read(path).map_err(io)?;
-    let weights = |source| Error::Weights { path: path.to_owned(), source };
+    from_bytes(&bytes, max_resolution).map_err(|source| Error::Format { path: path.to_owned(), source })
+}
+
+/// Reads a generator from the bytes of a file.
+///
+/// # Errors
+/// If the file is none of ours, lacks a tensor, has one too many or one of another shape, holds a value that is not
+/// finite, has no level of `max_resolution` pixels, or says that its training had not reached it.
+pub fn from_bytes(bytes: &[u8], max_resolution: Option<usize>) -> Result<Generator, FormatError> {
     // Drawing needs only the last ToRGB, so the generator's own reader lets the others go; here a file that lacks
     // one was cut.
-    let generator = Generator::from_bytes(&bytes).map_err(weights)?;
-    let file = nn::io::read(&bytes).map_err(weights)?;
+    let generator = Generator::from_bytes(bytes)?;
+    let file = nn::io::read(bytes)?;
     if let Some(missing) = generator.params().iter().find(|p| !file.tensors.contains_key(&p.name)) {
-        return Err(weights(nn::Error::Missing(missing.name.clone())));
+        return Err(nn::Error::Missing(missing.name.clone()).into());
     }
-    match generator.metadata().get("lod") {
-        Some(lod) if lod.parse::<f32>() != Ok(0.0) => {
-            let resolution = generator.config().resolution;
-            Err(Error::Unfinished { path: path.to_owned(), lod: lod.clone(), resolution })
+    let levels = generator.config().levels();
+    let level = match max_resolution {
+        None => levels,
+        Some(pixels) => {
+            (2..=levels).find(|level| 1 << level == pixels).ok_or_else(|| BlueprintError::no_level(pixels, levels))?
         }
-        _ => Ok(generator),
+    };
+    // What no number is, no training wrote.
+    let lod = generator.metadata().get("lod").map_or(0.0, |lod| lod.parse().unwrap_or(f64::NAN));
+    let left = lod - (levels - level) as f64;
+    if left > 0.0 || left.is_nan() {
+        return Err(BlueprintError::unfinished(lod, levels).into());
     }
+    Ok(if level == levels { generator } else { generator.up_to(level) })
 }
 
 #[cfg(test)]
@@ -53,7 +68,7 @@ mod tests {
         let mut bytes = Generator::new(TINY, &mut nn::Rng::new(1)).to_bytes(&about, Dtype::F32);
         change(&mut bytes);
         std::fs::write(&path, bytes).unwrap();
-        read_twin(&path).map_err(|e| e.to_string())
+        read_twin(&path, None).map_err(|e| e.to_string())
     }
 
     #[test]
@@ -95,11 +110,25 @@ mod tests {
 
     #[test]
     fn half_trained_is_refused() {
-        assert!(read("1.250", |_| {}).err().unwrap().contains("ended at lod 1.250"));
+        assert!(read("0.250", |_| {}).err().unwrap().contains("ended at lod 0.25, before the full resolution of 8"));
+        assert!(read("nonsense", |_| {}).err().unwrap().contains("lod NaN"));
+    }
+
+    #[test]
+    fn the_level_that_was_reached_can_be_taken() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("gs.safetensors");
+        let about = BTreeMap::from([("lod".to_owned(), "1.000".to_owned())]);
+        Generator::new(TINY, &mut nn::Rng::new(1)).save(&path, &about, Dtype::F32).unwrap();
+        let error = read_twin(&path, None).err().unwrap().to_string();
+        assert!(error.contains("hint: --max-resolution 4"), "{error}");
+        assert_eq!(read_twin(&path, Some(4)).unwrap().config().resolution, 4);
+        let error = read_twin(&path, Some(16)).err().unwrap().to_string();
+        assert!(error.contains("no level of 16 pixels: the file has powers of two from 4 to 8"), "{error}");
     }
 
     #[test]
     fn a_file_that_is_not_there_is_named() {
-        assert!(read_twin(Path::new("nowhere.safetensors")).err().unwrap().to_string().contains("nowhere"));
+        assert!(read_twin(Path::new("nowhere.safetensors"), None).err().unwrap().to_string().contains("nowhere"));
     }
 }

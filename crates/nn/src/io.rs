@@ -117,7 +117,7 @@ pub fn write(weights: &Weights, dtype: Dtype) -> Vec<u8> {
 
 /// Parameters as a file holds them.
 pub fn collect(params: &[&Param], metadata: &BTreeMap<String, String>) -> Weights {
-    let tensors = params.iter().map(|p| (p.name.clone(), (file_shape(p), to_file(p)))).collect();
+    let tensors = params.iter().map(|p| (p.name.clone(), filed(p))).collect();
     Weights { metadata: metadata.clone(), tensors }
 }
 
@@ -153,7 +153,15 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 /// # Errors
 /// If a tensor is missing, unknown, or of another shape or type; then no parameter has changed.
 pub fn load_into(bytes: &[u8], params: Vec<&mut Param>) -> Result<BTreeMap<String, String>, Error> {
-    let Weights { metadata, mut tensors } = read(bytes)?;
+    fill_all(read(bytes)?, params)
+}
+
+/// Fills parameters from a file that holds exactly these; gives back the metadata.
+///
+/// # Errors
+/// As [`load_into`].
+pub fn fill_all(file: Weights, params: Vec<&mut Param>) -> Result<BTreeMap<String, String>, Error> {
+    let Weights { metadata, mut tensors } = file;
     let mut values = Vec::with_capacity(params.len());
     for p in &params {
         let (found, value) = tensors.remove(&p.name).ok_or_else(|| Error::Missing(p.name.clone()))?;
@@ -167,7 +175,7 @@ pub fn load_into(bytes: &[u8], params: Vec<&mut Param>) -> Result<BTreeMap<Strin
         return Err(Error::Unknown(name));
     }
     for (p, value) in params.into_iter().zip(values) {
-        from_file(p, &value);
+        fill(p, &value);
     }
     Ok(metadata)
 }
@@ -182,11 +190,11 @@ fn file_shape(p: &Param) -> Vec<usize> {
 }
 
 /// (index in the file, index in memory) of every value.
-fn layout(p: &Param) -> impl Iterator<Item = (usize, usize)> {
-    let (taps, i, o) = match p.shape[..] {
+fn layout(shape: &[usize], len: usize) -> impl Iterator<Item = (usize, usize)> + use<> {
+    let (taps, i, o) = match shape[..] {
         [kh, kw, i, o] => (kh * kw, i, o),
         [i, o] => (1, i, o),
-        _ => (1, 1, p.value.len()),
+        _ => (1, 1, len),
     };
     (0..taps * i * o).map(move |m| {
         let (tap, ci, co) = (m / (i * o), m / o % i, m % o);
@@ -194,15 +202,23 @@ fn layout(p: &Param) -> impl Iterator<Item = (usize, usize)> {
     })
 }
 
-fn to_file(p: &Param) -> Vec<f32> {
+/// A parameter as a file has it: its shape and its values, run-time scale multiplied in.
+pub fn filed(p: &Param) -> (Vec<usize>, Vec<f32>) {
     let mut out = vec![0.0; p.value.len()];
-    layout(p).for_each(|(file, memory)| out[file] = p.value[memory] * p.scale);
-    out
+    layout(&p.shape, out.len()).for_each(|(file, memory)| out[file] = p.value[memory] * p.scale);
+    (file_shape(p), out)
 }
 
-fn from_file(p: &mut Param, values: &[f32]) {
+/// Fills a parameter from values in the file's layout, run-time scale included.
+///
+/// # Panics
+/// If there are not as many as the parameter has.
+pub fn fill(p: &mut Param, values: &[f32]) {
+    assert_eq!(values.len(), p.value.len(), "values of {}", p.name);
     let scale = p.scale;
-    layout(&p.clone()).for_each(|(file, memory)| p.value[memory] = values[file] / scale);
+    let mut value = std::mem::take(&mut p.value);
+    layout(&p.shape, value.len()).for_each(|(file, memory)| value[memory] = values[file] / scale);
+    p.value = value;
 }
 
 #[cfg(test)]

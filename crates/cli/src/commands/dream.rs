@@ -1,10 +1,9 @@
 //! `narcissus dream`: faces of nobody.
 
-use crate::arguments::{Drawing, Global};
+use crate::arguments::{Drawing, Global, Size};
 use crate::output::{OutputDir, Progress};
 use display::{VideoWriter, enlarged};
-use mirror::generator::{Generator, Painter, Walk, grid, samples};
-use mirror::pack::Net;
+use mirror::generator::{Painter, Walk, grid, samples};
 use std::path::PathBuf;
 
 /// Draw faces of nobody: samples of the generator.
@@ -16,7 +15,8 @@ use std::path::PathBuf;
 Examples:
     narcissus dream --out dreams
     narcissus dream --count 64 --seed 7 --out dreams
-    narcissus dream --count 8 --video --out walk")]
+    narcissus dream --count 8 --video --out walk
+    narcissus dream --pack celebahq.pack --max-resolution 256 --out small")]
 pub struct Options {
     /// How many faces; with --video also how many stations the walk has
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
@@ -32,6 +32,8 @@ pub struct Options {
     pub video: bool,
     #[command(flatten)]
     pub drawing: Drawing,
+    #[command(flatten)]
+    pub size: Size,
 }
 
 /// Pictures in the grid at most.
@@ -42,6 +44,13 @@ const STEPS: usize = 50;
 /// Small pictures are enlarged to this side in the walk, pixels.
 const WALK_SIDE: usize = 256;
 
+/// The generator, laid out; neither its file nor its weights stay in memory beside that.
+fn painter(options: &Options, global: &Global) -> anyhow::Result<Painter> {
+    let precision = options.drawing.precision()?;
+    let generator = options.size.generator(&super::open_pack(global)?)?;
+    Ok(Painter::with_precision(&generator, precision))
+}
+
 /// Runs it.
 pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
     if options.video {
@@ -49,8 +58,7 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
         camera::ffmpeg()?;
     }
     let out = OutputDir::open(&options.out)?;
-    let generator = super::open_pack(global)?.open(Net::Generator, Generator::from_bytes)?;
-    let painter = Painter::with_precision(&generator, options.drawing.precision()?);
+    let painter = painter(options, global)?;
     let count = options.count as usize;
     let progress = Progress::new(count);
     let mut shown = Vec::new();

@@ -1,10 +1,12 @@
 //! One file a command.
 
+pub mod adopt;
 pub mod analyse;
 pub mod bench;
 pub mod doctor;
 pub mod dream;
 pub mod evaluate;
+pub mod export;
 pub mod import;
 pub mod mirror;
 pub mod pack;
@@ -32,6 +34,8 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Evaluate(which) => evaluate::run(&which),
         Command::Select(options) => ::train::select::run(&options),
         Command::Import(options) => import::run(&options, global),
+        Command::Adopt(options) => adopt::run(&options, global),
+        Command::Export(options) => export::run(&options, global),
         Command::Pack(what) => pack::run(&what, global),
         Command::Bench(options) => bench::run(&options, global),
         Command::Doctor(options) => doctor::run(&options, global),

@@ -1,6 +1,6 @@
 //! `narcissus reflect`: the reflections of pictures and videos.
 
-use crate::arguments::{Drawing, Global, Taking};
+use crate::arguments::{Drawing, Global, Size, Taking};
 use crate::output::{OutputDir, Progress};
 use camera::{Input, VideoReader, expand};
 use display::{ContactSheet, VideoWriter, fitted, side_by_side};
@@ -45,6 +45,8 @@ pub struct Options {
     pub taking: Taking,
     #[command(flatten)]
     pub drawing: Drawing,
+    #[command(flatten)]
+    pub size: Size,
 }
 
 /// A line of reflections.jsonl.
@@ -79,7 +81,7 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
         camera::ffmpeg()?;
     }
     let mut out = OutputDir::open(&options.out)?;
-    let mirror = Mirror::with_precision(&super::open_pack(global)?, options.drawing.precision()?)?;
+    let mirror = Mirror::with_precision(&options.size.of(super::open_pack(global)?)?, options.drawing.precision()?)?;
     let dial = options.taking.dial();
     let progress = Progress::new(inputs.len());
     let (mut sheet, mut lines) = (ContactSheet::new(), String::new());

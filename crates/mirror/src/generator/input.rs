@@ -3,11 +3,12 @@
 use kernels::Epilogue;
 use nn::{Init, Kernel, Layer, Param, Rng, Tensor};
 
-/// `[n, 1, 1, latent]` times the weight: `[n, 4, 4, maps]`, plus one bias a map (not one a value, as a dense layer has).
+/// `[n, 1, 1, latent]` times the weight: `[n, 4, 4, maps]`, plus one bias a map, as the paper has it; or one a value, as a
+/// dense layer has and some other programs' generators do.
 pub struct LatentToMaps {
     /// `[latent, 16 * maps]`, the maps of a pixel side by side.
     kernel: Kernel,
-    /// `[maps]`.
+    /// `[maps]` or `[16 * maps]`.
     bias: Param,
 }
 
@@ -18,6 +19,17 @@ impl LatentToMaps {
         let weight = nn::Dense::new(name, latent, PIXELS * maps, init, rng).params()[0].clone();
         let bias = Param { name: format!("{name}/bias"), shape: vec![maps], value: vec![0.0; maps], scale: 1.0 };
         Self { kernel: Kernel::new(weight), bias }
+    }
+
+    /// The same with one bias a value.
+    pub fn with_pixel_biases(mut self) -> Self {
+        let values = self.bias.value.repeat(PIXELS);
+        self.bias = Param { shape: vec![values.len()], value: values, ..self.bias };
+        self
+    }
+
+    fn maps(&self) -> usize {
+        self.kernel.weight().shape[1] / PIXELS
     }
 
     fn latent(&self) -> usize {
@@ -32,8 +44,8 @@ impl LatentToMaps {
 impl Layer for LatentToMaps {
     fn forward(&self, x: &Tensor) -> Tensor {
         assert_eq!(x.row_len(), self.latent(), "coordinates of a latent");
-        let mut y = Tensor::zeros([x.n(), 4, 4, self.bias.value.len()]);
-        let bias = self.bias.value.repeat(PIXELS);
+        let mut y = Tensor::zeros([x.n(), 4, 4, self.maps()]);
+        let bias = self.bias.value.repeat(PIXELS * self.maps() / self.bias.value.len());
         self.kernel.forward(self.geometry(x.n()), x, &mut y, Epilogue::bias(&bias));
         y
     }
@@ -60,7 +72,8 @@ impl Layer for LatentToMaps {
     }
 }
 
-/// Turns the outputs of a weight `[in, maps * 16]` from (map, pixel) order, as files have them, to (pixel, map) order.
+/// Turns the outputs of a weight `[in, maps * 16]`, or biases `[maps * 16]`, from (map, pixel) order, as files have them, to
+/// (pixel, map) order.
 pub fn pixels_first(weight: &mut Param) {
     reorder(weight, |pixel, map, maps| (map * PIXELS + pixel, pixel * maps + map));
 }
@@ -71,7 +84,7 @@ pub fn maps_first(weight: &mut Param) {
 }
 
 fn reorder(weight: &mut Param, from_to: impl Fn(usize, usize, usize) -> (usize, usize)) {
-    let columns = weight.shape[1];
+    let columns = weight.shape.last().copied().unwrap_or(0);
     let maps = columns / PIXELS;
     for row in weight.value.chunks_exact_mut(columns) {
         let old = row.to_vec();
@@ -89,10 +102,12 @@ mod tests {
     #[test]
     fn gradient_is_that_of_the_forward_pass() {
         let mut rng = Rng::new(6);
-        let mut layer = LatentToMaps::new("d", 7, 3, Init::Equalized { gain: 0.5 }, &mut rng);
-        let x = Tensor::new([2, 1, 1, 7], rng.normals(14));
-        let error = nn::check::worst_gradient_error(&mut layer, &x, &mut rng);
-        assert!(error < 1e-2, "relative error {error}");
+        let layer = |rng: &mut Rng| LatentToMaps::new("d", 7, 3, Init::Equalized { gain: 0.5 }, rng);
+        for mut layer in [layer(&mut rng), layer(&mut rng).with_pixel_biases()] {
+            let x = Tensor::new([2, 1, 1, 7], rng.normals(14));
+            let error = nn::check::worst_gradient_error(&mut layer, &x, &mut rng);
+            assert!(error < 1e-2, "relative error {error}");
+        }
     }
 
     #[test]

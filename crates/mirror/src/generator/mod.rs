@@ -64,12 +64,31 @@ impl Config {
         Ok(())
     }
 
+    /// Learned values of a generator of this shape, one `ToRGB` included.
+    pub fn values(&self) -> usize {
+        let maps = self.maps(1);
+        let input = (16 * self.latent_size + 1) * maps + (9 * maps + 1) * maps;
+        let blocks = (3..=self.levels()).map(|r| {
+            let (below, maps) = (self.maps(r - 2), self.maps(r - 1));
+            (9 * below + 1 + 9 * maps + 1) * maps
+        });
+        input + blocks.sum::<usize>() + 3 * (self.maps(self.levels() - 1) + 1)
+    }
+
     /// The level that `lod` chooses, and how far it still is from having faded in (0: fully there).
     pub fn level_and_fade(&self, lod: f32) -> (usize, f32) {
         let coarser = (lod.max(0.0) as usize).min(self.levels() - 2);
         let level = self.levels() - coarser;
         (level, if level == 2 { 0.0 } else { (lod - coarser as f32).clamp(0.0, 1.0) })
     }
+}
+
+/// What a weight file says of the shape.
+#[derive(Clone, Copy)]
+struct Shape {
+    config: Config,
+    /// One bias a value of the first layer, in place of one a map.
+    pixel_biases: bool,
 }
 
 /// The generator. Inside, maps of a pixel lie side by side (NHWC).
@@ -107,9 +126,13 @@ impl Generator {
     /// # Panics
     /// If [`Config::check`] finds a fault.
     pub fn new(config: Config, rng: &mut Rng) -> Self {
+        Self::equalized(Shape { config, pixel_biases: false }, rng)
+    }
+
+    fn equalized(shape: Shape, rng: &mut Rng) -> Self {
         let to_rgb = Init::Equalized { gain: 1.0 };
         Self::build(
-            config,
+            shape,
             Init::Equalized { gain: 2f32.sqrt() },
             Init::Equalized { gain: 2f32.sqrt() / 4.0 },
             to_rgb,
@@ -118,11 +141,11 @@ impl Generator {
     }
 
     /// One with all weights 0 and no run-time scale, to be filled from a file.
-    fn empty(config: Config) -> Self {
-        Self::build(config, Init::Zero, Init::Zero, Init::Zero, &mut Rng::new(0))
+    fn empty(shape: Shape) -> Self {
+        Self::build(shape, Init::Zero, Init::Zero, Init::Zero, &mut Rng::new(0))
     }
 
-    fn build(config: Config, init: Init, dense: Init, to_rgb: Init, rng: &mut Rng) -> Self {
+    fn build(Shape { config, pixel_biases }: Shape, init: Init, dense: Init, to_rgb: Init, rng: &mut Rng) -> Self {
         if let Err(fault) = config.check() {
             panic!("{fault}");
         }
@@ -132,6 +155,7 @@ impl Generator {
             let (conv0, conv1) = (format!("{size}x{size}/Conv0"), format!("{size}x{size}/Conv1"));
             let (first, second): (Vec<Box<dyn Layer>>, _) = if level == 2 {
                 let input = LatentToMaps::new("4x4/Dense", config.latent_size, maps, dense, rng);
+                let input = if pixel_biases { input.with_pixel_biases() } else { input };
                 (vec![Box::new(PixelNorm), Box::new(input)], "4x4/Conv".to_owned())
             } else {
                 (vec![Box::new(UpsampleConv2d::new(&conv0, config.maps(level - 2), maps, init, rng))], conv1)
@@ -152,6 +176,11 @@ impl Generator {
         self.config
     }
 
+    /// Whether the first layer has one bias a value, in place of one a map.
+    pub fn pixel_biases(&self) -> bool {
+        self.blocks[0].params()[1].value.len() != self.config.maps(1)
+    }
+
     /// The part that draws level `level`, as a generator of that resolution.
     ///
     /// # Panics
@@ -159,15 +188,34 @@ impl Generator {
     pub fn up_to(&self, level: usize) -> Self {
         assert!((2..=self.config.levels()).contains(&level), "no level {level}");
         let config = Config { resolution: 1 << level, ..self.config };
-        let mut part = Self::new(config, &mut Rng::new(0));
+        let mut part = Self::empty(Shape { config, pixel_biases: self.pixel_biases() });
         let n = level - 1;
         let ours =
             self.blocks[..n].iter().flat_map(Layer::params).chain(self.to_rgb[..n].iter().flat_map(Layer::params));
         for (to, from) in part.params_mut().into_iter().zip(ours) {
             to.value.clone_from(&from.value);
+            to.scale = from.scale;
         }
         part.metadata.clone_from(&self.metadata);
         part
+    }
+
+    /// The part that draws the finest level of at most `pixels`; all of it, if none is finer.
+    ///
+    /// # Errors
+    /// If every level is larger, or the file had no layer from maps to colours at that level.
+    pub fn at_most(self, pixels: usize) -> Result<Self, String> {
+        let Some(level) = (2..=self.config.levels()).rfind(|level| 1 << level <= pixels) else {
+            return Err(format!("no level of at most {pixels} pixels: the coarsest has 4"));
+        };
+        if level == self.config.levels() {
+            return Ok(self);
+        }
+        // So the reader fills in what a file lacks.
+        if self.to_rgb[level - 2].params().iter().all(|p| p.value.iter().all(|v| *v == 0.0)) {
+            return Err(format!("this generator has no layer from maps to colours at {} pixels", 1 << level));
+        }
+        Ok(self.up_to(level))
     }
 
     /// What the weight file says of itself: data set, kimg, seed and so on; empty for an untrained one.
@@ -334,6 +382,20 @@ mod tests {
             assert_eq!(part.forward(&z), g.forward_lod(&z, lod), "level {level}");
             assert_eq!(part.config().levels(), level);
         }
+    }
+
+    #[test]
+    fn at_most_so_many_pixels_is_a_level_that_has_colours() {
+        let (g, z, _) = tiny(3);
+        let at_8 = g.forward_lod(&z, 1.0);
+        assert!(tiny(3).0.at_most(3).err().unwrap().contains("coarsest has 4"));
+        assert_eq!(tiny(3).0.at_most(4000).unwrap().config(), TINY);
+        assert_eq!(g.at_most(15).unwrap().forward(&z), at_8);
+        let bytes = tiny(3).0.to_bytes(&BTreeMap::new(), nn::io::Dtype::F32);
+        let mut file = nn::io::read(&bytes).unwrap();
+        file.tensors.retain(|name, _| !name.starts_with("ToRGB_lod1/"));
+        let without = Generator::from_bytes(&nn::io::write(&file, nn::io::Dtype::F32)).unwrap();
+        assert!(without.at_most(8).err().unwrap().contains("no layer from maps to colours at 8 pixels"));
     }
 
     #[test]

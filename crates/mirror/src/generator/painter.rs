@@ -12,8 +12,10 @@ pub struct Painter {
     resolution: usize,
     latent_size: usize,
     dense: Filter,
-    /// Bias of the dense layer, one a map.
+    /// Bias of the dense layer, one a map; nought where there is one a value.
     dense_bias: Vec<f32>,
+    /// Bias of the dense layer, one a value; nought where there is one a map.
+    pixel_bias: Vec<f32>,
     conv4: Stage<Filter>,
     /// From 8x8 pixels: enlarging, then same size.
     levels: Vec<(Stage<UpsampleFilter>, Stage<Filter>)>,
@@ -64,7 +66,11 @@ impl Painter {
             let [w0, b0, w1, b1] = params[..] else { unreachable!("a block has two layers") };
             (w0.effective().into_owned(), b0.value.clone(), w1.effective().into_owned(), b1.value.clone())
         };
-        let (dense, dense_bias, w, bias) = weights(0);
+        let (dense, mut dense_bias, w, bias) = weights(0);
+        let mut pixel_bias = vec![0.0; 16 * maps(2)];
+        if generator.pixel_biases() {
+            pixel_bias = std::mem::replace(&mut dense_bias, vec![0.0; maps(2)]);
+        }
         let levels = (3..=config.levels()).map(|level| {
             let (w0, b0, w1, b1) = weights(level - 2);
             let up = UpsampleFilter::new(isa, (maps(level - 1), maps(level)), w0);
@@ -78,6 +84,7 @@ impl Painter {
             latent_size: config.latent_size,
             dense: Filter::new(isa, dense),
             dense_bias,
+            pixel_bias,
             conv4: Stage { filter: Filter::new(isa, w), bias },
             levels: levels.collect(),
             to_rgb: ToRgb::new(&rgb[0].effective(), bias_of_rgb),
@@ -167,8 +174,7 @@ impl Painter {
         let maps = self.conv4.bias.len();
         let values = n * 16 * maps;
         let g = Conv2d::pointwise(n, self.latent_size, 16 * maps);
-        let none = vec![0.0; 16 * maps];
-        self.dense.forward(g, &z.data, &mut between[..values], Epilogue::bias(&none));
+        self.dense.forward(g, &z.data, &mut between[..values], Epilogue::bias(&self.pixel_bias));
         kernels::finish_pixels(
             &mut between[..values],
             Epilogue { bias: &self.dense_bias, leaky: true, pixel_norm: true, to_rgb: None },

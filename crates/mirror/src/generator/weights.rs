@@ -1,9 +1,8 @@
 //! Reading and writing the generator: safetensors in PyTorch's layouts with the paper's layer names.
 
-use super::{Config, Generator, input};
+use super::{Config, Generator, Shape, input};
 use nn::io::{self, Dtype};
 use nn::{Error, Param, Rng};
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -13,6 +12,7 @@ pub const FORMAT: &str = "narcissus-pggan-1";
 type Metadata = BTreeMap<String, String>;
 
 const INPUT: &str = "4x4/Dense/weight";
+const INPUT_BIAS: &str = "4x4/Dense/bias";
 
 impl Generator {
     /// Reads a weight file for drawing. `ToRGB` layers below the full resolution may be missing; then lower levels
@@ -22,11 +22,8 @@ impl Generator {
     /// If the bytes are no such file: another format, a shape that cannot be, a tensor missing, of another shape or
     /// unknown.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
-        let (config, metadata, bytes) = inspect(bytes)?;
-        let mut generator = Self::empty(config);
-        generator.fill(&bytes)?;
-        generator.metadata = metadata;
-        Ok(generator)
+        let (shape, file) = inspect(bytes)?;
+        Self::empty(shape).filled(file)
     }
 
     /// Reads a weight file to learn on: the same pictures, with equalised learning rate.
@@ -34,11 +31,8 @@ impl Generator {
     /// # Errors
     /// As [`Generator::from_bytes`].
     pub fn from_bytes_to_train(bytes: &[u8]) -> Result<Self, Error> {
-        let (config, metadata, bytes) = inspect(bytes)?;
-        let mut generator = Self::new(config, &mut Rng::new(0));
-        generator.fill(&bytes)?;
-        generator.metadata = metadata;
-        Ok(generator)
+        let (shape, file) = inspect(bytes)?;
+        Self::equalized(shape, &mut Rng::new(0)).filled(file)
     }
 
     /// Reads a weight file for drawing.
@@ -50,22 +44,56 @@ impl Generator {
         Self::from_bytes(&bytes)
     }
 
-    fn fill(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        io::load_into(bytes, self.params_mut())?;
-        self.params_mut().into_iter().filter(|p| p.name == INPUT).for_each(input::pixels_first);
-        Ok(())
+    /// A generator for drawing whose tensors come one at a time, in the order of [`Generator::params`], each in the layout of
+    /// our files and with the run-time scale multiplied in: so that no more than one is in memory twice. With `pixel_biases` the
+    /// first layer has one bias a value, `[16 maps]`, in place of one a map.
+    ///
+    /// # Errors
+    /// The first of the tensors'.
+    ///
+    /// # Panics
+    /// If [`Config::check`] finds a fault, or a tensor has too many or too few values.
+    pub fn from_tensors<E>(
+        config: Config,
+        metadata: Metadata,
+        pixel_biases: bool,
+        tensors: impl IntoIterator<Item = Result<Vec<f32>, E>>,
+    ) -> Result<Self, E> {
+        let mut generator = Self::empty(Shape { config, pixel_biases });
+        let mut tensors = tensors.into_iter();
+        for p in generator.params_mut() {
+            io::fill(p, &tensors.next().expect("a tensor for every parameter")?);
+        }
+        generator.turn(input::pixels_first);
+        generator.metadata = metadata;
+        Ok(generator)
     }
 
-    /// The parameters in the order of outputs that files have.
-    fn params_as_filed(&self) -> Vec<Param> {
-        let filed = |p: &Param| {
+    fn filled(mut self, file: io::Weights) -> Result<Self, Error> {
+        self.metadata = io::fill_all(file, self.params_mut())?;
+        self.turn(input::pixels_first);
+        Ok(self)
+    }
+
+    /// Whether memory has the outputs of this parameter in another order than files.
+    fn is_turned(&self, name: &str) -> bool {
+        name == INPUT || name == INPUT_BIAS && self.pixel_biases()
+    }
+
+    fn turn(&mut self, reorder: fn(&mut Param)) {
+        let turned = [INPUT, INPUT_BIAS].map(|name| self.is_turned(name).then_some(name));
+        self.params_mut().into_iter().filter(|p| turned.contains(&Some(p.name.as_str()))).for_each(reorder);
+    }
+
+    /// A parameter of this generator as files have it: its shape and its values, run-time scale multiplied in.
+    pub fn filed(&self, p: &Param) -> (Vec<usize>, Vec<f32>) {
+        if self.is_turned(&p.name) {
             let mut p = p.clone();
-            if p.name == INPUT {
-                input::maps_first(&mut p);
-            }
-            p
-        };
-        self.params().into_iter().map(filed).collect()
+            input::maps_first(&mut p);
+            io::filed(&p)
+        } else {
+            io::filed(p)
+        }
     }
 
     /// The bytes of a weight file; the metadata names the format and the shape besides the entries given here.
@@ -76,8 +104,8 @@ impl Generator {
         for (key, value) in entries(c) {
             metadata.insert(key.into(), value.to_string());
         }
-        let params = self.params_as_filed();
-        io::write(&io::collect(&params.iter().collect::<Vec<_>>(), &metadata), dtype)
+        let tensors = self.params().into_iter().map(|p| (p.name.clone(), self.filed(p))).collect();
+        io::write(&io::Weights { metadata, tensors }, dtype)
     }
 
     /// Writes a weight file, so that a reader never sees half of it.
@@ -93,8 +121,8 @@ fn entries(c: Config) -> [(&'static str, usize); 4] {
     [("resolution", c.resolution), ("fmap_base", c.fmap_base), ("fmap_max", c.fmap_max), ("latent_size", c.latent_size)]
 }
 
-/// The shape and metadata of a weight file, and its bytes with grey `ToRGB` layers where it has none.
-fn inspect(bytes: &[u8]) -> Result<(Config, Metadata, Cow<'_, [u8]>), Error> {
+/// The shape and the tensors of a weight file, with grey `ToRGB` layers where it has none.
+fn inspect(bytes: &[u8]) -> Result<(Shape, io::Weights), Error> {
     let mut file = io::read(bytes)?;
     let found = file.metadata.get("format").map_or("nothing", String::as_str);
     if found != FORMAT {
@@ -112,35 +140,20 @@ fn inspect(bytes: &[u8]) -> Result<(Config, Metadata, Cow<'_, [u8]>), Error> {
     };
     config.check().map_err(Error::Metadata)?;
     // Before any memory is taken for the shape that the metadata promises: does the file hold that much?
-    let promised = values(config);
+    let promised = config.values();
     let held: usize = file.tensors.values().map(|(_, v)| v.len()).sum();
     if held < promised {
         return Err(Error::Metadata(format!("promises at least {promised} values, the tensors hold {held}")));
     }
-    let mut completed = false;
     for level in 2..config.levels() {
         let (name, maps) = (format!("ToRGB_lod{}", config.levels() - level), config.maps(level - 1));
         for (part, shape) in [("weight", vec![3, maps, 1, 1]), ("bias", vec![3])] {
-            file.tensors.entry(format!("{name}/{part}")).or_insert_with(|| {
-                completed = true;
-                let len = shape.iter().product();
-                (shape, vec![0.0; len])
-            });
+            let len = shape.iter().product();
+            file.tensors.entry(format!("{name}/{part}")).or_insert_with(|| (shape, vec![0.0; len]));
         }
     }
-    let bytes = if completed { io::write(&file, Dtype::F32).into() } else { bytes.into() };
-    Ok((config, file.metadata, bytes))
-}
-
-/// Learned values of a generator with only the last `ToRGB`.
-fn values(c: Config) -> usize {
-    let maps = c.maps(1);
-    let input = (16 * c.latent_size + 1) * maps + (9 * maps + 1) * maps;
-    let blocks = (3..=c.levels()).map(|r| {
-        let (below, maps) = (c.maps(r - 2), c.maps(r - 1));
-        (9 * below + 1 + 9 * maps + 1) * maps
-    });
-    input + blocks.sum::<usize>() + 3 * (c.maps(c.levels() - 1) + 1)
+    let biases = file.tensors.get(INPUT_BIAS).map_or(0, |(_, v)| v.len());
+    Ok((Shape { config, pixel_biases: biases == 16 * config.maps(1) }, file))
 }
 
 #[cfg(test)]
@@ -168,6 +181,36 @@ mod tests {
             assert_eq!(b.metadata()["dataset"], "none");
             assert_eq!(b.config(), TINY);
         }
+    }
+
+    #[test]
+    fn biases_of_pixels_survive_the_file_and_are_painted() {
+        let mut rng = Rng::new(8);
+        let plain = Generator::new(TINY, &mut rng);
+        let file = io::read(&plain.to_bytes(&about(), Dtype::F32)).unwrap();
+        let tensors = |biases: &[f32]| -> Vec<Result<Vec<f32>, Error>> {
+            let params = plain.params();
+            let value =
+                |p: &&Param| if p.name == INPUT_BIAS { biases.to_vec() } else { file.tensors[&p.name].1.clone() };
+            params.iter().map(value).map(Ok).collect()
+        };
+        let biases = rng.normals(16 * TINY.maps(1));
+        let a = Generator::from_tensors(TINY, Metadata::new(), true, tensors(&biases)).unwrap();
+        let b = Generator::from_bytes(&a.to_bytes(&about(), Dtype::F32)).unwrap();
+        let z = Tensor::new([2, 1, 1, 5], rng.normals(10));
+        assert_eq!(a.forward(&z), b.forward(&z));
+        assert_eq!(a.up_to(3).forward(&z), a.forward_lod(&z, 1.0));
+        let painted = crate::generator::Painter::new(&b).forward(&z);
+        let error = painted.data.iter().zip(&a.forward(&z).data).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(error < 1e-4, "largest difference {error}");
+        // The file has them by map, then by pixel; equal ones within a map are that map's bias.
+        let filed = io::read(&a.to_bytes(&about(), Dtype::F32)).unwrap();
+        assert_eq!(filed.tensors[INPUT_BIAS].1, biases);
+        let equal: Vec<f32> = (0..16 * TINY.maps(1)).map(|i| (i / 16) as f32).collect();
+        let wide = Generator::from_tensors(TINY, Metadata::new(), true, tensors(&equal)).unwrap();
+        let few: Vec<f32> = (0..TINY.maps(1)).map(|m| m as f32).collect();
+        let narrow = Generator::from_tensors(TINY, Metadata::new(), false, tensors(&few)).unwrap();
+        assert_eq!(wide.forward(&z), narrow.forward(&z));
     }
 
     #[test]
@@ -199,6 +242,6 @@ mod tests {
     fn promised_values_are_the_parameters() {
         let a = Generator::new(TINY, &mut Rng::new(8));
         let lower: usize = (2..TINY.levels()).map(|r| 3 * (TINY.maps(r - 1) + 1)).sum();
-        assert_eq!(values(TINY) + lower, a.params().iter().map(|p| p.value.len()).sum::<usize>());
+        assert_eq!(TINY.values() + lower, a.params().iter().map(|p| p.value.len()).sum::<usize>());
     }
 }

@@ -9,6 +9,7 @@ mod seal;
 pub use manifest::{FORMAT, FileEntry, Manifest};
 pub use seal::seal;
 
+use crate::generator::Generator;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -133,6 +134,14 @@ pub enum PackError {
         /// What is wrong with it.
         source: nn::Error,
     },
+    /// The generator does not draw at that size.
+    #[error("{pack}: {why}")]
+    NoLevel {
+        /// The pack.
+        pack: String,
+        /// Which size, and why not.
+        why: String,
+    },
     /// Two nets do not fit one another.
     #[error("{pack}: {why}\nhint: train the inverter again on this generator")]
     Mismatch {
@@ -248,6 +257,21 @@ impl Pack {
     pub fn weights(&self, net: Net) -> Result<&[u8], PackError> {
         let bytes = self.files.get(net.file()).map(|bytes| bytes.as_ref());
         bytes.ok_or_else(|| PackError::Missing { pack: self.origin.clone(), file: net.file().to_owned() })
+    }
+
+    /// The same pack with a generator that draws at most `pixels`: the finest level of it that is not larger.
+    ///
+    /// # Errors
+    /// If the pack has no generator, or the generator no such level.
+    pub fn at_most(mut self, pixels: usize) -> Result<Self, PackError> {
+        let generator = self.open(Net::Generator, Generator::from_bytes)?;
+        if generator.config().resolution <= pixels {
+            return Ok(self);
+        }
+        let part = generator.at_most(pixels).map_err(|why| PackError::NoLevel { pack: self.origin.clone(), why })?;
+        let bytes = part.to_bytes(part.metadata(), nn::io::Dtype::F32);
+        self.files.insert(Net::Generator.file().to_owned(), Cow::Owned(bytes));
+        Ok(self)
     }
 
     /// Builds a net from its file with the net's own reader.

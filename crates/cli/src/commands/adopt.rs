@@ -1,0 +1,129 @@
+//! `narcissus adopt`: from a generator that was trained elsewhere to a mirror, in one command.
+
+use crate::arguments::Global;
+use anyhow::{Context, ensure};
+use clap::{Args, Command};
+use import::Network;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// Make a mirror of a generator that was trained elsewhere.
+///
+/// Imports it (as `narcissus import` does), draws pairs of latents and pictures, looks at the pictures, teaches an inverter on that,
+/// measures it, and writes the pack with its card; the licence is left for you to fill in. What is half done lies in OUT.adopt, and
+/// --resume goes on from the pairs there; the pack appears when it is whole. Portraits of real people stand in for visitors: they are
+/// looked for in --data, as `narcissus train inverter` does.
+#[derive(Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+    narcissus adopt karras2018iclr-celebahq-1024x1024.pkl --out celebahq.pack --minutes 240
+    narcissus adopt celebahq.pkl --max-resolution 256 --out celebahq-256.pack
+    narcissus mirror --pack celebahq.pack")]
+pub struct Options {
+    /// The generator
+    pub file: PathBuf,
+    /// The pack's folder; must not exist yet
+    #[arg(long, value_name = "PACK")]
+    pub out: PathBuf,
+    /// Which network: the generator G or its average Gs
+    #[arg(long, default_value_t)]
+    pub network: Network,
+    /// Take the generator only up to the level of so many pixels
+    #[arg(long, value_name = "PIXELS")]
+    pub max_resolution: Option<usize>,
+    /// Store the generator at half precision
+    #[arg(long)]
+    pub half: bool,
+    /// Time for the pairs and the training; measuring comes after
+    #[arg(long, default_value_t = 60.0)]
+    pub minutes: f64,
+    /// Pairs to draw, if the time allows
+    #[arg(long, default_value_t = 20_000)]
+    pub pairs: usize,
+    /// Folder with `congress` and `eval/visitors` [default: $NARCISSUS_DATA or ../shared/data]
+    #[arg(long)]
+    pub data: Option<PathBuf>,
+    /// Go on in OUT.adopt
+    #[arg(long)]
+    pub resume: bool,
+}
+
+/// Samples to measure by: at 1024 pixels, as many as fit the memory.
+const SAMPLES: usize = 100;
+
+/// Runs it.
+pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
+    ensure!(options.minutes > 0.0, "--minutes must be positive");
+    ensure!(!options.out.exists(), "{}: already exists; choose another name or remove it first", options.out.display());
+    // Before hours of drawing.
+    let data = train::data::data_root(options.data.as_deref())?;
+    train::data::read_table(&data).context("no portraits to stand in for visitors")?;
+    let work = work_folder(&options.out)?;
+    let (pack, run) = (work.join("pack"), work.join("inverter"));
+    if options.resume && pack.is_dir() {
+        eprintln!("1 of 4: {} is there already", pack.display());
+    } else {
+        ensure!(!work.exists(), "{}: already exists; --resume goes on there, or remove it", work.display());
+        let face_nets = super::open_pack(global).context("no pack to take the face nets from")?;
+        let what =
+            import::Options { network: options.network, max_resolution: options.max_resolution, half: options.half };
+        let imported = import::import(&options.file, what, &face_nets, &pack).inspect_err(|_| {
+            // Made for the pack that was not; it is empty, and otherwise stays.
+            let _ = std::fs::remove_dir(&work);
+        })?;
+        let size = imported.generator.config().resolution;
+        eprintln!("1 of 4: a generator of {size}x{size} pixels");
+    }
+    eprintln!("2 of 4: pairs and inverter, {} minutes", options.minutes);
+    let (minutes, pairs) = (options.minutes.to_string(), options.pairs.to_string());
+    let mut arguments = arguments(&[("--nets", &pack), ("--out", &run), ("--data", &data)]);
+    arguments.extend(["--minutes", &minutes, "--pairs", &pairs].map(OsString::from));
+    arguments.extend(options.resume.then(|| "--resume".into()));
+    train::inverter::run(&parsed(arguments)?)?;
+
+    eprintln!("3 of 4: measuring");
+    let figures = measure(&pack, &run.join("inverter.safetensors"), &data);
+    eprintln!("4 of 4: card and pack");
+    let name = options.out.file_name().unwrap_or_default().to_string_lossy();
+    import::complete(&pack, &name, &run.join("inverter.safetensors"), &figures)?;
+    mirror::pack::verify(&pack)?;
+    std::fs::rename(&pack, &options.out).with_context(|| options.out.display().to_string())?;
+    eprintln!("{}: reflects; the pairs and the log are in {}", options.out.display(), run.display());
+    eprintln!("licence: not known; write it into {}", options.out.join(mirror::pack::MANIFEST_FILE).display());
+    Ok(())
+}
+
+/// `OUT.adopt`, beside the pack that is to be.
+fn work_folder(out: &Path) -> anyhow::Result<PathBuf> {
+    let mut name = out.file_name().context("--out must end in a name")?.to_owned();
+    name.push(".adopt");
+    Ok(out.with_file_name(name))
+}
+
+fn arguments(paths: &[(&str, &PathBuf)]) -> Vec<OsString> {
+    paths.iter().flat_map(|(flag, path)| [OsString::from(flag), path.into()]).collect()
+}
+
+/// The options of another command, with its defaults where nothing is given.
+fn parsed<T: Args>(arguments: Vec<OsString>) -> anyhow::Result<T> {
+    let command = T::augment_args(Command::new("adopt").no_binary_name(true));
+    Ok(T::from_arg_matches(&command.try_get_matches_from(arguments)?)?)
+}
+
+/// The figures of the inverter, as the card shows them. `narcissus evaluate` prints them, so this asks it; that it cannot is no
+/// reason to throw hours of training away.
+fn measure(pack: &Path, inverter: &Path, data: &Path) -> String {
+    let ask = || -> anyhow::Result<String> {
+        let mut command = std::process::Command::new(std::env::current_exe()?);
+        command.args(["evaluate", "inverter", "--samples", &SAMPLES.to_string(), "--nets"]).arg(pack);
+        command.arg("--weights").arg(inverter).arg("--data").arg(data);
+        let outcome = command.stdin(std::process::Stdio::null()).output()?;
+        ensure!(outcome.status.success(), "{}", String::from_utf8_lossy(&outcome.stderr).trim());
+        Ok(format!("```\n{}\n```\n", String::from_utf8_lossy(&outcome.stdout).trim_end()))
+    };
+    ask().unwrap_or_else(|error| {
+        let why = super::one_line(&error);
+        eprintln!("not measured: {why}");
+        format!("Not measured: {why}.\n")
+    })
+}

@@ -1,0 +1,125 @@
+//! Generators from elsewhere, on the command line.
+
+use crate::setting::{files, narcissus};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn fixture(name: &str) -> String {
+    repository().join("testdata/foreign").join(name).to_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_pickle_becomes_a_pack_that_dreams_at_every_size() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let imported = narcissus(&["import", &fixture("tensorflow-fused-p2.pkl"), "--out", &path("pack")]);
+    assert!(imported.assert_success().stderr.contains("16x16 pixels, latents of 9 numbers"), "{}", imported.stderr);
+    for (pixels, side) in [("4", 4), ("15", 8), ("500", 16)] {
+        let out = path(pixels);
+        narcissus(&["dream", "--count", "1", "--pack", &path("pack"), "--max-resolution", pixels, "--out", &out])
+            .assert_success();
+        assert_eq!(image::open(dir.path().join(pixels).join("dream-0001.png")).unwrap().width(), side);
+    }
+    let info = narcissus(&["pack", "info", &path("pack")]);
+    assert!(
+        info.assert_success().stdout.contains("imported_from = tfutil.Network version 2, G_paper"),
+        "{}",
+        info.stdout
+    );
+}
+
+#[test]
+fn the_discriminator_becomes_a_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("d.safetensors");
+    let (file, out) = (fixture("theano-p4.pkl"), out.to_str().unwrap());
+    narcissus(&["import", &file, "--network", "D", "--out", out]).assert_success();
+    assert!(nn::io::read(&std::fs::read(out).unwrap()).unwrap().tensors.contains_key("4x4/Dense1/weight"));
+    narcissus(&["import", &file, "--network", "D", "--out", out]).assert_one_error(&["already exists"]);
+    assert_eq!(narcissus(&["import", &file, "--network", "H", "--out", "x"]).code, 2);
+}
+
+#[test]
+fn a_refused_file_is_named_and_leaves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    std::fs::write(path("evil.pkl"), b"\x80\x02cos\nsystem\nX\x02\x00\x00\x00ls\x85R.").unwrap();
+    // Whoever adopts needs people to stand in for visitors; here a table of none.
+    let data = tempfile::tempdir().unwrap();
+    std::fs::create_dir(data.path().join("congress")).unwrap();
+    std::fs::write(data.path().join("congress/faces.csv"), "file\n").unwrap();
+    let data = data.path().to_str().unwrap();
+    narcissus(&["adopt", &path("evil.pkl"), "--data", data, "--out", &path("new")])
+        .assert_one_error(&["\"os.system\""]);
+    assert_eq!(files(dir.path()), ["evil.pkl"]);
+    narcissus(&["adopt", &path("evil.pkl"), "--data", &path("nowhere"), "--out", &path("new")])
+        .assert_one_error(&["nowhere", "no such folder"]);
+    narcissus(&["import", &path("evil.pkl"), "--out", &path("new")]).assert_one_error(&[
+        "evil.pkl",
+        "byte 2",
+        "\"os.system\"",
+        "nothing was run",
+    ]);
+    narcissus(&["import", &fixture("proggan.pth"), "--max-resolution", "8", "--out", &path("new")])
+        .assert_one_error(&["no layer from maps to colours at 8 pixels"]);
+    narcissus(&["export", "--out", &path("model.pth")]).assert_one_error(&[".onnx or .safetensors"]);
+}
+
+#[test]
+fn what_was_exported_can_be_imported() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    narcissus(&["export", "--max-resolution", "32", "--out", &path("small.safetensors")]).assert_success();
+    let imported = narcissus(&["import", &path("small.safetensors"), "--out", &path("small")]);
+    assert!(imported.assert_success().stderr.contains("32x32 pixels"), "{}", imported.stderr);
+    let told = narcissus(&["export", "--out", &path("model.onnx")]);
+    assert!(told.assert_success().stderr.contains("128x128 pixels, licence"), "{}", told.stderr);
+}
+
+/// Runs the program; gives back the most memory that it had, in MB.
+fn peak_megabytes(arguments: &[&str]) -> u64 {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_narcissus"))
+        .args(arguments)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let status = format!("/proc/{}/status", child.id());
+    let mut peak = 0;
+    let exit = loop {
+        let text = std::fs::read_to_string(&status).unwrap_or_default();
+        let kilobytes = text.lines().find_map(|l| l.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok());
+        peak = peak.max(kilobytes.unwrap_or(0_u64));
+        if let Some(exit) = child.try_wait().unwrap() {
+            break exit;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    };
+    assert!(exit.success(), "{arguments:?}");
+    peak / 1024
+}
+
+#[test]
+fn the_size_that_was_published_fits_into_700_megabytes() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let script = repository().join("reference/foreign/make_fixtures.py");
+    let made = ["python3", "python"].into_iter().any(|python| {
+        let run = Command::new(python).arg(&script).args(["--full", &path("full.pkl")]).stderr(Stdio::null()).status();
+        run.is_ok_and(|status| status.success())
+    });
+    if !made || !Path::new("/proc/self/status").exists() {
+        eprintln!("skipped: no Python with NumPy, or a system that does not tell how much memory a program had");
+        return;
+    }
+    assert!(std::fs::metadata(path("full.pkl")).unwrap().len() > 270_000_000, "G, D and Gs of 1024x1024");
+    let peak = peak_megabytes(&["import", &path("full.pkl"), "--out", &path("pack")]);
+    assert!((90..700).contains(&peak), "importing took {peak} MB");
+    let peak = peak_megabytes(&["dream", "--pack", &path("pack"), "--count", "1", "--out", &path("out")]);
+    assert!((90..700).contains(&peak), "a picture took {peak} MB");
+    assert_eq!(image::open(dir.path().join("out/dream-0001.png")).unwrap().height(), 1024);
+}
