@@ -269,7 +269,7 @@ pub(crate) mod tests {
     use nn::{Layer, Rng};
 
     /// A mirror that has learned nothing; `threshold` 0 sees faces everywhere, 1 nowhere.
-    fn untaught(threshold: f32) -> Mirror {
+    pub(crate) fn untaught(threshold: f32) -> Mirror {
         let mut rng = Rng::new(2);
         let shape = landmarks::mean_shape(&[mean_face([0.0, 0.0], 1.0)]);
         let mut points = landmarks::network(&mut rng);

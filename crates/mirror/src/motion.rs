@@ -11,6 +11,7 @@ use crate::face::Rect;
 use crate::features::{FEATURES, Group};
 use crate::inverter::{Inverter, Population, onto_sphere};
 use crate::latent::Latent;
+use crate::wish::Wish;
 use nn::Rng;
 use std::f32::consts::TAU;
 
@@ -45,7 +46,7 @@ fn smoothing(group: Group) -> Smoothing {
 }
 
 /// The one-euro filter of one number.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct OneEuro {
     value: f32,
     speed: f32,
@@ -71,12 +72,12 @@ impl OneEuro {
 }
 
 /// What is known of the viewer before the mirror.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Motion {
     present: Option<Present>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 struct Present {
     filters: [OneEuro; FEATURES],
     latent: Latent,
@@ -105,12 +106,18 @@ impl Motion {
     /// The latent of the viewer's reflection at `at` seconds. Somebody else than before (a face elsewhere, or after a while) begins
     /// anew.
     pub fn follow(&mut self, inverter: &Inverter, viewer: &Seen, at: f64) -> Latent {
+        self.follow_as(inverter, viewer, &Wish::default(), at)
+    }
+
+    /// The same with a part of the viewer's numbers, or with other verdicts on them. What is withheld leaves no trace; a verdict
+    /// that is told changes only what the inverter makes of it, not what it leaves open: the viewer stays who they are.
+    pub fn follow_as(&mut self, inverter: &Inverter, viewer: &Seen, wish: &Wish, at: f64) -> Latent {
         let scores = inverter.scores(&viewer.features, Population::Visitors);
         self.forget(at);
         let before = self.present.take().filter(|p| p.face.iou(&viewer.face.rect) >= SAME_FACE);
         let Some(Present { mut filters, latent, at: then, .. }) = before else {
             let filters = scores.map(|value| OneEuro { value, speed: 0.0 });
-            return self.keep(filters, inverter.invert_scores(&scores, &breathing(inverter, &scores, at)), viewer, at);
+            return self.keep(filters, wished(inverter, scores, wish, at), viewer, at);
         };
         let dt = (at - then).max(1e-3) as f32;
         let mut smooth = scores;
@@ -119,8 +126,7 @@ impl Motion {
                 smooth[i] = filters[i].step(scores[i], dt, smoothing(group));
             }
         }
-        let wanted = inverter.invert_scores(&smooth, &breathing(inverter, &smooth, at));
-        let latent = latent.slerp(&wanted, 1.0 - (-dt / FOLLOW).exp());
+        let latent = latent.slerp(&wished(inverter, smooth, wish, at), 1.0 - (-dt / FOLLOW).exp());
         self.keep(filters, latent, viewer, at)
     }
 
@@ -128,6 +134,14 @@ impl Motion {
         self.present = Some(Present { filters, latent: latent.clone(), face: viewer.face.rect, at });
         latent
     }
+}
+
+/// The latent for scores under a wish.
+fn wished(inverter: &Inverter, mut scores: [f32; FEATURES], wish: &Wish, at: f64) -> Latent {
+    wish.mask(&mut scores);
+    let noise = if wish.breathes { breathing(inverter, &scores, at) } else { inverter.noise(&scores) };
+    wish.tell(inverter, &mut scores);
+    inverter.invert_scores(&scores, &noise)
 }
 
 /// A person's noise, bent a little towards a point that wanders: from one random point of the sphere to the next, slow at each.
@@ -204,6 +218,17 @@ mod tests {
                 .collect::<Vec<_>>()
         };
         assert_eq!(walk(), walk());
+    }
+
+    #[test]
+    fn what_is_withheld_leaves_no_trace() {
+        let (inverter, mut rng) = (inverter(), Rng::new(3));
+        let nothing = Wish { given: 0, ..Wish::default() };
+        let (one, other) = (trembling(1, 0.0, &mut rng), trembling(40, 0.0, &mut rng));
+        let latent = |viewer: &Seen, wish: &Wish| Motion::new().follow_as(&inverter, viewer, wish, 0.5);
+        assert_eq!(latent(&one, &nothing), latent(&other, &nothing));
+        let told = Wish { age: Some(1e3), ..Wish::default() };
+        assert_ne!(latent(&one, &told), latent(&one, &Wish::default()));
     }
 
     #[test]
