@@ -84,7 +84,7 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
     for input in &inputs {
         let result = match input {
             Ok(Input::Picture(path)) => picture(&mirror, path, &mut out, &mut sheet, film.as_mut()),
-            Ok(Input::Video(path)) => video(&mirror, path, &mut out).map(|name| Line {
+            Ok(Input::Video(path)) => video(&mirror, path, &mut out, &progress).map(|name| Line {
                 input: path.display().to_string(),
                 reflection: Some(name),
                 ..Line::default()
@@ -163,9 +163,10 @@ fn picture(
     })
 }
 
-/// Draws `NAME.reflection.mp4`, viewer and reflection side by side; gives back its name.
-fn video(mirror: &Mirror, path: &Path, out: &mut OutputDir) -> anyhow::Result<String> {
+/// Draws `NAME.reflection.mp4`, viewer and reflection side by side; gives back its name. Its frames are steps of the bar.
+fn video(mirror: &Mirror, path: &Path, out: &mut OutputDir, progress: &Progress) -> anyhow::Result<String> {
     let mut source = VideoReader::open(path)?;
+    progress.more(source.frames.unwrap_or(0));
     let name = out.name_for(path, "reflection.mp4");
     let (width, height) = (source.width, source.height);
     let mut sink = VideoWriter::create(&out.file(&name), width + height, height, &source.rate)?;
@@ -175,6 +176,7 @@ fn video(mirror: &Mirror, path: &Path, out: &mut OutputDir) -> anyhow::Result<St
         let reflection = mirror.follow(&frame, &mut motion, f64::from(frames) * seconds)?.map(|r| r.image);
         sink.write(&side_by_side(&frame, reflection.as_ref()))?;
         frames += 1;
+        progress.step();
     }
     anyhow::ensure!(frames > 0, "{}: no frame in it", path.display());
     sink.finish()?;
