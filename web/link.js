@@ -49,13 +49,21 @@ function take(picture) {
   send();
 }
 
+/** Frames that wait for no answer any more. */
+function forget(which) {
+  for (const frame of underWay) if (which(frame)) frame.thumb?.close();
+  underWay = underWay.filter(frame => !which(frame));
+}
+
 // ---- To the server ------------------------------------------------------------------------------------------------------
 
-const canvas = new OffscreenCanvas(1, 1), pen = canvas.getContext("2d", { alpha: false });
+// Read by the encoder at every frame: kept where it can read.
+const ON_THE_CPU = { alpha: false, willReadFrequently: true };
+const canvas = new OffscreenCanvas(1, 1), pen = canvas.getContext("2d", ON_THE_CPU);
 
 async function send() {
   if (making || !newest || !isOpen()) return;
-  underWay = underWay.filter(frame => now() - frame.at < PATIENCE_MS);
+  forget(frame => now() - frame.at >= PATIENCE_MS);
   if (underWay.length >= UNDER_WAY) return;
   making = true;
   const picture = newest;
@@ -65,10 +73,8 @@ async function send() {
     const scale = Math.min(1, WIDTH / Math.max(w, h));
     const [width, height] = [w, h].map(side => Math.max(1, Math.round(side * scale)));
     if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
-    // A mirror exchanges left and right, before the machine looks: box and landmarks then fit what is shown.
-    pen.setTransform(-1, 0, 0, 1, width, 0);
-    pen.drawImage(picture, 0, 0, width, height);
-    const frame = { seq: ++seq, at: picture.at, width, height, thumb: showsThumb ? thumbnail() : null };
+    await paint(picture, width, height);
+    const frame = { seq: ++seq, at: picture.at, width, height, thumb: showsThumb && seq % 2 ? await thumbnail() : null };
     const jpeg = await canvas.convertToBlob({ type: "image/jpeg", quality: 0.85 });
     if (isOpen()) post(frame, jpeg);
   } finally {
@@ -78,11 +84,39 @@ async function send() {
   send();
 }
 
+// A mirror exchanges left and right, before the machine looks: box and landmarks then fit what is shown.
+let pixels = null;
+async function paint(picture, width, height) {
+  const whole = picture.visibleRect;
+  if (whole?.width !== width || whole.height !== height || !await copy(picture, width, height)) {
+    pen.setTransform(-1, 0, 0, 1, width, 0);
+    pen.drawImage(picture, 0, 0, width, height);
+  }
+}
+
+/** As drawing it, but Chromium keeps hundreds of frames that were drawn for a while, and none that was copied. */
+async function copy(frame, width, height) {
+  if (pixels?.width !== width || pixels.height !== height) pixels = new ImageData(width, height);
+  try {
+    await frame.copyTo(pixels.data, { format: "RGBA" });
+  } catch {
+    return false;
+  }
+  const whole = new Uint32Array(pixels.data.buffer);
+  for (let y = 0; y < height; y++) whole.subarray(y * width, (y + 1) * width).reverse();
+  pen.putImageData(pixels, 0, 0);
+  return true;
+}
+
+// One canvas for all: what each new one holds is let go of late.
+const small = new OffscreenCanvas(1, 1), smallPen = small.getContext("2d", ON_THE_CPU);
+
 function thumbnail() {
   const scale = Math.min(1, THUMB / canvas.width);
-  const small = new OffscreenCanvas(Math.round(canvas.width * scale), Math.round(canvas.height * scale));
-  small.getContext("2d", { alpha: false }).drawImage(canvas, 0, 0, small.width, small.height);
-  return small.transferToImageBitmap();
+  const [width, height] = [Math.round(canvas.width * scale), Math.round(canvas.height * scale)];
+  if (small.width !== width || small.height !== height) [small.width, small.height] = [width, height];
+  smallPen.drawImage(canvas, 0, 0, width, height);
+  return createImageBitmap(small);
 }
 
 function post(frame, jpeg) {
@@ -112,7 +146,7 @@ function connect() {
   mine.binaryType = "arraybuffer";
   let about = null;
   mine.onopen = () => {
-    underWay = [];
+    forget(() => true);
     lastAnswer = now();
     tell();
     postMessage({ server: true });
@@ -132,16 +166,17 @@ async function answered(seen, data) {
   const view = new DataView(data), which = view.getUint32(4, true);
   const frame = underWay.find(f => f.seq === which);
   // A frame that a newer one overtook has neither words nor a picture; it may be answered before an older one.
-  underWay = underWay.filter(f => (seen?.dropped ? f.seq !== which : f.seq > which));
+  const thumb = seen?.dropped ? null : frame?.thumb ?? null;
+  if (frame && !seen?.dropped) frame.thumb = null;
+  forget(f => (seen?.dropped ? f.seq === which : f.seq <= which));
   lastAnswer = now();
   send();
-  if (!seen || seen.dropped) return;
+  if (!seen || seen.dropped) { thumb?.close(); return; }
   const [decode, engine, encode] = [16, 20, 24].map(at => view.getUint32(at, true) / 1000);
   const wire = frame ? now() - frame.sent : null;
   const jpeg = data.slice(REPLY_HEADER);
   const picture = jpeg.byteLength
     ? await createImageBitmap(new Blob([jpeg], { type: "image/jpeg" })).catch(() => null) : null;
-  const thumb = frame?.thumb ?? null;
   const of = frame && { at: frame.at, width: frame.width, height: frame.height };
   const answer = { seen, seq: which, picture, thumb, frame: of, times: { wire, decode, engine, encode } };
   postMessage({ answer }, [picture, thumb].filter(Boolean));

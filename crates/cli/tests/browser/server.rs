@@ -17,7 +17,8 @@ impl Server {
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("NARCISSUS_")) {
             command.env_remove(name);
         }
-        command.args(["mirror", "--port", "0"]).args(arguments).stdout(Stdio::piped());
+        let port: &[&str] = if arguments.contains(&"--port") { &[] } else { &["--port", "0"] };
+        command.arg("mirror").args(port).args(arguments).stdout(Stdio::piped());
         let mut process = command.spawn().expect("the binary starts");
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
