@@ -34,8 +34,8 @@ Examples:
     narcissus mirror --source portraits/      pictures and videos stand in for the camera
     narcissus mirror --kiosk --gesture --log mirror.log      as in a gallery")]
 pub struct Options {
-    /// Who stands before the mirror: `browser` (its camera), `camera:NAME`, or pictures and videos
-    #[arg(long, default_value = "browser", value_name = "browser|camera:NAME|PATH")]
+    /// What it looks through: browser (its camera), camera:NAME, or a path of pictures and videos
+    #[arg(long, default_value = "browser")]
     pub source: String,
     /// The port of the page; 0 takes any that is free
     #[arg(long, default_value_t = 7860)]
@@ -49,10 +49,10 @@ pub struct Options {
     /// Visitors begin and end by closing their eyes for three seconds
     #[arg(long)]
     pub gesture: bool,
-    /// Write what happens into a file, a JSON object a line; it never grows beyond 10 MB
+    /// Write what happens into a file, JSON a line, 10 MB at most
     #[arg(long, value_name = "FILE")]
     pub log: Option<PathBuf>,
-    /// Listen at this address, for other computers too; see --help
+    /// Listen here, also for other computers: see --help
     #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST), value_name = "ADDR")]
     pub listen: IpAddr,
     /// The name by which other computers call this one [default: the address]
