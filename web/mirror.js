@@ -46,8 +46,7 @@ function stop() {
   begun = false;
   document.body.classList.remove("begun");
   part("welcome").inert = false;
-  // Once it can be seen.
-  requestAnimationFrame(() => requestAnimationFrame(() => begun || part("begin").focus()));
+  part("begin").focus();
   part("words").textContent = "";
   // The gesture needs the camera, which until then looks for closed eyes only.
   if (!place.gesture) camera.stop();
