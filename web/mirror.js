@@ -1,207 +1,220 @@
-"use strict";
-// Camera in, reflection out. A frame is "MF", version 1, format 0 (JPEG), seq u32, width u16, height u16, t_us u32, all
-// little endian, then the JPEG. The answer has the same header, then decode, engine and encode times (u32 each,
-// microseconds) and the JPEG of the reflection, empty when nobody stands there; before it comes, as text, the JSON of
-// what was seen. An answer acknowledges every older frame.
+// The page: begins and ends, shows reflections, says what the machine says.
 
-const HEADER = 16, REPLY_HEADER = 28, WIDTH = 640, PATIENCE_MS = 2000, TURN_MS = 4000;
+import { Camera } from "./camera.js";
+import { Panel } from "./panel.js";
+import { LANGUAGES, preferred, say, speak } from "./words.js";
+
+const CLOSED_SECS = 3, EMPTY_MS = 15000, WORDS_MS = 1000, IDLE_MS = 3000, RECENT = 300, PANEL_PICTURE_MS = 500;
+// Between a look with closed eyes and the next: as a mirror, and behind the welcome.
+const DREAM_MS = 33, WAIT_MS = 80;
 const part = id => document.getElementById(id);
-const [reflection, words, notice, panel, seenCanvas, numbers, welcome] =
-  ["reflection", "words", "notice", "panel", "seen", "numbers", "welcome"].map(part);
+const kiosk = location.hash === "#kiosk";
 
-const camera = document.createElement("video");
-camera.muted = camera.playsInline = true;
-let standIn = null;       // A picture that stands in for the camera; the server has them where it was told to.
-let socket = null;
-let seq = 0, underWay = [], sending = false;  // underWay: frames that wait for their answer, oldest first.
-let troubles = { camera: "", server: "", picture: "" };
+const link = new Worker("link.js");
+const troubles = { server: "", camera: "", picture: "" };
+const camera = new Camera(link, key => trouble("camera", key && say(key)));
+const panel = new Panel(tell);
+let place = { has_camera: false, gesture: false };
+let begun = false;
 
 function trouble(where, text) {
   if (troubles[where] === text) return;
   troubles[where] = text;
-  notice.textContent = troubles.server || troubles.camera || troubles.picture;
+  part("notice").textContent = troubles.server || (begun && (troubles.camera || troubles.picture)) || "";
 }
 
-// ---- Camera -------------------------------------------------------------------------------------------------------
+/** Tells the worker, and through it the server, what is wanted. */
+function tell() {
+  const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  const controls = { ...(begun ? panel.controls : {}), calm, waiting: !begun };
+  link.postMessage({ controls: JSON.stringify(controls), thumb: panel.open, blindMs: begun ? DREAM_MS : WAIT_MS });
+}
 
-async function openCamera() {
-  try {
-    const stream = await navigator.mediaDevices.getUserMedia({
-      video: { width: { ideal: WIDTH }, height: { ideal: 480 }, facingMode: "user" }, audio: false });
-    stream.getVideoTracks()[0].addEventListener("ended", () => {
-      camera.srcObject = null;
-      reflection.classList.remove("there");
-      trouble("camera", "The camera is gone. Waiting for it.");
-      setTimeout(openCamera, 1500);
-    });
-    camera.srcObject = stream;
-    await camera.play();
-    trouble("camera", "");
-  } catch (error) {
-    const refused = error.name === "NotAllowedError";
-    trouble("camera", refused ? "The mirror may not use the camera. Allow it in the address bar; it then begins by itself."
-      : "No camera yet. Plug one in; the mirror finds it.");
-    setTimeout(openCamera, 3000);
+// ---- Begin and end ----------------------------------------------------------------------------------------------------
+
+function begin() {
+  begun = true;
+  lastSomebody = performance.now();
+  document.body.classList.add("begun");
+  part("welcome").inert = true;
+  if (!place.has_camera) camera.start();
+  trouble("camera", troubles.camera);
+  tell();
+}
+
+function stop() {
+  begun = false;
+  document.body.classList.remove("begun");
+  part("welcome").inert = false;
+  part("begin").focus();
+  part("words").textContent = "";
+  // The gesture needs the camera, which until then looks for closed eyes only.
+  if (!place.gesture) camera.stop();
+  tell();
+}
+
+let gestureDone = false, lastSomebody = 0;
+function gesture(seen) {
+  if (!place.gesture) return;
+  const closed = seen.eyes_closed_secs ?? 0;
+  if (closed < 0.5) gestureDone = false;
+  if (closed >= CLOSED_SECS && !gestureDone) {
+    gestureDone = true;
+    if (begun) stop(); else begin();
   }
+  // Whoever comes next is asked anew.
+  if (seen.state === "reflecting") lastSomebody = performance.now();
+  if (begun && performance.now() - lastSomebody > EMPTY_MS) stop();
 }
 
-async function nextStandIn() {
-  const answer = await fetch("viewer.jpg").catch(() => null);
-  if (answer?.status !== 200) return false;
-  const picture = await createImageBitmap(await answer.blob()).catch(() => null);
-  if (!picture) return standIn !== null;
-  standIn?.close();
-  standIn = picture;
-  return true;
-}
+// ---- What is shown ----------------------------------------------------------------------------------------------------
 
-function source() {
-  if (standIn) return [standIn, standIn.width, standIn.height, 1];
-  const ready = camera.srcObject && camera.videoWidth && camera.readyState >= 2;
-  // A mirror exchanges left and right, before the machine looks: box and landmarks then fit what is shown.
-  return ready ? [camera, camera.videoWidth, camera.videoHeight, -1] : null;
-}
-
-// ---- To the server and back ---------------------------------------------------------------------------------------
-
-async function send() {
-  // Two under way keep the server busy while the next picture is made; more would only grow old.
-  if (sending || socket?.readyState !== WebSocket.OPEN) return;
-  underWay = underWay.filter(frame => performance.now() - frame.at < PATIENCE_MS);
-  const from = source();
-  if (!from || underWay.length >= 2) return;
-  sending = true;
-  try {
-    const [picture, w, h, facing] = from;
-    const scale = Math.min(1, WIDTH / Math.max(w, h));
-    const canvas = new OffscreenCanvas(Math.max(1, Math.round(w * scale)), Math.max(1, Math.round(h * scale)));
-    const pen = canvas.getContext("2d");
-    if (facing < 0) pen.setTransform(-1, 0, 0, 1, canvas.width, 0);
-    pen.drawImage(picture, 0, 0, canvas.width, canvas.height);
-    const frame = { seq: ++seq, at: performance.now(), canvas };
-    const jpeg = await canvas.convertToBlob({ type: "image/jpeg", quality: 0.85 });
-    const header = new DataView(new ArrayBuffer(HEADER));
-    header.setUint16(0, 0x4d46);
-    header.setUint8(2, 1);
-    header.setUint32(4, frame.seq, true);
-    header.setUint16(8, canvas.width, true);
-    header.setUint16(10, canvas.height, true);
-    header.setUint32(12, (frame.at * 1000) % 2 ** 32, true);
-    if (socket?.readyState === WebSocket.OPEN) {
-      underWay.push(frame);
-      socket.send(new Blob([header.buffer, jpeg]));
-    }
-  } finally {
-    sending = false;
-  }
-}
-
-function connect() {
-  const mine = new WebSocket(`ws://${location.host}/ws`);
-  socket = mine;
-  mine.binaryType = "arraybuffer";
-  let about = null;
-  mine.addEventListener("open", () => { underWay = []; trouble("server", ""); });
-  mine.addEventListener("message", async ({ data }) => {
-    if (typeof data === "string") { about = JSON.parse(data); return; }
-    const view = new DataView(data), answered = view.getUint32(4, true);
-    const frame = underWay.find(f => f.seq === answered);
-    // A frame that a newer one overtook has neither words nor a picture; it may be answered before an older one.
-    underWay = underWay.filter(f => (about?.dropped ? f.seq !== answered : f.seq > answered));
-    send();
-    if (!about || about.dropped) return;
-    const [seen, times] = [about, [16, 20, 24].map(at => view.getUint32(at, true) / 1000)];
-    describe(seen);
-    if (frame && !panel.hidden) drawSeen(seen, frame, times);
-    await show(data.slice(REPLY_HEADER));
-  });
-  mine.addEventListener("close", () => {
-    if (socket === mine) socket = null;
-    reflection.classList.remove("there");
-    words.textContent = "";
-    trouble("server", "The mirror has stopped. It comes back by itself.");
-    setTimeout(connect, 1000);
-  });
-}
-
-// ---- What is shown ------------------------------------------------------------------------------------------------
-
-let shown = 0, drawn = 0;
-async function show(jpeg) {
-  const turn = ++shown;
-  if (!jpeg.byteLength) { drawn = turn; reflection.classList.remove("there"); return; }
-  const picture = await createImageBitmap(new Blob([jpeg], { type: "image/jpeg" })).catch(() => null);
+let drawn = 0;
+function draw(seq, picture) {
   if (!picture) return;
-  if (turn > drawn) {
-    drawn = turn;
-    if (reflection.width !== picture.width || reflection.height !== picture.height) {
-      [reflection.width, reflection.height] = [picture.width, picture.height];
+  if (seq > drawn || drawn - seq > 1000) {
+    drawn = seq;
+    const side = picture.height, count = Math.max(1, Math.round(picture.width / side));
+    const glasses = part("glasses");
+    while (glasses.children.length > count) glasses.lastChild.remove();
+    while (glasses.children.length < count) {
+      glasses.append(Object.assign(document.createElement("canvas"), { width: side, height: side }));
+      glasses.style.setProperty("--count", glasses.children.length);
     }
-    reflection.getContext("2d").drawImage(picture, 0, 0);
-    reflection.classList.add("there");
+    [...glasses.children].forEach((canvas, i) => {
+      if (canvas.width !== side) canvas.width = canvas.height = side;
+      canvas.getContext("2d", { alpha: false }).drawImage(picture, i * side, 0, side, side, 0, 0, side, side);
+    });
+    glasses.classList.add("there");
   }
   picture.close();
 }
 
-const area = face => face.box[2] * face.box[3];
-const nearest = seen => (seen.faces ?? []).reduce((best, face) => (!best || area(face) > area(best) ? face : best), null);
-
-function describe(seen) {
-  trouble("picture", seen.error ? `The mirror cannot read the picture: ${seen.error}` : "");
-  const face = nearest(seen);
-  if (!face) { words.textContent = seen.error ? "" : "Nobody is there."; return; }
-  const lines = [];
-  if (face.age) lines.push(`about ${Math.round(face.age.mean)} years, ${Math.round(face.age.low)} to ${Math.round(face.age.high)}`);
-  if (face.gender) {
-    const {label} = face.gender;
-    lines.push(label in face.gender ? `${label}, ${Math.round(face.gender[label] * 100)} % sure` : "not sure whether female or male");
-  }
-  if (face.features) lines.push(`${face.features.length} numbers are left of you; the rest is invented`);
-  const text = `The machine says:\n${lines.join("\n")}`;
-  if (words.textContent !== text) words.textContent = text;
+/** Milliseconds from a picture's leaving the camera to its reflection on the canvas, and when that was; the newest ones. */
+let recent = [];
+function time(at) {
+  const now = performance.timeOrigin + performance.now();
+  recent.push({ took: now - at, at: now });
+  if (recent.length > RECENT) recent.shift();
 }
 
-function drawSeen(seen, frame, times) {
-  [seenCanvas.width, seenCanvas.height] = [frame.canvas.width, frame.canvas.height];
-  const pen = seenCanvas.getContext("2d");
-  pen.drawImage(frame.canvas, 0, 0);
-  const unit = frame.canvas.width / 320;
-  const near = nearest(seen);
-  for (const face of seen.faces ?? []) {
-    pen.globalAlpha = face === near ? 1 : 0.5;
-    pen.strokeStyle = pen.fillStyle = "#c9a96a";
-    pen.lineWidth = 1.5 * unit;
-    pen.strokeRect(...face.box);
-    for (const [x, y] of face.landmarks ?? []) {
-      pen.beginPath();
-      pen.arc(x, y, 1.1 * unit, 0, 2 * Math.PI);
-      pen.fill();
+function speed() {
+  const took = recent.map(r => r.took).sort((a, b) => a - b);
+  const rank = q => (took.length ? took[Math.ceil(took.length * q) - 1] : 0);
+  const span = recent.length > 1 ? recent.at(-1).at - recent[0].at : 0;
+  const [rate, p50, p95] = [span ? (recent.length - 1) / span * 1000 : 0, rank(0.5), rank(0.95)];
+  return { rate: rate.toFixed(1), p50: p50.toFixed(0), p95: p95.toFixed(0), exact: { rate, p50, p95 } };
+}
+
+let said = 0;
+function describe(seen) {
+  trouble("picture", seen.error ? say("picture_refused", { why: seen.error }) : "");
+  if (performance.now() - said < WORDS_MS || !begun) return;
+  said = performance.now();
+  const viewers = (seen.glasses ?? []).map(g => seen.faces?.find(f => f.id === g.viewer)).filter(Boolean);
+  const lines = viewers.map(({ age, gender }) => {
+    const years = Object.fromEntries(Object.entries(age).map(([k, v]) => [k, Math.round(v)]));
+    const sure = n => ({ n: Math.round(100 * n) });
+    const sex = gender.label === "female" ? say("female_sure", sure(gender.female))
+      : gender.label === "male" ? say("male_sure", sure(gender.male)) : say("unsure");
+    return `${say("about_years", years)}\n${sex}`;
+  });
+  let text = "";
+  if (lines.length) {
+    text = [say("the_machine_says"), ...lines, say("numbers_left", { n: seen.sizes.numbers })].join("\n");
+  } else if (seen.state === "dreaming") {
+    text = say(seen.faces?.some(f => f.still) ? "still_face" : "nobody");
+  }
+  if (part("words").textContent !== text) part("words").textContent = text;
+}
+
+let latest = null;
+link.onmessage = ({ data }) => {
+  if ("server" in data) {
+    trouble("server", data.server ? "" : say("server_gone"));
+    if (!data.server) {
+      part("glasses").classList.remove("there");
+      part("words").textContent = "";
+      drawn = 0;
     }
   }
-  const pose = near?.pose;
-  const held = pose ? `\nyaw ${Math.round(pose.yaw)}°, pitch ${Math.round(pose.pitch)}°, roll ${Math.round(pose.roll)}°` : "";
-  const [decode, engine, encode] = times.map(ms => ms.toFixed(1));
-  numbers.textContent = `${(performance.now() - frame.at).toFixed(0)} ms there and back: ` +
-    `${decode} open, ${engine} look and draw, ${encode} pack${held}`;
+  if (data.stalled) camera.reopen();
+  if (!data.answer) return;
+  const { seen, seq, picture, thumb, frame } = data.answer;
+  latest = data.answer;
+  draw(seq, picture);
+  if (frame?.width) time(frame.at);
+  describe(seen);
+  gesture(seen);
+  const first = seen.glasses?.find(g => g.viewer !== null);
+  if (panel.open) panel.show(data.answer, seen.faces?.find(f => f.id === first?.viewer), speed());
+  else thumb?.close();
+};
+
+/** Where the server has the camera, the panel asks for its pictures. */
+async function fetchPicture() {
+  if (!place.has_camera || !panel.open || !begun || !latest) return;
+  const answer = await fetch("viewer.jpg").catch(() => null);
+  const thumb = answer?.status === 200 ? await createImageBitmap(await answer.blob()).catch(() => null) : null;
+  if (!thumb) return;
+  const { seen } = latest, first = seen.glasses?.find(g => g.viewer !== null);
+  const frame = { width: thumb.width, height: thumb.height };
+  panel.show({ seen, thumb, frame }, seen.faces?.find(f => f.id === first?.viewer), speed());
 }
 
-// ---- Begin --------------------------------------------------------------------------------------------------------
+// ---- Keys, touch, pointer -----------------------------------------------------------------------------------------------
+
+const keys = {
+  p: () => { panel.open = !panel.open; },
+  h: () => {
+    const plain = document.body.classList.toggle("plain");
+    part("toggle-words").setAttribute("aria-pressed", String(!plain));
+  },
+  escape: () => begun && stop(),
+};
 
 addEventListener("keydown", event => {
-  if (event.ctrlKey || event.metaKey || event.altKey) return;
-  const key = event.key.toLowerCase();
-  if (key === "p") panel.hidden = !panel.hidden;
-  if (key === "h") document.body.classList.toggle("plain");
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches?.("select")) return;
+  keys[event.key.toLowerCase()]?.();
 });
-
-async function begin() {
-  welcome.classList.add("gone");
-  connect();
-  if (await nextStandIn()) setInterval(nextStandIn, TURN_MS);
-  else openCamera();
-  setInterval(send, 15);
+for (const [id, key] of [["toggle-panel", "p"], ["toggle-words", "h"], ["stop", "escape"]]) {
+  part(id).addEventListener("click", keys[key]);
 }
+part("begin").addEventListener("click", begin);
+matchMedia("(prefers-reduced-motion: reduce)").addEventListener("change", tell);
 
-// An installation comes up by itself, its notice hangs on the wall.
-if (location.hash === "#kiosk") begin();
-else part("begin").addEventListener("click", begin, { once: true });
+let idle = 0;
+function stir() {
+  document.body.classList.remove("idle");
+  clearTimeout(idle);
+  idle = setTimeout(() => document.body.classList.add("idle"), IDLE_MS);
+}
+for (const kind of ["pointermove", "pointerdown", "keydown"]) addEventListener(kind, stir);
+
+// ---- Up -----------------------------------------------------------------------------------------------------------------
+
+const chosen = part("language");
+for (const language of LANGUAGES) {
+  const { name } = await (await fetch(`texts/${language}.json`)).json();
+  chosen.append(Object.assign(document.createElement("option"), { value: language, textContent: name }));
+}
+chosen.value = preferred();
+chosen.addEventListener("change", () => speak(chosen.value));
+await speak(chosen.value);
+place = await (await fetch("settings.json")).json();
+part("gesture").hidden = !place.gesture;
+if (kiosk) {
+  document.body.classList.add("kiosk");
+  part("promise").hidden = false;
+} else if (innerWidth >= 1100) {
+  panel.open = true;
+}
+if (place.gesture && !place.has_camera) camera.start();
+stir();
+setInterval(fetchPicture, PANEL_PICTURE_MS);
+// An installation comes up by itself, its notice stays on the wall.
+if (kiosk && !place.gesture) begin();
+tell();
+
+/** For whoever looks in with the browser's console. */
+globalThis.narcissus = { get seen() { return latest?.seen; }, get times() { return latest?.times; }, speed: () => speed().exact };

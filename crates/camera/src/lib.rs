@@ -1,13 +1,19 @@
-//! Where viewers come from: picture files and folders of them ([`expand`]), video files ([`VideoReader`]).
+//! Where viewers come from: picture files and folders of them ([`expand`]), video files ([`VideoReader`]), and either of them, or a
+//! camera of this computer, as an endless [`Stream`].
 //!
-//! The camera itself is the browser's: its frames arrive in the server of `display`.
+//! The camera is the browser's unless somebody asks for one of this computer: the browser's frames arrive in the server of
+//! `display`.
 
 mod ffmpeg;
 mod files;
+mod show;
+mod stream;
 mod video;
 
 pub use ffmpeg::{ffmpeg, in_path};
 pub use files::{Input, expand};
+pub use show::Show;
+pub use stream::{Source, Stream};
 pub use video::VideoReader;
 
 use std::path::PathBuf;
@@ -27,6 +33,9 @@ pub enum CameraError {
     /// ffmpeg broke off in the middle.
     #[error("{}: a damaged video, ffmpeg gave up", .0.display())]
     Damaged(PathBuf),
+    /// A picture cannot be read.
+    #[error(transparent)]
+    Picture(#[from] frame::ImageError),
     /// The file system says no.
     #[error("{}: {source}", path.display())]
     Io {

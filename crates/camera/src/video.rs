@@ -20,6 +20,8 @@ pub struct VideoReader {
     pub height: usize,
     /// Frames a second, a decimal number.
     pub rate: String,
+    /// About how many frames it has; `None` where the file does not say.
+    pub frames: Option<usize>,
 }
 
 impl VideoReader {
@@ -38,6 +40,8 @@ impl VideoReader {
         let Some((w, h, rate)) = about.lines().find_map(video_stream) else {
             return Err(CameraError::NotAVideo(path.to_owned()));
         };
+        let seconds = about.lines().find_map(duration);
+        let frames = seconds.zip(rate.parse::<f64>().ok()).map(|(s, rate)| (s * rate).round() as usize);
         let (width, height) = ((w * HEIGHT / h.max(1) / 2 * 2).clamp(2, 4 * HEIGHT), HEIGHT);
         let child = Command::new(ffmpeg)
             .args(["-hide_banner", "-loglevel", "error", "-nostdin", "-noautorotate", "-i", &url])
@@ -47,7 +51,7 @@ impl VideoReader {
             .stderr(Stdio::null())
             .spawn()
             .map_err(io)?;
-        Ok(Self { child, path: path.to_owned(), seq: 0, width, height, rate })
+        Ok(Self { child, path: path.to_owned(), seq: 0, width, height, rate, frames })
     }
 
     /// From one frame to the next, seconds.
@@ -91,6 +95,12 @@ impl Drop for VideoReader {
     }
 }
 
+/// Seconds from ffmpeg's line about the file: `Duration: 00:01:02.50, start: …`.
+fn duration(line: &str) -> Option<f64> {
+    let (clock, _) = line.trim().strip_prefix("Duration: ")?.split_once(',')?;
+    clock.split(':').try_fold(0.0, |seconds, part| Some(60.0 * seconds + part.parse::<f64>().ok()?))
+}
+
 /// Size and rate from ffmpeg's line about a video stream: `Stream #0:0: Video: h264, yuv420p, 512x512, 25 fps, …`.
 fn video_stream(line: &str) -> Option<(usize, usize, String)> {
     let (_, about) = line.split_once("Video: ")?;
@@ -107,6 +117,12 @@ fn video_stream(line: &str) -> Option<(usize, usize, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_duration_line_gives_seconds() {
+        assert_eq!(duration("  Duration: 01:02:03.50, start: 0.000000, bitrate: 900 kb/s"), Some(3723.5));
+        assert_eq!(duration("  Duration: N/A, bitrate: N/A"), None);
+    }
 
     #[test]
     fn the_stream_line_gives_size_and_rate() {

@@ -6,7 +6,10 @@ mod arguments;
 mod browser;
 mod commands;
 mod config;
+mod journal;
+mod kiosk;
 mod output;
+mod watchdog;
 
 use arguments::Cli;
 use std::process::ExitCode;

@@ -83,6 +83,11 @@ impl Progress {
         Self { bar, started: std::time::Instant::now() }
     }
 
+    /// There is more to do than was known before.
+    pub fn more(&self, pieces: usize) {
+        self.bar.inc_length(pieces as u64);
+    }
+
     /// One piece is done.
     pub fn step(&self) {
         if self.bar.is_hidden() && self.started.elapsed().as_secs() >= 2 {

@@ -37,6 +37,22 @@ pub fn side_by_side(viewer: &Image, reflection: Option<&Image>) -> Image {
     both
 }
 
+/// Pictures of one height in a row, from left to right.
+///
+/// # Panics
+/// If their heights differ.
+pub fn row(pictures: &[Image]) -> Image {
+    let height = pictures.first().map_or(0, |p| p.height);
+    assert!(pictures.iter().all(|p| p.height == height), "pictures of one height");
+    let mut row = Image::flat(pictures.iter().map(|p| p.width).sum(), height, [0; 3]);
+    let mut left = 0;
+    for picture in pictures {
+        row.paste(picture, left, 0);
+        left += picture.width;
+    }
+    row
+}
+
 /// A picture enlarged to a square of `side` pixels, each pixel as a block.
 pub fn enlarged(picture: &Image, side: usize) -> Image {
     let nobody = Image { width: 0, height: side, data: Vec::new() };
@@ -46,6 +62,13 @@ pub fn enlarged(picture: &Image, side: usize) -> Image {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_row_holds_its_pictures_from_left_to_right() {
+        let both = row(&[Image::flat(1, 2, [1; 3]), Image::flat(2, 2, [2; 3])]);
+        assert_eq!((both.width, both.height, both.pixel(0, 1), both.pixel(2, 0)), (3, 2, [1; 3], [2; 3]));
+        assert!(row(&[]).data.is_empty());
+    }
 
     #[test]
     fn nobody_leaves_the_right_side_black() {

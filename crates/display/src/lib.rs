@@ -6,7 +6,7 @@ pub mod server;
 mod video;
 
 pub use contact_sheet::ContactSheet;
-pub use layout::{enlarged, fitted, side_by_side};
+pub use layout::{enlarged, fitted, row, side_by_side};
 pub use video::{VideoError, VideoWriter};
 
 use frame::Image;

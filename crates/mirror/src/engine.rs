@@ -10,6 +10,7 @@ use crate::inverter::{Dial, Inverter};
 use crate::latent::Latent;
 use crate::motion::Motion;
 use crate::pack::{Net, Pack, PackError};
+use crate::wish::Wish;
 use frame::Image;
 use kernels::Precision;
 
@@ -127,20 +128,20 @@ impl Mirror {
         &self,
         image: &Image,
         motion: &mut Motion,
-        dial: &Dial,
+        wish: &Wish,
         at: f64,
     ) -> Result<Option<Reflection>, MirrorError> {
         let viewer = nearest(self.eyes.look(image)?);
-        Ok(self.follow_viewer(viewer, motion, dial, at))
+        Ok(self.follow_viewer(viewer, motion, wish, at))
     }
 
     /// The same for somebody whom the eyes have seen, or for nobody.
-    pub fn follow_viewer(&self, viewer: Option<Seen>, motion: &mut Motion, dial: &Dial, at: f64) -> Option<Reflection> {
+    pub fn follow_viewer(&self, viewer: Option<Seen>, motion: &mut Motion, wish: &Wish, at: f64) -> Option<Reflection> {
         let Some(viewer) = viewer else {
             motion.forget(at);
             return None;
         };
-        Some(kernels::on_pool(|| self.draw(motion.follow(&self.inverter, &viewer, dial, at), viewer)))
+        Some(kernels::on_pool(|| self.draw(motion.follow(&self.inverter, &viewer, wish, at), viewer)))
     }
 
     /// All faces of a picture, the surest first.
@@ -287,7 +288,7 @@ pub(crate) mod tests {
     use nn::{Layer, Rng};
 
     /// A mirror that has learned nothing; `threshold` 0 sees faces everywhere, 1 nowhere.
-    fn untaught(threshold: f32) -> Mirror {
+    pub(crate) fn untaught(threshold: f32) -> Mirror {
         let mut rng = Rng::new(2);
         let shape = landmarks::mean_shape(&[mean_face([0.0, 0.0], 1.0)]);
         let mut points = landmarks::network(&mut rng);

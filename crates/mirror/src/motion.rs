@@ -11,6 +11,7 @@ use crate::face::Rect;
 use crate::features::Group;
 use crate::inverter::{Asked, Dial, Inverter, Population, onto_sphere};
 use crate::latent::Latent;
+use crate::wish::Wish;
 use nn::Rng;
 use std::f32::consts::TAU;
 
@@ -45,7 +46,7 @@ fn smoothing(group: Group) -> Smoothing {
 }
 
 /// The one-euro filter of one number.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct OneEuro {
     value: f32,
     speed: f32,
@@ -71,12 +72,12 @@ impl OneEuro {
 }
 
 /// What is known of the viewer before the mirror.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Motion {
     present: Option<Present>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 struct Present {
     filters: Vec<OneEuro>,
     latent: Latent,
@@ -102,26 +103,23 @@ impl Motion {
         }
     }
 
-    /// The latent of the viewer's reflection at `at` seconds, by what the dial lets count. Somebody else than before (a face
-    /// elsewhere, or after a while) begins anew; turning the dial does not.
-    pub fn follow(&mut self, inverter: &Inverter, viewer: &Seen, dial: &Dial, at: f64) -> Latent {
+    /// The latent of the viewer's reflection at `at` seconds, under a wish. Somebody else than before (a face elsewhere, or after a
+    /// while) begins anew; another wish does not. What is withheld leaves no trace; a verdict that is told changes only what the inverter
+    /// makes of it, not what it leaves open: the viewer stays who they are.
+    pub fn follow(&mut self, inverter: &Inverter, viewer: &Seen, wish: &Wish, at: f64) -> Latent {
         // All numbers are followed, so that those that begin to count are as smooth as the others.
         let mut scores = inverter.ask(&viewer.features, Population::Visitors, &Dial::default()).scores;
-        let given = dial.given(inverter.order());
         self.forget(at);
         let before = self.present.take().filter(|p| p.face.iou(&viewer.face.rect) >= SAME_FACE);
         let Some(Present { mut filters, latent, at: then, .. }) = before else {
             let filters = scores.iter().map(|value| OneEuro { value: *value, speed: 0.0 }).collect();
-            let asked = Asked::new(scores, given);
-            return self.keep(filters, inverter.invert_asked(&asked, &breathing(inverter, &asked, at)), viewer, at);
+            return self.keep(filters, wished(inverter, scores, wish, at), viewer, at);
         };
         let dt = (at - then).max(1e-3) as f32;
         for ((score, filter), number) in scores.iter_mut().zip(&mut filters).zip(inverter.order()) {
             *score = filter.step(*score, dt, smoothing(number.group()));
         }
-        let asked = Asked::new(scores, given);
-        let wanted = inverter.invert_asked(&asked, &breathing(inverter, &asked, at));
-        let latent = latent.slerp(&wanted, 1.0 - (-dt / FOLLOW).exp());
+        let latent = latent.slerp(&wished(inverter, scores, wish, at), 1.0 - (-dt / FOLLOW).exp());
         self.keep(filters, latent, viewer, at)
     }
 
@@ -129,6 +127,14 @@ impl Motion {
         self.present = Some(Present { filters, latent: latent.clone(), face: viewer.face.rect, at });
         latent
     }
+}
+
+/// The latent for scores under a wish.
+fn wished(inverter: &Inverter, scores: Vec<f32>, wish: &Wish, at: f64) -> Latent {
+    let mut asked = Asked::new(scores, wish.dial.given(inverter.order()));
+    let noise = if wish.breathes { breathing(inverter, &asked, at) } else { inverter.noise(&asked) };
+    wish.tell(inverter, &mut asked);
+    inverter.invert_asked(&asked, &noise)
 }
 
 /// A person's noise, bent a little towards a point that wanders: from one random point of the sphere to the next, slow at each.
@@ -148,7 +154,6 @@ fn breathing(inverter: &Inverter, asked: &Asked, at: f64) -> Vec<f32> {
 mod tests {
     use super::*;
 
-    const ALL: Dial = Dial { numbers: usize::MAX, without: Vec::new() };
     use crate::engine::tests::somebody;
     use crate::inverter::tests::{features, inverter};
 
@@ -185,8 +190,8 @@ mod tests {
         for frame in 0..120 {
             let viewer = trembling(3, 0.2, &mut rng);
             let (a, b) = (
-                motion.follow(&inverter, &viewer, &ALL, f64::from(frame) / 30.0),
-                inverter.invert(&viewer.features, &ALL),
+                motion.follow(&inverter, &viewer, &Wish::default(), f64::from(frame) / 30.0),
+                inverter.invert(&viewer.features, &Dial::default()),
             );
             if let Some((c, d)) = &before {
                 calm = calm.max(distance(&a, c));
@@ -205,10 +210,21 @@ mod tests {
         let walk = || {
             let (mut motion, mut rng) = (Motion::new(), Rng::new(7));
             (0..5)
-                .map(|i| motion.follow(&inverter, &trembling(2, 0.3, &mut rng), &ALL, f64::from(i) * 0.04))
+                .map(|i| motion.follow(&inverter, &trembling(2, 0.3, &mut rng), &Wish::default(), f64::from(i) * 0.04))
                 .collect::<Vec<_>>()
         };
         assert_eq!(walk(), walk());
+    }
+
+    #[test]
+    fn what_is_withheld_leaves_no_trace() {
+        let (inverter, mut rng) = (inverter(), Rng::new(3));
+        let nothing = Wish { dial: Dial::first(0), ..Wish::default() };
+        let (one, other) = (trembling(1, 0.0, &mut rng), trembling(40, 0.0, &mut rng));
+        let latent = |viewer: &Seen, wish: &Wish| Motion::new().follow(&inverter, viewer, wish, 0.5);
+        assert_eq!(latent(&one, &nothing), latent(&other, &nothing));
+        let told = Wish { age: Some(1e3), ..Wish::default() };
+        assert_ne!(latent(&one, &told), latent(&one, &Wish::default()));
     }
 
     #[test]
@@ -216,15 +232,15 @@ mod tests {
         let (inverter, mut rng) = (inverter(), Rng::new(9));
         let (one, mut other) = (trembling(1, 0.0, &mut rng), trembling(40, 0.0, &mut rng));
         other.face.rect.x += 500.0;
-        let fresh = |viewer: &Seen, at| Motion::new().follow(&inverter, viewer, &ALL, at);
+        let fresh = |viewer: &Seen, at| Motion::new().follow(&inverter, viewer, &Wish::default(), at);
         let mut motion = Motion::new();
-        motion.follow(&inverter, &one, &ALL, 0.0);
-        assert_eq!(motion.follow(&inverter, &other, &ALL, 0.03), fresh(&other, 0.03));
-        motion.follow(&inverter, &one, &ALL, 0.06);
+        motion.follow(&inverter, &one, &Wish::default(), 0.0);
+        assert_eq!(motion.follow(&inverter, &other, &Wish::default(), 0.03), fresh(&other, 0.03));
+        motion.follow(&inverter, &one, &Wish::default(), 0.06);
         motion.forget(1.0);
         assert!(motion.remembers(1.0));
         motion.forget(2.1);
         assert!(!motion.remembers(2.0));
-        assert_eq!(motion.follow(&inverter, &one, &ALL, 2.2), fresh(&one, 2.2));
+        assert_eq!(motion.follow(&inverter, &one, &Wish::default(), 2.2), fresh(&one, 2.2));
     }
 }

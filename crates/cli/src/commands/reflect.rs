@@ -10,6 +10,7 @@ use mirror::features::Group;
 use mirror::inverter::Dial;
 use mirror::motion::Motion;
 use mirror::report::FaceReport;
+use mirror::wish::Wish;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -91,7 +92,7 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
     for input in &inputs {
         let result = match input {
             Ok(Input::Picture(path)) => picture(&mirror, &dial, path, &mut out, &mut sheet, film.as_mut()),
-            Ok(Input::Video(path)) => video(&mirror, &dial, path, &mut out).map(|name| Line {
+            Ok(Input::Video(path)) => video(&mirror, &dial, path, &mut out, &progress).map(|name| Line {
                 input: path.display().to_string(),
                 reflection: Some(name),
                 ..Line::default()
@@ -174,18 +175,27 @@ fn picture(
     })
 }
 
-/// Draws `NAME.reflection.mp4`, viewer and reflection side by side; gives back its name.
-fn video(mirror: &Mirror, dial: &Dial, path: &Path, out: &mut OutputDir) -> anyhow::Result<String> {
+/// Draws `NAME.reflection.mp4`, viewer and reflection side by side; gives back its name. Its frames are steps of the bar.
+fn video(
+    mirror: &Mirror,
+    dial: &Dial,
+    path: &Path,
+    out: &mut OutputDir,
+    progress: &Progress,
+) -> anyhow::Result<String> {
     let mut source = VideoReader::open(path)?;
+    progress.more(source.frames.unwrap_or(0));
     let name = out.name_for(path, "reflection.mp4");
     let (width, height) = (source.width, source.height);
     let mut sink = VideoWriter::create(&out.file(&name), width + height, height, &source.rate)?;
     let seconds = source.seconds_a_frame();
+    let wish = Wish { dial: dial.clone(), ..Wish::default() };
     let (mut frames, mut motion) = (0, Motion::new());
     while let Some(frame) = source.next_frame()? {
-        let reflection = mirror.follow(&frame, &mut motion, dial, f64::from(frames) * seconds)?.map(|r| r.image);
+        let reflection = mirror.follow(&frame, &mut motion, &wish, f64::from(frames) * seconds)?.map(|r| r.image);
         sink.write(&side_by_side(&frame, reflection.as_ref()))?;
         frames += 1;
+        progress.step();
     }
     anyhow::ensure!(frames > 0, "{}: no frame in it", path.display());
     sink.finish()?;

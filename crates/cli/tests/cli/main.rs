@@ -5,5 +5,6 @@
 mod bad_input;
 mod commands;
 mod foreign;
+mod privacy;
 mod setting;
 mod visitors;

@@ -1,33 +1,119 @@
 //! Who may look into the mirror: its own page. Any other site in the same browser could reach loopback too.
 
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderName, header};
+use std::net::SocketAddr;
 
-/// Whether a request names this server as its host, so that no foreign name was bent to point here, and comes from its
-/// own page where it says where it comes from.
-pub fn is_ours(headers: &HeaderMap, port: u16) -> bool {
-    let only = |name| {
-        let mut all = headers.get_all(name).iter();
-        let first = all.next().map(|value| value.to_str().unwrap_or("unreadable"));
-        // A request that says it twice has something to hide.
-        if all.next().is_some() { Some("twice") } else { first }
-    };
-    let names = [format!("127.0.0.1:{port}"), format!("localhost:{port}")];
-    let is_host = |host: &str| names.iter().any(|name| name == host);
-    let origin_fits = |origin: &str| origin.strip_prefix("http://").is_some_and(is_host);
-    only(header::HOST).is_some_and(is_host) && only(header::ORIGIN).is_none_or(origin_fits)
+/// Name of the cookie that carries the token.
+const COOKIE: &str = "narcissus";
+
+/// Where the page lives, and what else it must know.
+#[derive(Clone, Debug)]
+pub struct Guard {
+    scheme: &'static str,
+    /// Every `host:port` by which the page may be called, the first being how it is announced.
+    hosts: Vec<String>,
+    token: Option<String>,
+}
+
+/// Whether a request may pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It may.
+    Ours,
+    /// It calls the server by a foreign name, or comes from a foreign page.
+    Foreign,
+    /// It does not know the token.
+    Unknown,
+}
+
+impl Guard {
+    /// Of a server on loopback: without a token, as whoever uses this computer may look.
+    pub fn at_home(address: SocketAddr) -> Self {
+        let port = address.port();
+        let hosts = [address.to_string(), format!("localhost:{port}")];
+        let hosts = hosts.iter().flat_map(|host| short_and_long(host, "http")).collect();
+        Self { scheme: "http", hosts, token: None }
+    }
+
+    /// Of a server that others may reach, by one name.
+    pub fn abroad(name: &str, port: u16, token: String) -> Self {
+        Self { scheme: "https", hosts: short_and_long(&format!("{name}:{port}"), "https"), token: Some(token) }
+    }
+
+    /// The address of the page.
+    pub fn url(&self) -> String {
+        format!("{}://{}", self.scheme, self.hosts[0])
+    }
+
+    /// What the page's policy lets it connect to, beside itself: older browsers do not count WebSockets as that.
+    pub fn sockets(&self) -> String {
+        let scheme = if self.scheme == "https" { "wss" } else { "ws" };
+        self.hosts.iter().map(|host| format!("{scheme}://{host}")).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Judges a request: it must name this server as its host, so that no foreign name was bent to point here, come from its own
+    /// page where it says where it comes from, and know the token where there is one.
+    pub fn judge(&self, headers: &HeaderMap) -> Verdict {
+        let is_host = |host: &str| self.hosts.iter().any(|name| name == host);
+        let origin_fits =
+            |origin: &str| origin.strip_prefix(self.scheme).and_then(|o| o.strip_prefix("://")).is_some_and(is_host);
+        if !only(headers, header::HOST).is_some_and(is_host) || !only(headers, header::ORIGIN).is_none_or(origin_fits) {
+            return Verdict::Foreign;
+        }
+        let Some(token) = &self.token else { return Verdict::Ours };
+        let bearer = only(headers, header::AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
+        let cookies = only(headers, header::COOKIE).unwrap_or_default();
+        let cookie = cookies.split(';').find_map(|c| c.trim().strip_prefix(COOKIE)?.strip_prefix('='));
+        let knows = [bearer, cookie].into_iter().flatten().any(|said| same(said, token));
+        if knows { Verdict::Ours } else { Verdict::Unknown }
+    }
+
+    /// The cookie for a page that was opened with `?token=…`, if that is the token.
+    pub fn cookie_for(&self, query: &str) -> Option<String> {
+        let said = query.split('&').find_map(|pair| pair.strip_prefix("token="))?;
+        let token = self.token.as_ref().filter(|token| same(said, token))?;
+        Some(format!("{COOKIE}={token}; Path=/; HttpOnly; Secure; SameSite=Strict"))
+    }
+}
+
+/// A browser leaves out the port where it is the scheme's own.
+fn short_and_long(host: &str, scheme: &str) -> Vec<String> {
+    let own = if scheme == "https" { ":443" } else { ":80" };
+    let short = host.strip_suffix(own).map(str::to_owned);
+    short.into_iter().chain([host.to_owned()]).collect()
+}
+
+/// The value of a header. A request that says it twice has something to hide.
+fn only(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    let mut all = headers.get_all(name).iter();
+    let first = all.next().map(|value| value.to_str().unwrap_or("unreadable"));
+    if all.next().is_some() { Some("twice") } else { first }
+}
+
+/// Compares in a time that does not tell how much of it was right.
+fn same(said: &str, token: &str) -> bool {
+    let differs = said.bytes().zip(token.bytes()).fold(0, |d, (a, b)| d | (a ^ b));
+    said.len() == token.len() && differs == 0
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn headers(pairs: &[(HeaderName, &str)]) -> HeaderMap {
+        pairs.iter().map(|(name, value)| (name.clone(), value.parse().unwrap())).collect()
+    }
+
+    fn home() -> Guard {
+        Guard::at_home(SocketAddr::from(([127, 0, 0, 1], 7860)))
+    }
+
     #[test]
     fn host_and_origin_are_exactly_ours() {
         let ours = |host: &str, origin: Option<&str>| {
-            let mut headers = HeaderMap::new();
-            headers.insert(header::HOST, host.parse().unwrap());
-            origin.map(|o| headers.insert(header::ORIGIN, o.parse().unwrap()));
-            is_ours(&headers, 7860)
+            let mut pairs = vec![(header::HOST, host)];
+            pairs.extend(origin.map(|o| (header::ORIGIN, o)));
+            home().judge(&headers(&pairs)) == Verdict::Ours
         };
         assert!(ours("127.0.0.1:7860", Some("http://127.0.0.1:7860")));
         assert!(ours("localhost:7860", Some("http://localhost:7860")));
@@ -38,6 +124,36 @@ mod tests {
         for origin in ["http://evil.example", "https://127.0.0.1:7860", "http://127.0.0.1:78600", "null", ""] {
             assert!(!ours("127.0.0.1:7860", Some(origin)), "{origin}");
         }
-        assert!(!is_ours(&HeaderMap::new(), 7860));
+        assert_eq!(home().judge(&HeaderMap::new()), Verdict::Foreign);
+        let mut twice = headers(&[(header::HOST, "127.0.0.1:7860")]);
+        twice.append(header::HOST, "127.0.0.1:7860".parse().unwrap());
+        assert_eq!(home().judge(&twice), Verdict::Foreign);
+    }
+
+    #[test]
+    fn abroad_the_token_is_asked_for_as_a_cookie_or_a_bearer() {
+        let guard = Guard::abroad("mirror.example", 443, "sesame".into());
+        assert_eq!((guard.url(), guard.cookie_for("a=b&token=sesam")), ("https://mirror.example".into(), None));
+        let cookie = guard.cookie_for("token=sesame").unwrap();
+        let (pair, flags) = cookie.split_once(';').unwrap();
+        assert!(flags.contains("HttpOnly") && flags.contains("Secure") && flags.contains("SameSite=Strict"));
+        let judge =
+            |host: &str, name: HeaderName, value: &str| guard.judge(&headers(&[(header::HOST, host), (name, value)]));
+        assert_eq!(judge("mirror.example", header::COOKIE, &format!("x=y; {pair}")), Verdict::Ours);
+        assert_eq!(judge("mirror.example:443", header::AUTHORIZATION, "Bearer sesame"), Verdict::Ours);
+        assert_eq!(judge("mirror.example", header::AUTHORIZATION, "Bearer sesame2"), Verdict::Unknown);
+        assert_eq!(judge("mirror.example", header::COOKIE, "narcissus="), Verdict::Unknown);
+        assert_eq!(judge("127.0.0.1", header::AUTHORIZATION, "Bearer sesame"), Verdict::Foreign);
+    }
+
+    #[test]
+    fn a_page_on_the_scheme_s_own_port_is_called_with_or_without_it() {
+        let guard = Guard::at_home(SocketAddr::from(([127, 0, 0, 1], 80)));
+        assert_eq!(guard.url(), "http://127.0.0.1");
+        for host in ["127.0.0.1", "127.0.0.1:80", "localhost"] {
+            assert_eq!(guard.judge(&headers(&[(header::HOST, host)])), Verdict::Ours, "{host}");
+        }
+        let six = Guard::at_home(SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], 7860)));
+        assert_eq!(six.judge(&headers(&[(header::HOST, "[::1]:7860")])), Verdict::Ours);
     }
 }

@@ -26,6 +26,36 @@ struct State {
     recent: VecDeque<(Instant, Duration)>,
 }
 
+/// How the mirror does lately.
+#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize)]
+pub struct Pulse {
+    /// Frames answered, over the last ten seconds or as long as there have been any.
+    pub frames_per_second: f64,
+    /// From a frame's arrival to its answer: the median of the last frames, milliseconds.
+    pub latency_p50_ms: f64,
+    /// The time that 95 of 100 keep, milliseconds.
+    pub latency_p95_ms: f64,
+}
+
+impl State {
+    fn pulse(&self) -> Pulse {
+        let mut latencies: Vec<Duration> = self.recent.iter().map(|(_, latency)| *latency).collect();
+        latencies.sort_unstable();
+        // Nearest rank.
+        let quantile = |percent: usize| {
+            let rank = (latencies.len() * percent).div_ceil(100).max(1);
+            latencies.get(rank - 1).map_or(0.0, |l| l.as_secs_f64() * 1e3)
+        };
+        let lately = self.recent.iter().filter(|(at, _)| at.elapsed() < WINDOW);
+        let span = lately.clone().next().map_or(WINDOW, |(at, _)| at.elapsed()).clamp(Duration::from_secs(1), WINDOW);
+        Pulse {
+            frames_per_second: lately.count() as f64 / span.as_secs_f64(),
+            latency_p50_ms: quantile(50),
+            latency_p95_ms: quantile(95),
+        }
+    }
+}
+
 impl Metrics {
     /// A frame is looked at.
     pub fn begin(&self) {
@@ -55,17 +85,15 @@ impl Metrics {
         self.lock().looking_since.is_some_and(|since| since.elapsed() > STUCK)
     }
 
+    /// How it goes lately.
+    pub fn pulse(&self) -> Pulse {
+        self.lock().pulse()
+    }
+
     /// All of it.
     pub fn text(&self) -> String {
         let state = self.lock();
-        let mut latencies: Vec<Duration> = state.recent.iter().map(|(_, latency)| *latency).collect();
-        latencies.sort_unstable();
-        // Nearest rank.
-        let quantile = |percent: usize| {
-            let rank = (latencies.len() * percent).div_ceil(100).max(1);
-            latencies.get(rank - 1).map_or(0.0, Duration::as_secs_f64)
-        };
-        let lately = state.recent.iter().filter(|(at, _)| at.elapsed() < WINDOW).count();
+        let pulse = state.pulse();
         format!(
             "narcissus_frames_total {}\nnarcissus_reflections_total {}\nnarcissus_refused_total {}\n\
              narcissus_dropped_total {}\nnarcissus_frames_per_second {:.1}\n\
@@ -74,9 +102,9 @@ impl Metrics {
             state.reflections,
             state.refused,
             state.dropped,
-            lately as f64 / WINDOW.as_secs_f64(),
-            quantile(50),
-            quantile(95)
+            pulse.frames_per_second,
+            pulse.latency_p50_ms / 1e3,
+            pulse.latency_p95_ms / 1e3
         )
     }
 
@@ -105,7 +133,7 @@ mod tests {
             "narcissus_reflections_total 90",
             "narcissus_refused_total 1",
             "narcissus_dropped_total 1",
-            "narcissus_frames_per_second 10.0",
+            "narcissus_frames_per_second 100.0",
             "narcissus_latency_seconds{quantile=\"0.5\"} 0.050000",
             "narcissus_latency_seconds{quantile=\"0.95\"} 0.095000",
         ] {

@@ -1,15 +1,20 @@
 //! The mirror as a page in a browser: its camera's frames come in over a WebSocket, reflections go back.
 //!
-//! Listens on loopback only, answers its own page only ([`guard`]) and stores nothing. The messages are those of
-//! [`wire`]; each frame is answered by a text message, the JSON of what was seen, and a binary one, the reflection. One
-//! thread looks into the mirror for all pages ([`worker`]); of each page it takes the newest frame, and a frame that
-//! was overtaken is answered at once, in words (`{"dropped":true}`) and without a reflection.
+//! Listens on loopback unless it is given a certificate and a token, answers its own page only ([`guard`]) and stores nothing.
+//! The messages are those of [`wire`]; each frame is answered by a text message, the JSON of what was seen, and a binary
+//! one, the reflections. One thread looks into the mirror for all pages ([`worker`]); of each page it takes the newest frame, and
+//! a frame that was overtaken is answered at once, in words (`{"dropped":true}`) and without a reflection.
 
+mod controls;
+mod files;
 mod guard;
 mod metrics;
 mod socket;
 mod wire;
 mod worker;
+
+pub use controls::Controls;
+pub use metrics::Pulse;
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -17,37 +22,100 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum_server::tls_rustls::RustlsConfig;
+use files::FILES;
 use frame::Image;
+use guard::{Guard, Verdict};
 use metrics::Metrics;
+use serde::Serialize;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use worker::Desk;
 
-const PAGE: &str = include_str!("../../../../web/index.html");
-const STYLE: &str = include_str!("../../../../web/mirror.css");
-const SCRIPT: &str = include_str!("../../../../web/mirror.js");
-
-/// What answers a frame.
+/// What answers frames.
 pub trait Reflector: Send + Sync + 'static {
-    /// Looks at a picture. One thread does, one picture at a time.
-    ///
-    /// # Errors
-    /// In words, where the picture cannot be looked at.
-    fn reflect(&self, picture: &Image) -> Result<Answer, String>;
+    /// The mirror for one page: nobody has stood before it yet.
+    fn session(&self) -> Box<dyn Session>;
 
-    /// Where pictures stand in for the camera: the JPEG of the next one.
-    fn next_viewer(&self) -> Option<Vec<u8>> {
+    /// Where the server has its own camera, or pictures that stand in for one: the JPEG of what it sees.
+    fn viewer(&self) -> Option<Vec<u8>> {
         None
     }
 }
 
+/// The mirror for one page. It is dropped with the page.
+pub trait Session: Send {
+    /// Looks at a frame. One thread does, one frame at a time.
+    ///
+    /// # Errors
+    /// In words, where the picture cannot be looked at.
+    fn reflect(&mut self, glimpse: &Glimpse) -> Result<Answer, String>;
+
+    /// Forgets everybody.
+    fn forget(&mut self);
+}
+
+/// A frame, and how to look at it.
+pub struct Glimpse<'a> {
+    /// What the page's camera saw; `None` where it has none.
+    pub picture: Option<&'a Image>,
+    /// What the page wishes.
+    pub controls: &'a Controls,
+    /// How the mirror does.
+    pub pulse: Pulse,
+}
+
 /// The answer to a frame.
 pub struct Answer {
-    /// The reflection; `None` when nobody stands there.
-    pub reflection: Option<Image>,
+    /// The reflections, squares of one size from left to right.
+    pub pictures: Vec<Image>,
+    /// Whether one of them is somebody's.
+    pub reflects: bool,
     /// JSON of what was seen.
     pub seen: String,
+}
+
+/// Where the page is served, and what it is told of the place.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// The address to listen at; port 0 takes any that is free.
+    pub listen: SocketAddr,
+    /// Needed where others than this computer can reach that address.
+    pub abroad: Option<Abroad>,
+    /// What the page is told.
+    pub place: Place,
+}
+
+impl Setup {
+    /// On this computer only.
+    pub fn at_home(port: u16) -> Self {
+        let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        Self { listen, abroad: None, place: Place::default() }
+    }
+}
+
+/// How the page is protected where others can reach it.
+#[derive(Clone, Debug)]
+pub struct Abroad {
+    /// The name by which browsers call it; the certificate is for that name.
+    pub name: String,
+    /// The certificate and those above it, PEM.
+    pub certificate: PathBuf,
+    /// Its private key, PEM.
+    pub key: PathBuf,
+    /// Who knows it may look.
+    pub token: String,
+}
+
+/// What the page is told, as `settings.json`.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Place {
+    /// Whether the server has the camera, so that the page needs none.
+    pub has_camera: bool,
+    /// Whether eyes closed for three seconds begin and end.
+    pub gesture: bool,
 }
 
 /// Why the mirror does not come up.
@@ -61,6 +129,24 @@ pub enum ServerError {
         /// Why.
         source: std::io::Error,
     },
+    /// Others could look without being asked.
+    #[error(
+        "{0} can be reached by others: that needs a certificate, its key and a token\nhint: leave --listen out to serve this computer only"
+    )]
+    Unprotected(SocketAddr),
+    /// The token is easy to guess, or no browser could say it.
+    #[error("a token has at least 16 letters, digits, - or _")]
+    Token,
+    /// The certificate or its key are not what they should be.
+    #[error("{}, {}: {source}", certificate.display(), key.display())]
+    Certificate {
+        /// The certificate's file.
+        certificate: PathBuf,
+        /// The key's file.
+        key: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The server broke off.
     #[error("the server broke off: {0}")]
     Broken(#[source] std::io::Error),
@@ -71,14 +157,16 @@ struct Site {
     desk: Desk,
     metrics: Arc<Metrics>,
     pages: AtomicUsize,
-    port: u16,
+    guard: Guard,
+    policy: HeaderValue,
+    place: Place,
 }
 
-/// Serves the mirror until the process is interrupted; port 0 takes any that is free. `ready` hears the address.
+/// Serves the mirror until the process is interrupted. `ready` hears the address of the page.
 ///
 /// # Errors
-/// If the port cannot be had or the server breaks off.
-pub fn serve(port: u16, reflector: impl Reflector, ready: impl FnOnce(SocketAddr)) -> Result<(), ServerError> {
+/// If the address cannot be had, or may be reached by others and is not protected, or the server breaks off.
+pub fn serve(setup: Setup, reflector: impl Reflector, ready: impl FnOnce(&str)) -> Result<(), ServerError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("server")
@@ -86,32 +174,94 @@ pub fn serve(port: u16, reflector: impl Reflector, ready: impl FnOnce(SocketAddr
         .build()
         .map_err(ServerError::Broken)?;
     runtime.block_on(async {
-        let bound = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
-        let listener = bound.map_err(|source| ServerError::Port { port, source })?;
-        let address = listener.local_addr().map_err(ServerError::Broken)?;
-        let (reflector, metrics): (Arc<dyn Reflector>, _) = (Arc::new(reflector), Arc::new(Metrics::default()));
-        let desk = Desk::open(reflector.clone(), metrics.clone()).map_err(ServerError::Broken)?;
-        ready(address);
-        let site = Arc::new(Site { reflector, desk, metrics, pages: AtomicUsize::new(0), port: address.port() });
-        let stop = async {
-            // Without a signal handler the process simply ends when it is interrupted.
-            if tokio::signal::ctrl_c().await.is_err() {
-                std::future::pending::<()>().await;
-            }
-        };
         tokio::select! {
-            ended = axum::serve(listener, pages(site)).into_future() => ended.map_err(ServerError::Broken),
-            () = stop => Ok(()),
+            ended = listen(setup, Arc::new(reflector), ready) => ended,
+            () = interrupted() => Ok(()),
+            () = terminated() => Ok(()),
         }
     })
 }
 
+/// Without a signal handler the process simply ends when it is interrupted.
+async fn interrupted() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// How an operating system's services end.
+#[cfg(unix)]
+async fn terminated() {
+    match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        Ok(mut signal) => drop(signal.recv().await),
+        Err(_) => std::future::pending().await,
+    }
+}
+
+#[cfg(not(unix))]
+async fn terminated() {
+    std::future::pending().await
+}
+
+async fn listen(setup: Setup, reflector: Arc<dyn Reflector>, ready: impl FnOnce(&str)) -> Result<(), ServerError> {
+    let Setup { listen, abroad, place } = setup;
+    if !listen.ip().is_loopback() && abroad.is_none() {
+        return Err(ServerError::Unprotected(listen));
+    }
+    let in_url = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if abroad.as_ref().is_some_and(|a| a.token.len() < 16 || !a.token.chars().all(in_url)) {
+        return Err(ServerError::Token);
+    }
+    let port = |source| ServerError::Port { port: listen.port(), source };
+    let listener = std::net::TcpListener::bind(listen).map_err(port)?;
+    listener.set_nonblocking(true).map_err(ServerError::Broken)?;
+    let address = listener.local_addr().map_err(ServerError::Broken)?;
+    let metrics = Arc::new(Metrics::default());
+    let desk = Desk::open(metrics.clone()).map_err(ServerError::Broken)?;
+    let (guard, certificate) = match abroad {
+        None => (Guard::at_home(address), None),
+        Some(Abroad { name, certificate, key, token }) => {
+            let loaded = RustlsConfig::from_pem_file(&certificate, &key).await;
+            let loaded = loaded.map_err(|source| ServerError::Certificate { certificate, key, source })?;
+            (Guard::abroad(&name, address.port(), token), Some(loaded))
+        }
+    };
+    let url = guard.url();
+    let policy = policy(&guard);
+    let site = Arc::new(Site { reflector, desk, metrics, pages: AtomicUsize::new(0), guard, policy, place });
+    let pages = pages(site).into_make_service();
+    tracing::info!(%url, "the mirror is open");
+    ready(&url);
+    match certificate {
+        None => {
+            let server = axum_server::from_tcp(listener).map_err(ServerError::Broken)?;
+            server.serve(pages).await
+        }
+        Some(certificate) => {
+            let server = axum_server::from_tcp_rustls(listener, certificate).map_err(ServerError::Broken)?;
+            server.serve(pages).await
+        }
+    }
+    .map_err(ServerError::Broken)
+}
+
+/// What the browser lets the page do: nothing but talk to this server.
+fn policy(guard: &Guard) -> HeaderValue {
+    let text = format!(
+        "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; img-src 'self' blob:; \
+         connect-src 'self' {}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        guard.sockets()
+    );
+    HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static("default-src 'none'"))
+}
+
 fn pages(site: Arc<Site>) -> Router {
-    Router::new()
-        .route("/", get(|| async { file("text/html; charset=utf-8", PAGE) }))
-        .route("/mirror.css", get(|| async { file("text/css; charset=utf-8", STYLE) }))
-        .route("/mirror.js", get(|| async { file("text/javascript; charset=utf-8", SCRIPT) }))
-        .route("/favicon.ico", get(|| async { StatusCode::NO_CONTENT }))
+    let mut pages = Router::new();
+    for (path, kind, text) in FILES {
+        pages = pages.route(path, get(move || async move { ([(header::CONTENT_TYPE, kind)], text) }));
+    }
+    pages
+        .route("/settings.json", get(settings))
         .route("/healthz", get(health))
         .route("/metrics", get(|State(site): State<Arc<Site>>| async move { site.metrics.text() }))
         .route("/viewer.jpg", get(viewer))
@@ -120,30 +270,37 @@ fn pages(site: Arc<Site>) -> Router {
         .with_state(site)
 }
 
-fn file(kind: &'static str, text: &'static str) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, kind)], text)
-}
-
-/// Turns other sites away, and tells the browser what the page may do: nothing but talk to this server.
+/// Turns other sites and strangers away, and tells the browser what the page may do.
 async fn only_our_page(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
-    if !guard::is_ours(request.headers(), site.port) {
-        return (StatusCode::FORBIDDEN, "only the mirror's own page may look into it\n").into_response();
+    match site.guard.judge(request.headers()) {
+        Verdict::Ours => {}
+        Verdict::Foreign => {
+            return (StatusCode::FORBIDDEN, "only the mirror's own page may look into it\n").into_response();
+        }
+        Verdict::Unknown => {
+            let cookie = request.uri().query().and_then(|query| site.guard.cookie_for(query));
+            return match cookie {
+                // The token leaves the address bar at once.
+                Some(cookie) => (StatusCode::SEE_OTHER, [(header::SET_COOKIE, cookie), (header::LOCATION, "/".into())])
+                    .into_response(),
+                None => (StatusCode::FORBIDDEN, "the mirror's token is missing or wrong\n").into_response(),
+            };
+        }
     }
     let mut response = next.run(request).await;
-    let port = site.port;
-    let policy = format!(
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; \
-         connect-src 'self' ws://127.0.0.1:{port} ws://localhost:{port}; \
-         base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    );
     let headers = response.headers_mut();
-    if let Ok(policy) = HeaderValue::from_str(&policy) {
-        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
-    }
+    headers.insert(header::CONTENT_SECURITY_POLICY, site.policy.clone());
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     response
+}
+
+async fn settings(State(site): State<Arc<Site>>) -> Response {
+    match serde_json::to_string(&site.place) {
+        Ok(text) => ([(header::CONTENT_TYPE, "application/json")], text).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
 }
 
 /// "ok", unless the mirror has looked at one picture for so long that it must be stuck.
@@ -154,9 +311,9 @@ async fn health(State(site): State<Arc<Site>>) -> Response {
     }
 }
 
-/// The next picture that stands in for the camera; "no content" where the page uses the camera.
+/// What the server's own camera sees; "no content" where the page uses its own.
 async fn viewer(State(site): State<Arc<Site>>) -> Response {
-    match tokio::task::spawn_blocking(move || site.reflector.next_viewer()).await {
+    match tokio::task::spawn_blocking(move || site.reflector.viewer()).await {
         Ok(Some(jpeg)) => ([(header::CONTENT_TYPE, "image/jpeg")], jpeg).into_response(),
         Ok(None) => StatusCode::NO_CONTENT.into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
@@ -172,19 +329,28 @@ mod tests {
     struct Nobody;
 
     impl Reflector for Nobody {
-        fn reflect(&self, _: &Image) -> Result<Answer, String> {
-            Ok(Answer { reflection: None, seen: "{}".into() })
+        fn session(&self) -> Box<dyn Session> {
+            Box::new(Self)
         }
     }
 
-    /// The server lives until the tests end.
-    fn start() -> SocketAddr {
-        let (tell, hear) = std::sync::mpsc::channel();
-        std::thread::spawn(move || serve(0, Nobody, |address| tell.send(address).unwrap()));
-        hear.recv().unwrap()
+    impl Session for Nobody {
+        fn reflect(&mut self, _: &Glimpse) -> Result<Answer, String> {
+            Ok(Answer { pictures: Vec::new(), reflects: false, seen: "{}".into() })
+        }
+
+        fn forget(&mut self) {}
     }
 
-    fn ask(address: SocketAddr, path: &str, headers: &str) -> String {
+    /// The server lives until the tests end; gives back `host:port`.
+    fn start(setup: Setup) -> String {
+        let (tell, hear) = std::sync::mpsc::channel();
+        std::thread::spawn(move || serve(setup, Nobody, |url| tell.send(url.to_owned()).unwrap()));
+        let url: String = hear.recv().unwrap();
+        url.split_once("://").unwrap().1.to_owned()
+    }
+
+    fn ask(address: &str, path: &str, headers: &str) -> String {
         let mut stream = TcpStream::connect(address).unwrap();
         write!(stream, "GET {path} HTTP/1.1\r\n{headers}Connection: close\r\n\r\n").unwrap();
         let mut reply = String::new();
@@ -194,40 +360,83 @@ mod tests {
 
     #[test]
     fn the_page_may_talk_to_this_server_and_to_nobody_else() {
-        let address = start();
+        let address = start(Setup::at_home(0));
         let host = format!("Host: {address}\r\n");
         for (path, word) in [
-            ("/", "<title>Narcissus</title>"),
-            ("/mirror.css", "#reflection"),
-            ("/mirror.js", "getUserMedia"),
+            ("/", "<title>narcissus</title>"),
+            ("/camera.js", "getusermedia"),
+            ("/texts/zh.json", "{"),
+            ("/settings.json", r#"{"has_camera":false,"gesture":false}"#),
             ("/healthz", "ok"),
             ("/metrics", "narcissus_frames_total 0"),
         ] {
-            let reply = ask(address, path, &host).to_ascii_lowercase();
-            assert!(reply.starts_with("http/1.1 200") && reply.contains(&word.to_ascii_lowercase()), "{reply}");
+            let reply = ask(&address, path, &host).to_ascii_lowercase();
+            assert!(reply.starts_with("http/1.1 200") && reply.contains(word), "{reply}");
             assert!(reply.contains("default-src 'none'") && !reply.contains("unsafe-inline"), "{reply}");
         }
-        assert!(ask(address, "/viewer.jpg", &host).starts_with("HTTP/1.1 204"));
-        for page in [PAGE, STYLE, SCRIPT] {
-            assert!(!page.contains("https:") && !page.contains("http:"), "nothing comes from elsewhere");
-        }
-        assert!(!PAGE.contains("<style") && !PAGE.contains("style="), "the policy would refuse it");
+        assert!(ask(&address, "/viewer.jpg", &host).starts_with("HTTP/1.1 204"));
     }
 
     #[test]
     fn other_sites_are_turned_away() {
-        let address = start();
+        let address = start(Setup::at_home(0));
         for headers in ["Host: evil.example\r\n".into(), format!("Host: {address}\r\nOrigin: http://evil.example\r\n")]
         {
-            for path in ["/", "/ws", "/viewer.jpg"] {
-                assert!(ask(address, path, &headers).starts_with("HTTP/1.1 403"), "{path} {headers}");
+            for path in ["/", "/ws", "/viewer.jpg", "/healthz", "/nowhere"] {
+                assert!(ask(&address, path, &headers).starts_with("HTTP/1.1 403"), "{path} {headers}");
             }
         }
+        let upgrade = format!(
+            "Host: {address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+        );
+        assert!(ask(&address, "/ws", &upgrade).starts_with("HTTP/1.1 403"), "a page has an origin");
     }
 
     #[test]
-    fn a_port_that_is_taken_is_an_error_with_a_hint() {
-        let error = serve(start().port(), Nobody, |_| panic!("it is taken")).unwrap_err().to_string();
-        assert!(error.contains("port") && error.contains("hint:"), "{error}");
+    fn beyond_this_computer_a_certificate_and_a_good_token_are_needed() {
+        let everywhere = Setup { listen: SocketAddr::from(([0, 0, 0, 0], 0)), ..Setup::at_home(0) };
+        assert!(matches!(serve(everywhere.clone(), Nobody, |_| ()), Err(ServerError::Unprotected(_))));
+        let dir = tempfile::tempdir().unwrap();
+        let (certificate, key) = (dir.path().join("cert.pem"), dir.path().join("key.pem"));
+        let abroad = |token: &str| Abroad {
+            name: "localhost".into(),
+            certificate: certificate.clone(),
+            key: key.clone(),
+            token: token.into(),
+        };
+        for weak in ["", "short", "with spaces and more", "0123456789abcdef;"] {
+            let setup = Setup { abroad: Some(abroad(weak)), ..everywhere.clone() };
+            assert!(matches!(serve(setup, Nobody, |_| ()), Err(ServerError::Token)), "{weak}");
+        }
+        let setup = Setup { abroad: Some(abroad("0123456789abcdef")), ..everywhere };
+        assert!(matches!(serve(setup.clone(), Nobody, |_| ()), Err(ServerError::Certificate { .. })));
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        std::fs::write(&certificate, made.cert.pem()).unwrap();
+        std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+        let address = start(setup);
+        let port = address.rsplit(':').next().unwrap();
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(made.cert.der().clone()).unwrap();
+        let client = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+        let client = Arc::new(client);
+        let ask = |path: &str, header: &str| {
+            let session = rustls::ClientConnection::new(client.clone(), "localhost".try_into().unwrap()).unwrap();
+            let socket = TcpStream::connect(format!("127.0.0.1:{port}")).unwrap();
+            let mut stream = rustls::StreamOwned::new(session, socket);
+            let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n{header}Connection: close\r\n\r\n");
+            stream.write_all(request.as_bytes()).unwrap();
+            let mut reply = String::new();
+            // The server may close without the farewell of TLS.
+            let _ = stream.read_to_string(&mut reply);
+            reply
+        };
+        for path in ["/", "/ws", "/healthz", "/?token=0123456789abcdeX"] {
+            assert!(ask(path, "").starts_with("HTTP/1.1 403"), "{path}");
+        }
+        let opened = ask("/?token=0123456789abcdef", "");
+        assert!(opened.starts_with("HTTP/1.1 303") && opened.contains("HttpOnly; Secure; SameSite=Strict"), "{opened}");
+        assert!(ask("/", "Cookie: narcissus=0123456789abcdef\r\n").contains("<title>"));
+        assert!(ask("/metrics", "Authorization: Bearer 0123456789abcdef\r\n").starts_with("HTTP/1.1 200"));
     }
 }

@@ -1,6 +1,7 @@
 //! The conversation with one page.
 
 use super::Site;
+use super::controls::Controls;
 use super::wire::Reply;
 use super::worker::{Counter, Letter};
 use axum::extract::State;
@@ -9,12 +10,17 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+use tokio::time::timeout;
 
-/// Longest message of a page.
-const MAX_MESSAGE_BYTES: usize = 8 << 20;
+/// Longest message of a page: a picture of 640x480 pixels takes a tenth of it.
+const MAX_MESSAGE_BYTES: usize = 1 << 20;
 /// Pages at a time; each holds two messages at most.
 const MAX_PAGES: usize = 8;
+/// A page that is silent for so long shows nobody anything: whoever stood there is forgotten. It may come back.
+const SILENCE: Duration = Duration::from_secs(2);
+/// A page that takes no answer for so long is gone.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Opens the conversation. A browser says which page it opens it for, and [`super::guard`] has judged that.
 pub async fn connect(State(site): State<Arc<Site>>, headers: HeaderMap, upgrade: WebSocketUpgrade) -> Response {
@@ -38,35 +44,60 @@ impl Seat {
     fn take(site: Arc<Site>) -> Option<Self> {
         let taken = site.pages.fetch_add(1, Ordering::Relaxed);
         let seat = Self(site);
-        (taken < MAX_PAGES).then_some(seat)
+        if taken >= MAX_PAGES {
+            tracing::warn!(pages = taken, "too many pages look into the mirror");
+            return None;
+        }
+        tracing::info!(pages = taken + 1, "a page came");
+        Some(seat)
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.0.pages.fetch_sub(1, Ordering::Relaxed);
+        let pages = self.0.pages.fetch_sub(1, Ordering::Relaxed) - 1;
+        tracing::info!(pages, "a page went");
     }
 }
 
 async fn talk(mut socket: WebSocket, site: &Site) {
     let (replies, mut answered) = tokio::sync::mpsc::unbounded_channel();
-    let counter = Arc::new(Counter::new(replies));
+    let counter = Arc::new(Counter::new(site.reflector.session(), replies));
+    let mut silent = false;
     loop {
         let (letter, reply) = tokio::select! {
-            message = socket.recv() => match message {
-                Some(Ok(Message::Binary(bytes))) => {
+            message = timeout(SILENCE, socket.recv()) => match message {
+                Ok(Some(Ok(Message::Binary(bytes)))) => {
+                    silent = false;
                     let letter = Letter { bytes, at: Instant::now() };
                     let Some(overtaken) = site.desk.hand_in(&counter, letter) else { continue };
                     (overtaken, Reply::dropped())
                 }
-                Some(Ok(_)) => continue,
-                Some(Err(_)) | None => break,
+                Ok(Some(Ok(Message::Text(text)))) => {
+                    match Controls::read(&text) {
+                        Some(controls) => counter.set_controls(controls),
+                        None => tracing::debug!("a page said something that is no wish"),
+                    }
+                    continue;
+                }
+                Ok(Some(Ok(_))) => continue,
+                Ok(Some(Err(_)) | None) => break,
+                Err(_) => {
+                    if !std::mem::replace(&mut silent, true) {
+                        site.desk.forget(&counter);
+                    }
+                    continue;
+                }
             },
             Some(answer) = answered.recv() => answer,
         };
         let bytes = reply.to_bytes(&letter.bytes);
-        let sent = socket.send(Message::Text(reply.seen.into())).await;
-        if sent.is_err() || socket.send(Message::Binary(bytes.into())).await.is_err() {
+        drop(letter);
+        let send = async {
+            socket.send(Message::Text(reply.seen.into())).await?;
+            socket.send(Message::Binary(bytes.into())).await
+        };
+        if !matches!(timeout(PATIENCE, send).await, Ok(Ok(()))) {
             break;
         }
     }

@@ -3,7 +3,9 @@
 pub mod align;
 pub mod attributes;
 pub mod detector;
+pub mod eyelids;
 pub mod landmarks;
+pub mod track;
 
 /// Points of a face in the order of iBUG 300-W: jaw 0..17, brows 17..27, nose 27..36, eyes 36..48 (36 is the outer
 /// corner of the eye on the picture's left), mouth 48..68.

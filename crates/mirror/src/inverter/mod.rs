@@ -197,6 +197,14 @@ impl Inverter {
         Asked::new(scores, dial.given(self.order()))
     }
 
+    /// Asks for another value of a number than a visitor's own; nothing happens if it is none of the order.
+    pub fn tell(&self, asked: &mut Asked, number: Number, value: f32) {
+        if let Some(i) = self.order().iter().position(|n| *n == number) {
+            asked.scores[i] = self.visitors.score(FEATURES + i, value);
+            asked.given[i] = true;
+        }
+    }
+
     /// How unusual each feature is in its population: 0 for the median, distributed normally over it, within ±[`LIMIT`].
     pub fn scores(&self, features: &FeatureVector, population: Population) -> [f32; FEATURES] {
         let quantiles = self.quantiles(population);

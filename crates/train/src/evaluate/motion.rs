@@ -9,6 +9,7 @@ use mirror::features::{FEATURES, FeatureVector, Group};
 use mirror::inverter::Dial;
 use mirror::motion::Motion;
 use mirror::pack::Pack;
+use mirror::wish::Wish;
 use nn::Rng;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -134,7 +135,7 @@ pub fn run(options: &Options, seconds: f64, frames: impl Iterator<Item = Result<
         let at = count as f64 * seconds;
         count += 1;
         let viewer = nearest(mirror.look(&frame)?);
-        let Some(reflection) = mirror.follow_viewer(viewer.clone(), &mut motion, &Dial::default(), at) else {
+        let Some(reflection) = mirror.follow_viewer(viewer.clone(), &mut motion, &Wish::default(), at) else {
             continue;
         };
         let viewer = viewer.expect("whoever is reflected was seen");
@@ -204,7 +205,7 @@ fn stand_still(mirror: &Mirror, picture: &Image) -> Result<(Still, Still)> {
         let noisy = |v: &u8| (f32::from(*v) + NOISE * rng.normal()).round().clamp(0.0, 255.0) as u8;
         let frame = Image { data: picture.data.iter().map(noisy).collect(), ..*picture };
         let Some(viewer) = nearest(mirror.look(&frame)?) else { continue };
-        let reflection = mirror.follow_viewer(Some(viewer.clone()), &mut motion, &Dial::default(), i as f64 / RATE);
+        let reflection = mirror.follow_viewer(Some(viewer.clone()), &mut motion, &Wish::default(), i as f64 / RATE);
         films[0].add(mirror, reflection.expect("there is a viewer").image)?;
         films[1].add(mirror, mirror.reflect_viewer(viewer, &Dial::default()).image)?;
     }

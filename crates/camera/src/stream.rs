@@ -1,0 +1,218 @@
+//! An endless source on a thread of its own: whoever asks gets its newest frame, and it comes back by itself.
+
+use crate::CameraError;
+use frame::{Frame, FrameSource};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// A source of frames that a thread can own.
+pub type Source = Box<dyn FrameSource<Error = CameraError> + Send>;
+
+/// A source that gives no frame for so long hangs.
+const STALLED: Duration = Duration::from_secs(2);
+/// First and longest wait before it is opened again; each is twice the one before.
+const BACK_OFF: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(30)];
+/// A source that gave frames for so long was well: the wait begins anew.
+const WELL: Duration = Duration::from_secs(10);
+/// Threads that may hang in a driver at a time.
+const MAX_HANGING: usize = 3;
+/// From one look at the source to the next.
+const WATCH: Duration = Duration::from_millis(100);
+
+/// A source that runs. It ends when this is dropped.
+pub struct Stream {
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    slot: Mutex<Slot>,
+    ended: AtomicBool,
+}
+
+#[derive(Default)]
+struct Slot {
+    newest: Option<(Arc<Frame>, Instant)>,
+    /// Which opening of the source may put frames here: one that hung and woke late may not.
+    opening: u64,
+}
+
+impl Shared {
+    /// Every change under the lock is complete before it can panic, so that poison means nothing here.
+    fn lock(&self) -> MutexGuard<'_, Slot> {
+        self.slot.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ended(&self) -> bool {
+        self.ended.load(Ordering::Relaxed)
+    }
+}
+
+impl Stream {
+    /// Opens the source, and again whenever it ends, fails or hangs; each failure is said to `complain`, in words.
+    ///
+    /// # Errors
+    /// If the system has no thread left.
+    pub fn start(
+        open: impl Fn() -> Result<Source, CameraError> + Send + Sync + 'static,
+        complain: impl Fn(&str) + Send + 'static,
+    ) -> std::io::Result<Self> {
+        let shared = Arc::new(Shared::default());
+        let watched = shared.clone();
+        thread::Builder::new()
+            .name("camera watch".into())
+            .spawn(move || watch(&watched, &Arc::new(open), &complain))?;
+        Ok(Self { shared })
+    }
+
+    /// The newest frame; `None` before the first, and when the source has stalled for two seconds.
+    pub fn newest(&self) -> Option<Arc<Frame>> {
+        let slot = self.shared.lock();
+        slot.newest.as_ref().filter(|(_, at)| at.elapsed() < STALLED).map(|(frame, _)| frame.clone())
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.shared.ended.store(true, Ordering::Relaxed);
+    }
+}
+
+type Opener = dyn Fn() -> Result<Source, CameraError> + Send + Sync;
+
+fn watch(
+    shared: &Arc<Shared>,
+    open: &Arc<impl Fn() -> Result<Source, CameraError> + Send + Sync + 'static>,
+    complain: &dyn Fn(&str),
+) {
+    let mut hanging: Vec<thread::JoinHandle<()>> = Vec::new();
+    let mut wait = BACK_OFF[0];
+    while !shared.ended() {
+        hanging.retain(|t| !t.is_finished());
+        if hanging.len() < MAX_HANGING {
+            let began = Instant::now();
+            let opening = {
+                let mut slot = shared.lock();
+                slot.opening += 1;
+                slot.opening
+            };
+            let failure = Arc::new(Mutex::new(None));
+            let (reading, told, open): (_, _, Arc<Opener>) = (shared.clone(), failure.clone(), open.clone());
+            let run = move || {
+                let result = read(&reading, open.as_ref(), opening);
+                *told.lock().unwrap_or_else(PoisonError::into_inner) = result.err();
+            };
+            let Ok(reader) = thread::Builder::new().name("camera".into()).spawn(run) else {
+                thread::sleep(wait);
+                continue;
+            };
+            let stalled = || {
+                let last = shared.lock().newest.as_ref().map(|(_, at)| *at).filter(|at| *at > began);
+                last.unwrap_or(began).elapsed() >= STALLED
+            };
+            while !reader.is_finished() && !stalled() && !shared.ended() {
+                thread::sleep(WATCH);
+            }
+            if shared.ended() {
+                return;
+            }
+            if reader.is_finished() {
+                if let Some(error) = failure.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                    complain(&error.to_string());
+                }
+            } else {
+                complain("the camera gives no pictures");
+                hanging.push(reader);
+            }
+            wait = if began.elapsed() >= WELL { BACK_OFF[0] } else { wait };
+        }
+        let until = Instant::now() + wait;
+        while Instant::now() < until && !shared.ended() {
+            thread::sleep(WATCH.min(wait));
+        }
+        wait = (2 * wait).min(BACK_OFF[1]);
+    }
+}
+
+/// Reads until the source ends, somebody else reads it, or nobody wants it.
+fn read(shared: &Shared, open: &Opener, opening: u64) -> Result<(), CameraError> {
+    let mut source = open()?;
+    while let Some(frame) = source.next_frame()? {
+        let mut slot = shared.lock();
+        if shared.ended() || slot.opening != opening {
+            return Ok(());
+        }
+        slot.newest = Some((Arc::new(frame), Instant::now()));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use frame::Image;
+    use std::sync::atomic::AtomicU64;
+
+    /// Gives a few frames, then does what it is told.
+    struct Flaky {
+        frames: u64,
+        then: fn() -> Result<Option<Frame>, CameraError>,
+    }
+
+    impl FrameSource for Flaky {
+        type Error = CameraError;
+
+        fn next_frame(&mut self) -> Result<Option<Frame>, CameraError> {
+            self.frames += 1;
+            match self.frames {
+                1..=3 => Ok(Some(Frame::now(Image::flat(1, 1, [9; 3]), self.frames))),
+                _ => (self.then)(),
+            }
+        }
+    }
+
+    /// Waits for `condition`, as long as a slow computer may take.
+    fn eventually(condition: impl Fn() -> bool) {
+        let until = Instant::now() + Duration::from_secs(60);
+        while !condition() {
+            assert!(Instant::now() < until, "it never came to that");
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    fn opened_again_after(then: fn() -> Result<Option<Frame>, CameraError>, words: &'static str) {
+        let (openings, complaints) = (Arc::new(AtomicU64::new(0)), Arc::new(Mutex::new(Vec::new())));
+        let (counted, told) = (openings.clone(), complaints.clone());
+        let open = move || -> Result<Source, CameraError> {
+            counted.fetch_add(1, Ordering::SeqCst);
+            Ok(Box::new(Flaky { frames: 0, then }))
+        };
+        let stream = Stream::start(open, move |why| told.lock().unwrap().push(why.to_owned())).unwrap();
+        eventually(|| stream.newest().is_some_and(|f| f.seq == 3));
+        eventually(|| openings.load(Ordering::SeqCst) >= 2);
+        if !words.is_empty() {
+            assert!(complaints.lock().unwrap()[0].contains(words));
+        }
+    }
+
+    #[test]
+    fn a_source_that_ends_is_opened_again() {
+        opened_again_after(|| Ok(None), "");
+    }
+
+    #[test]
+    fn a_source_that_fails_is_opened_again_and_named() {
+        opened_again_after(|| Err(CameraError::NoFfmpeg), "ffmpeg");
+    }
+
+    #[test]
+    fn a_source_that_hangs_is_noticed_its_frame_is_not_shown_on_and_it_is_opened_again() {
+        let stuck = || -> Result<Option<Frame>, CameraError> {
+            thread::sleep(Duration::from_secs(600));
+            Ok(None)
+        };
+        opened_again_after(stuck, "no pictures");
+    }
+}

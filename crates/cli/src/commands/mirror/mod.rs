@@ -1,0 +1,118 @@
+//! `narcissus mirror`: the live mirror.
+
+mod session;
+mod source;
+
+use crate::arguments::{Drawing, Global};
+use crate::kiosk::Kiosk;
+use crate::watchdog::Watchdog;
+use crate::{browser, journal, output};
+use ::mirror::engine::Mirror;
+use ::mirror::live;
+use anyhow::Context;
+use display::server::{Abroad, Place, Setup, serve};
+use session::Wall;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// The live mirror: a page for the browser, camera in, reflection out.
+///
+/// Prints the address and serves until it is interrupted, to this computer only. The browser asks for leave to use
+/// the camera. No frame is stored or sent anywhere. When nobody is there the mirror looks at its own dreams. Faces that never move,
+/// such as painted ones, are let go after a while. GET /healthz says whether it lives, /metrics what it has done.
+///
+/// --listen opens it to other computers. That needs a certificate and its key (PEM), the name they are for, and a token of at least
+/// 16 letters: whoever opens https://NAME:PORT/?token=TOKEN may look. Others can read a flag, so give the token as
+/// NARCISSUS_TOKEN or in the configuration file.
+#[derive(clap::Args, Debug)]
+#[command(after_long_help = "\
+Examples:
+    narcissus mirror                          then open http://127.0.0.1:7860
+    narcissus mirror --kiosk                  fills the screen with it
+    narcissus mirror --faces 3                three reflections side by side
+    narcissus mirror --source portraits/      pictures and videos stand in for the camera
+    narcissus mirror --kiosk --gesture --log mirror.log      as in a gallery")]
+pub struct Options {
+    /// What it looks through: browser (its camera), camera:NAME, or a path of pictures and videos
+    #[arg(long, default_value = "browser")]
+    pub source: String,
+    /// The port of the page; 0 takes any that is free
+    #[arg(long, default_value_t = 7860)]
+    pub port: u16,
+    /// How many are reflected, side by side
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=6))]
+    pub faces: u8,
+    /// Also start a browser that fills the screen with the page
+    #[arg(long)]
+    pub kiosk: bool,
+    /// Visitors begin and end by closing their eyes for three seconds
+    #[arg(long)]
+    pub gesture: bool,
+    /// Write what happens into a file, JSON a line, 10 MB at most
+    #[arg(long, value_name = "FILE")]
+    pub log: Option<PathBuf>,
+    /// Listen here, also for other computers: see --help
+    #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST), value_name = "ADDR")]
+    pub listen: IpAddr,
+    /// The name by which other computers call this one [default: the address]
+    #[arg(long, value_name = "NAME", hide_short_help = true)]
+    pub name: Option<String>,
+    /// The certificate for that name
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    pub certificate: Option<PathBuf>,
+    /// The certificate's private key
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    pub key: Option<PathBuf>,
+    /// Who knows it may look from another computer
+    #[arg(long, value_name = "TOKEN", hide_short_help = true, hide_default_value = true)]
+    pub token: Option<String>,
+    #[command(flatten)]
+    pub drawing: Drawing,
+}
+
+/// Runs it.
+pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
+    journal::open(options.log.as_deref(), global.verbose)?;
+    let source = source::open(&options.source)?;
+    let program = options.kiosk.then(|| {
+        browser::find().context("no browser found to fill the screen; hint: `narcissus doctor` names those that do")
+    });
+    let program = program.transpose()?;
+    let mirror = Mirror::with_precision(&super::open_pack(global)?, options.drawing.precision()?)?;
+    let settings = live::Settings { faces: options.faces.into(), let_go_of_still: source.is_living() };
+    let place = Place { has_camera: source.stream.is_some(), gesture: options.gesture };
+    let watchdog = Arc::new(Watchdog::from_environment());
+    let wall = Wall { mirror: Arc::new(mirror), settings, source: Arc::new(source), watchdog: watchdog.clone() };
+    let setup = Setup { listen: SocketAddr::new(options.listen, options.port), abroad: options.abroad()?, place };
+    // Held until the server ends: the browser ends with it.
+    let mut window = None;
+    let mut announced = Ok(());
+    serve(setup, wall, |url| {
+        announced = output::print_line(&format_args!("the mirror is at {url}"));
+        watchdog.ready();
+        // The page then begins by itself: nobody is there to press its button.
+        window = program.map(|program| Kiosk::open(program, format!("{url}/#kiosk")));
+    })?;
+    drop(window);
+    announced
+}
+
+impl Options {
+    /// What protects the page where others can reach it; `None` where nobody asked for any of it.
+    fn abroad(&self) -> anyhow::Result<Option<Abroad>> {
+        match (&self.certificate, &self.key, &self.token) {
+            (None, None, None) => Ok(None),
+            (Some(certificate), Some(key), Some(token)) => Ok(Some(Abroad {
+                name: self.name.clone().unwrap_or_else(|| match self.listen {
+                    IpAddr::V4(four) => four.to_string(),
+                    IpAddr::V6(six) => format!("[{six}]"),
+                }),
+                certificate: certificate.clone(),
+                key: key.clone(),
+                token: token.clone(),
+            })),
+            _ => anyhow::bail!("--certificate, --key and --token go together"),
+        }
+    }
+}

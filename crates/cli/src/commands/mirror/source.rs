@@ -1,0 +1,55 @@
+//! What `--source` means.
+
+use anyhow::Context;
+use camera::{Input, Show, Stream, expand};
+use std::path::PathBuf;
+
+/// Where frames come from.
+pub struct Source {
+    /// Of the server; `None` where the page's browser has the camera.
+    pub stream: Option<Stream>,
+    is_show: bool,
+}
+
+impl Source {
+    /// Whether people stand before it; pictures that stand in for them never move.
+    pub fn is_living(&self) -> bool {
+        !self.is_show
+    }
+}
+
+/// Opens what a name stands for.
+pub fn open(name: &str) -> anyhow::Result<Source> {
+    if name == "browser" {
+        return Ok(Source { stream: None, is_show: false });
+    }
+    if let Some(camera) = name.strip_prefix("camera:") {
+        return Ok(Source { stream: Some(open_camera(camera)?), is_show: false });
+    }
+    let path = PathBuf::from(name);
+    anyhow::ensure!(path.exists(), "{name}: no such file or folder");
+    let inputs = expand(&[path]).into_iter().collect::<Result<Vec<Input>, _>>()?;
+    if inputs.iter().any(|input| matches!(input, Input::Video(_))) {
+        camera::ffmpeg()?;
+    }
+    let stream = Stream::start(move || Ok(Box::new(Show::new(inputs.clone()))), complain);
+    Ok(Source { stream: Some(stream.context("cannot start a thread")?), is_show: true })
+}
+
+#[cfg(feature = "camera")]
+fn open_camera(name: &str) -> anyhow::Result<Stream> {
+    let name = name.to_owned();
+    Stream::start(move || Ok(Box::new(camera::Native::open(&name)?)), complain).context("cannot start a thread")
+}
+
+#[cfg(not(feature = "camera"))]
+fn open_camera(name: &str) -> anyhow::Result<Stream> {
+    anyhow::bail!(
+        "camera:{name}: this build reads no camera itself; hint: `--source browser` uses the browser's, or build with \
+         `--features camera`"
+    )
+}
+
+fn complain(why: &str) {
+    tracing::warn!(why, "the source broke off; it is opened again");
+}

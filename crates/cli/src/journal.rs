@@ -1,0 +1,104 @@
+//! What happens, as lines of JSON in a file that never grows beyond a bound, and in words on stderr.
+//!
+//! Nothing about who looked is ever written: only that pages came and went, and what failed.
+
+use anyhow::Context;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt::{self, MakeWriter};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, registry};
+
+/// A file and the one before it are each at most this long.
+const MAX_BYTES: u64 = 5_000_000;
+
+/// Begins to take note; `verbose` says more on stderr.
+///
+/// # Errors
+/// If the file cannot be written.
+pub fn open(file: Option<&Path>, verbose: u8) -> anyhow::Result<()> {
+    let ours = |level| Targets::new().with_targets([("narcissus", level), ("display", level)]);
+    let level = [LevelFilter::WARN, LevelFilter::INFO, LevelFilter::DEBUG][usize::from(verbose.min(2))];
+    let words = fmt::layer().with_writer(io::stderr).without_time().with_target(false).with_filter(ours(level));
+    let lines = file
+        .map(|path| CappedFile::open(path, MAX_BYTES).with_context(|| format!("cannot write to {}", path.display())));
+    let lines = lines.transpose()?;
+    let lines = lines.map(|f| fmt::layer().json().with_writer(f).with_filter(ours(LevelFilter::INFO)));
+    // Whoever already listens in this process goes on to.
+    let _ = registry().with(words).with(lines).try_init();
+    Ok(())
+}
+
+/// A file that is put aside as `FILE.1`, in place of the one that was, when it is full.
+struct CappedFile {
+    path: PathBuf,
+    max_bytes: u64,
+    open: Mutex<(File, u64)>,
+}
+
+impl CappedFile {
+    fn open(path: &Path, max_bytes: u64) -> io::Result<Self> {
+        let file = OpenOptions::new().create(true).append(true).open(path)?;
+        let len = file.metadata()?.len();
+        Ok(Self { path: path.to_owned(), max_bytes, open: Mutex::new((file, len)) })
+    }
+}
+
+/// Writes one line at a time.
+struct Line<'a> {
+    of: &'a CappedFile,
+    open: MutexGuard<'a, (File, u64)>,
+}
+
+impl Write for Line<'_> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let (file, len) = &mut *self.open;
+        if *len > 0 && *len + line.len() as u64 > self.of.max_bytes {
+            let mut aside = self.of.path.clone().into_os_string();
+            aside.push(".1");
+            std::fs::rename(&self.of.path, aside)?;
+            *file = OpenOptions::new().create(true).append(true).open(&self.of.path)?;
+            *len = 0;
+        }
+        file.write_all(line)?;
+        *len += line.len() as u64;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.open.0.flush()
+    }
+}
+
+impl<'a> MakeWriter<'a> for CappedFile {
+    type Writer = Line<'a>;
+
+    fn make_writer(&'a self) -> Line<'a> {
+        Line { of: self, open: self.open.lock().unwrap_or_else(PoisonError::into_inner) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_file_is_put_aside_and_both_stay_within_the_bound() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        let log = CappedFile::open(&path, 100).unwrap();
+        for i in 0..50 {
+            writeln!(log.make_writer(), "line {i:>20}").unwrap();
+        }
+        drop(log);
+        writeln!(CappedFile::open(&path, 100).unwrap().make_writer(), "after a restart").unwrap();
+        let names: Vec<_> = std::fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().path()).collect();
+        assert_eq!(names.len(), 2);
+        assert!(names.iter().all(|p| std::fs::metadata(p).unwrap().len() <= 100));
+        assert!(std::fs::read_to_string(&path).unwrap().ends_with("after a restart\n"));
+    }
+}

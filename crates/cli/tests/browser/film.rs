@@ -1,0 +1,77 @@
+//! Films for the browser's camera: faces that the generator dreamt, which come, move and go. A film is JPEG after JPEG, 30 a
+//! second, and begins again when it ends.
+
+use image::{Rgb, RgbImage, imageops};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::LazyLock;
+use tempfile::TempDir;
+
+const WIDTH: u32 = 640;
+const HEIGHT: u32 = 480;
+/// Frames a second, which Chromium takes for granted.
+pub const RATE: usize = 30;
+
+static DREAMS: LazyLock<TempDir> = LazyLock::new(|| {
+    let dir = tempfile::tempdir().unwrap();
+    let status = Command::new(env!("CARGO_BIN_EXE_narcissus"))
+        .args(["dream", "--count", "8", "--seed", "5", "--out"])
+        .arg(dir.path())
+        .status()
+        .unwrap();
+    assert!(status.success());
+    dir
+});
+
+/// One frame: `faces` are a dream's number, the middle of its picture, and its side.
+fn frame(faces: &[(usize, [f32; 2], f32)]) -> Vec<u8> {
+    let mut scene = RgbImage::from_fn(WIDTH, HEIGHT, |x, y| Rgb([(70 + x / 16) as u8, (80 + y / 12) as u8, 96]));
+    for (dream, [x, y], side) in faces {
+        let path = DREAMS.path().join(format!("dream-{:04}.png", dream + 1));
+        let face = image::open(path).unwrap().to_rgb8();
+        let face = imageops::resize(&face, *side as u32, *side as u32, imageops::FilterType::CatmullRom);
+        imageops::overlay(&mut scene, &face, (x - side / 2.0) as i64, (y - side / 2.0) as i64);
+    }
+    let mut bytes = Vec::new();
+    let encoder = jpeg_encoder::Encoder::new(&mut bytes, 90);
+    encoder.encode(&scene, WIDTH as u16, HEIGHT as u16, jpeg_encoder::ColorType::Rgb).unwrap();
+    bytes
+}
+
+/// Where somebody who sways is after `t` of a film, 0 to 1.
+fn swaying(middle: [f32; 2], t: f32) -> [f32; 2] {
+    let turn = std::f32::consts::TAU * t;
+    [middle[0] + 24.0 * turn.sin(), middle[1] + 8.0 * (2.0 * turn).sin()]
+}
+
+fn save(dir: &Path, name: &str, frames: impl Iterator<Item = Vec<u8>>) -> PathBuf {
+    let path = dir.join(format!("{name}.mjpeg"));
+    std::fs::write(&path, frames.flatten().collect::<Vec<u8>>()).unwrap();
+    path
+}
+
+/// One visitor, who sways, for so many seconds.
+pub fn visitor(dir: &Path) -> PathBuf {
+    let n = 3 * RATE;
+    save(dir, "visitor", (0..n).map(|i| frame(&[(0, swaying([320.0, 240.0], i as f32 / n as f32), 260.0)])))
+}
+
+/// Nobody.
+pub fn nobody(dir: &Path) -> PathBuf {
+    save(dir, "nobody", (0..RATE).map(|_| frame(&[])))
+}
+
+/// Two visitors beside each other.
+pub fn two(dir: &Path) -> PathBuf {
+    let n = 2 * RATE;
+    let at = |i: usize, x: f32| swaying([x, 240.0], i as f32 / n as f32);
+    save(dir, "two", (0..n).map(|i| frame(&[(0, at(i, 170.0), 230.0), (1, at(i, 470.0), 250.0)])))
+}
+
+/// A visitor who comes for three seconds and stays away for four.
+pub fn coming_and_going(dir: &Path) -> PathBuf {
+    let (there, n) = (3 * RATE, 7 * RATE);
+    let at = |i: usize| swaying([320.0, 240.0], i as f32 / there as f32);
+    let frames = (0..n).map(|i| if i < there { frame(&[(0, at(i), 260.0)]) } else { frame(&[]) });
+    save(dir, "coming-and-going", frames)
+}

@@ -1,0 +1,349 @@
+//! The mirror in a real browser: Chromium, headless, a film of dreamt faces before its camera. Where it is not installed these say
+//! that they skip.
+//!
+//! By hand, on a quiet computer: `cargo test --release -p narcissus --test browser -- --ignored --nocapture round_trip` prints how long
+//! a picture takes there and back, and `… five_minutes` watches the memory for as long.
+
+mod chromium;
+mod film;
+mod server;
+
+use chromium::{Eye, Page, installed};
+use serde_json::json;
+use server::{Server, resident_mb};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// One browser at a time: they take what processors there are.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+const REFLECTING: &str = "narcissus.seen?.state === 'reflecting' && narcissus.seen.glasses[0].arrived === 1";
+const DREAMING: &str = "narcissus.seen?.state === 'dreaming' && narcissus.seen.glasses[0].arrived === 1";
+
+#[test]
+fn a_visitor_s_reflection_appears_and_moves() {
+    let Some(chromium) = installed() else { return };
+    let (_alone, dir, server) = (alone(), tempfile::tempdir().unwrap(), Server::start(&[]));
+    let mut page = Page::open(&chromium, &Eye::Film(&film::visitor(dir.path())), &server.url);
+    page.wait("globalThis.narcissus?.seen?.state === 'dreaming'");
+    assert_eq!(page.value("narcissus.seen.faces.length"), 0, "nobody is measured who has not agreed");
+    page.begin();
+    let took = page.wait("narcissus.seen?.state === 'reflecting'");
+    eprintln!("the reflection begins {} ms after the button", took.as_millis());
+    page.wait(REFLECTING);
+    let (before, place) = (page.drawn(), page.value("narcissus.seen.faces[0].box[0]").as_f64().unwrap());
+    page.wait(&format!("Math.abs(narcissus.seen.faces[0].box[0] - {place}) > 8"));
+    assert_ne!(page.drawn(), before);
+    page.wait("document.getElementById('words').textContent.includes('The machine says')");
+    let own: Vec<String> = [&server.url, &server.url.replace("http", "ws")].map(|u| format!("{u}/")).into();
+    assert!(page.requests.len() > 8, "{:?}", page.requests);
+    for request in &page.requests {
+        assert!(own.iter().any(|o| request.starts_with(o)), "a request to somebody else: {request}");
+    }
+    assert!(page.complaints.is_empty(), "{:?}", page.complaints);
+}
+
+#[test]
+fn an_empty_room_leaves_the_mirror_to_its_dream() {
+    let Some(chromium) = installed() else { return };
+    let (_alone, dir, server) = (alone(), tempfile::tempdir().unwrap(), Server::start(&[]));
+    let mut page = Page::open(&chromium, &Eye::Film(&film::nobody(dir.path())), &server.url);
+    page.begin();
+    page.wait("narcissus.seen?.state === 'dreaming' && narcissus.seen.sizes.picture_bytes === 640 * 480 * 3");
+    let before = page.drawn();
+    std::thread::sleep(Duration::from_secs(1));
+    assert_ne!(page.drawn(), before, "the dream drifts");
+    page.wait("document.getElementById('words').textContent.includes('Nobody')");
+}
+
+#[test]
+fn a_visitor_who_comes_and_goes_is_reflected_and_forgotten() {
+    let Some(chromium) = installed() else { return };
+    let (_alone, dir, server) = (alone(), tempfile::tempdir().unwrap(), Server::start(&[]));
+    let mut page = Page::open(&chromium, &Eye::Film(&film::coming_and_going(dir.path())), &server.url);
+    page.begin();
+    page.wait(DREAMING);
+    page.wait("narcissus.seen.faces.length === 1");
+    let arrived = page.wait(REFLECTING);
+    page.wait("narcissus.seen.faces.length === 0");
+    let left = page.wait(DREAMING);
+    eprintln!("melts into a visitor in {} ms, back in {} ms", arrived.as_millis(), left.as_millis());
+    page.wait(REFLECTING);
+}
+
+#[test]
+fn two_visitors_have_a_reflection_each() {
+    let Some(chromium) = installed() else { return };
+    let (_alone, dir, server) = (alone(), tempfile::tempdir().unwrap(), Server::start(&["--faces", "2"]));
+    let mut page = Page::open(&chromium, &Eye::Film(&film::two(dir.path())), &server.url);
+    page.begin();
+    page.wait("narcissus.seen?.glasses.every(g => g.viewer !== null && g.arrived === 1)");
+    assert_eq!(page.value("document.querySelectorAll('#glasses canvas').length"), 2);
+    let viewers = page.value("narcissus.seen.glasses.map(g => g.viewer)");
+    assert_ne!(viewers[0], viewers[1]);
+    page.wait("narcissus.seen.faces.length === 2");
+    std::thread::sleep(Duration::from_secs(2));
+    assert_eq!(page.value("narcissus.seen.glasses.map(g => g.viewer)"), viewers, "they keep their seats");
+}
+
+#[test]
+fn a_mirror_that_is_killed_and_started_again_is_found_again() {
+    let Some(chromium) = installed() else { return };
+    let (_alone, dir, mut server) = (alone(), tempfile::tempdir().unwrap(), Server::start(&[]));
+    let mut page = Page::open(&chromium, &Eye::Film(&film::visitor(dir.path())), &server.url);
+    page.begin();
+    page.wait(REFLECTING);
+    let port = server.port().to_owned();
+    server.kill();
+    page.wait("document.getElementById('notice').textContent.includes('comes back by itself')");
+    page.wait("!document.getElementById('glasses').classList.contains('there')");
+    let _again = Server::start(&["--port", &port]);
+    page.wait("document.getElementById('notice').textContent === ''");
+    page.wait("document.getElementById('glasses').classList.contains('there')");
+    page.wait(REFLECTING);
+}
+
+#[test]
+fn without_leave_to_use_the_camera_the_page_says_so_and_dreams_on() {
+    let Some(chromium) = installed() else { return };
+    let (_alone, server) = (alone(), Server::start(&[]));
+    let mut page = Page::open(&chromium, &Eye::Denied, &server.url);
+    page.begin();
+    page.wait("document.getElementById('notice').textContent.includes('may not use the camera')");
+    page.wait("narcissus.seen?.state === 'dreaming' && narcissus.seen.sizes.picture_bytes === 0");
+    let before = page.drawn();
+    std::thread::sleep(Duration::from_secs(1));
+    assert_ne!(page.drawn(), before);
+}
+
+#[test]
+fn a_camera_that_goes_is_waited_for() {
+    let Some(chromium) = installed() else { return };
+    let (_alone, dir, server) = (alone(), tempfile::tempdir().unwrap(), Server::start(&[]));
+    let mut page = Page::open(&chromium, &Eye::Film(&film::visitor(dir.path())), &server.url);
+    page.wait("globalThis.narcissus");
+    // Keeps hold of the camera that the page opens, to pull its plug.
+    page.value(
+        "(() => { const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+           navigator.mediaDevices.getUserMedia = async c => globalThis.stream = await open(c); })()",
+    );
+    page.begin();
+    page.wait(REFLECTING);
+    page.value("(() => { const [t] = stream.getTracks(); t.stop(); t.dispatchEvent(new Event('ended')); })()");
+    page.wait("document.getElementById('notice').textContent.includes('The camera is gone')");
+    page.wait(DREAMING);
+    page.wait(REFLECTING);
+    assert_eq!(page.value("document.getElementById('notice').textContent"), "");
+    // It is there, but gives no pictures any more, as after a sleep.
+    page.value("stream.getTracks()[0].stop()");
+    page.wait("document.getElementById('notice').textContent.includes('gives no pictures')");
+    page.wait(REFLECTING);
+}
+
+#[test]
+fn browsers_whose_workers_cannot_read_a_camera_are_served_too() {
+    let Some(chromium) = installed() else { return };
+    let (_alone, dir, server) = (alone(), tempfile::tempdir().unwrap(), Server::start(&[]));
+    let mut page = Page::open(&chromium, &Eye::Film(&film::visitor(dir.path())), &server.url);
+    page.wait("globalThis.narcissus");
+    page.value("delete globalThis.MediaStreamTrackProcessor");
+    page.begin();
+    page.wait(REFLECTING);
+}
+
+#[test]
+fn other_names_and_other_pages_are_turned_away() {
+    let Some(chromium) = installed() else { return };
+    let (_alone, dir, server) = (alone(), tempfile::tempdir().unwrap(), Server::start(&[]));
+    let film = film::nobody(dir.path());
+    let mut page = Page::open(&chromium, &Eye::Film(&film), &format!("http://evil.example:{}/", server.port()));
+    let text = page.value("document.body.textContent");
+    assert!(text.as_str().unwrap().contains("only the mirror's own page"), "{text}");
+    let refused = format!(
+        "new Promise(done => {{ const s = new WebSocket('ws://127.0.0.1:{}/ws');
+           s.onopen = () => done(false); s.onerror = () => done(true); }})",
+        server.port()
+    );
+    assert_eq!(page.value(&refused), true, "a socket from a foreign page");
+    page.go(&server.url);
+    page.wait("globalThis.narcissus?.seen");
+}
+
+#[test]
+fn it_begins_and_stops_by_keys_and_the_camera_is_off_when_it_stops() {
+    let Some(chromium) = installed() else { return };
+    let (_alone, dir, server) = (alone(), tempfile::tempdir().unwrap(), Server::start(&[]));
+    let mut page = Page::open(&chromium, &Eye::Film(&film::visitor(dir.path())), &server.url);
+    page.wait("globalThis.narcissus && document.activeElement.id === 'begin'");
+    page.press("Enter");
+    page.wait(REFLECTING);
+    page.press("p");
+    let open = page.value("document.getElementById('panel').hidden");
+    page.press("p");
+    assert_ne!(page.value("document.getElementById('panel').hidden"), open);
+    page.press("Escape");
+    page.wait("narcissus.seen.state === 'dreaming' && narcissus.seen.sizes.picture_bytes === 0");
+    page.wait("document.activeElement.id === 'begin'");
+    page.press("Enter");
+    page.wait(REFLECTING);
+}
+
+#[test]
+fn the_page_speaks_every_language_and_names_every_part() {
+    let Some(chromium) = installed() else { return };
+    let (_alone, dir, server) = (alone(), tempfile::tempdir().unwrap(), Server::start(&[]));
+    let mut page = Page::open(&chromium, &Eye::Film(&film::nobody(dir.path())), &server.url);
+    page.wait("globalThis.narcissus");
+    let mut buttons = Vec::new();
+    for language in ["en", "de", "es", "fr", "zh"] {
+        page.value(&format!(
+            "(() => {{ const s = document.getElementById('language'); s.value = '{language}';
+               s.dispatchEvent(new Event('change')); }})()"
+        ));
+        page.wait(&format!("document.documentElement.lang === '{language}'"));
+        buttons.push(page.value("document.getElementById('begin').textContent").to_string());
+        let blank = "[...document.querySelectorAll('[data-text]')].filter(e => !e.textContent.trim()).length";
+        assert_eq!(page.value(blank), 0, "{language}");
+    }
+    buttons.sort();
+    buttons.dedup();
+    assert_eq!(buttons.len(), 5, "{buttons:?}");
+    let nodes = page.call("Accessibility.getFullAXTree", json!({}))["nodes"].clone();
+    for node in nodes.as_array().unwrap() {
+        let (role, name) = (&node["role"]["value"], &node["name"]["value"]);
+        let operable = ["button", "slider", "checkbox", "combobox", "image"].iter().any(|r| role == r);
+        let shown = node["ignored"] == false;
+        assert!(!(operable && shown) || name.as_str().is_some_and(|n| !n.is_empty()), "a {role} without a name");
+    }
+}
+
+#[test]
+fn the_panel_shows_what_is_seen_and_asks_for_something_else() {
+    let Some(chromium) = installed() else { return };
+    let (_alone, dir, server) = (alone(), tempfile::tempdir().unwrap(), Server::start(&[]));
+    let mut page = Page::open(&chromium, &Eye::Film(&film::visitor(dir.path())), &server.url);
+    page.begin();
+    page.wait(REFLECTING);
+    page.wait("!document.getElementById('panel').hidden");
+    page.wait("narcissus.seen.glasses[0].kept && document.querySelectorAll('#survived meter').length === 7");
+    page.wait("document.getElementById('seen').width === 640");
+    page.wait("document.getElementById('sizes').children.length === 4 && document.getElementById('speed').textContent");
+    let all = page.value("narcissus.seen.sizes.numbers").as_u64().unwrap();
+    let set = |id: &str, value: u64| {
+        format!(
+            "(() => {{ const e = document.getElementById('{id}'); e.value = {value}; e.dispatchEvent(new Event('input')); }})()"
+        )
+    };
+    page.value(&set("given", 12));
+    page.wait("narcissus.seen.sizes.numbers === 12");
+    page.value(&set("given", all));
+    page.value("document.querySelector('#groups input[value=shape]').click()");
+    page.wait(&format!("narcissus.seen.sizes.numbers < {all} && narcissus.seen.controls.withheld[0] === 'shape'"));
+    page.value("document.querySelector('#groups input[value=shape]').click()");
+    page.value(&set("age", 90));
+    page.wait("narcissus.seen.controls.age === 90 && narcissus.seen.controls.hold === true");
+    page.value("document.getElementById('verdict').click()");
+    page.wait("narcissus.seen.controls.age === null && narcissus.seen.controls.hold === false");
+    page.press("p");
+    page.wait("narcissus.seen.controls.measure === false");
+    assert!(page.complaints.is_empty(), "{:?}", page.complaints);
+}
+
+#[test]
+fn less_motion_is_respected() {
+    let Some(chromium) = installed() else { return };
+    let (_alone, dir, server) = (alone(), tempfile::tempdir().unwrap(), Server::start(&[]));
+    let mut page = Page::open(&chromium, &Eye::Film(&film::nobody(dir.path())), &server.url);
+    let media = json!({"features": [{"name": "prefers-reduced-motion", "value": "reduce"}]});
+    page.call("Emulation.setEmulatedMedia", media);
+    page.begin();
+    page.wait("narcissus.seen?.controls.calm === true");
+    let slow = "getComputedStyle(document.getElementById('glasses')).transitionDuration";
+    assert!(page.value(slow).as_str().unwrap().split(',').all(|d| d.trim() == "0s"));
+}
+
+#[test]
+fn pictures_stand_in_for_the_camera() {
+    let Some(chromium) = installed() else { return };
+    let (_alone, dir) = (alone(), tempfile::tempdir().unwrap());
+    let one = film::visitor(dir.path());
+    // A JPEG reader stops at the end of the first.
+    std::fs::rename(&one, dir.path().join("visitor.jpg")).unwrap();
+    let server = Server::start(&["--source", dir.path().to_str().unwrap()]);
+    let mut page = Page::open(&chromium, &Eye::Denied, &server.url);
+    page.begin();
+    page.wait(REFLECTING);
+    page.wait("document.getElementById('seen').width > 4");
+    assert_eq!(page.value("document.getElementById('notice').textContent"), "");
+}
+
+/// Holds a visitor before the mirror for a while; neither it nor the browser may take more and more memory.
+fn memory_stays(chromium: &std::path::Path, warm: Duration, watched: Duration) {
+    let (dir, server) = (tempfile::tempdir().unwrap(), Server::start(&[]));
+    let mut page = Page::open(chromium, &Eye::Film(&film::coming_and_going(dir.path())), &server.url);
+    page.begin();
+    page.wait(REFLECTING);
+    std::thread::sleep(warm);
+    let mut memory = || {
+        page.call("HeapProfiler.collectGarbage", json!({}));
+        (server.memory_mb(), resident_mb(page.process()), page.value("narcissus.speed().rate").as_f64().unwrap())
+    };
+    let before = memory();
+    let began = Instant::now();
+    while began.elapsed() < watched {
+        std::thread::sleep(Duration::from_secs(10).min(watched));
+        let now = memory();
+        eprintln!(
+            "{:>4} s: mirror {:.0} MB, browser {:.0} MB, {:.1} pictures/s",
+            began.elapsed().as_secs(),
+            now.0,
+            now.1,
+            now.2
+        );
+    }
+    let after = memory();
+    assert!(after.0 < before.0 + 16.0, "the mirror grew from {:.0} to {:.0} MB", before.0, after.0);
+    assert!(after.1 < before.1 + 120.0, "the browser grew from {:.0} to {:.0} MB", before.1, after.1);
+}
+
+#[test]
+fn memory_does_not_grow() {
+    let Some(chromium) = installed() else { return };
+    let _alone = alone();
+    memory_stays(&chromium, Duration::from_secs(8), Duration::from_secs(20));
+}
+
+#[test]
+#[ignore = "takes five minutes"]
+fn five_minutes_at_full_rate_without_growth() {
+    let Some(chromium) = installed() else { return };
+    let _alone = alone();
+    memory_stays(&chromium, Duration::from_secs(15), Duration::from_secs(300));
+}
+
+#[test]
+#[ignore = "a measurement"]
+fn round_trip() {
+    let Some(chromium) = installed() else { return };
+    let (_alone, dir, server) = (alone(), tempfile::tempdir().unwrap(), Server::start(&[]));
+    let mut page = Page::open(&chromium, &Eye::Film(&film::visitor(dir.path())), &server.url);
+    page.begin();
+    page.wait(REFLECTING);
+    for panel in ["open", "closed"] {
+        std::thread::sleep(Duration::from_secs(15));
+        let speed = page.value("narcissus.speed()");
+        let number = |key: &str| speed[key].as_f64().unwrap();
+        println!(
+            "panel {panel}: from the camera to the canvas p50 {:.1} ms, p95 {:.1} ms; {:.1} pictures/s; server p50 {:.1} ms",
+            number("p50"),
+            number("p95"),
+            number("rate"),
+            page.value("narcissus.seen.pulse.latency_p50_ms").as_f64().unwrap(),
+        );
+        println!("  the last one: {}", page.value("JSON.stringify(narcissus.times)").as_str().unwrap());
+        page.press("p");
+    }
+}

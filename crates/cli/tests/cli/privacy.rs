@@ -1,0 +1,120 @@
+//! No frame is written or sent: the mirror is watched while frames flow.
+#![cfg(target_os = "linux")]
+
+use super::setting::{jpeg, viewer};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead, BufReader};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use tungstenite::client::IntoClientRequest;
+use tungstenite::{Message, WebSocket};
+
+/// Frames that are looked at.
+const FRAMES: u32 = 60;
+
+/// A mirror that has nowhere to go but a folder of its own.
+struct Watched {
+    process: Child,
+    address: String,
+    home: tempfile::TempDir,
+}
+
+impl Watched {
+    fn start() -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_narcissus"));
+        command.args(["mirror", "--port", "0"]).current_dir(home.path());
+        command.env_clear();
+        for name in ["HOME", "TMPDIR", "XDG_CACHE_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR"] {
+            command.env(name, home.path());
+        }
+        let mut process = command.stdout(Stdio::piped()).stdin(Stdio::null()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let address = line.trim().strip_prefix("the mirror is at http://").unwrap().to_owned();
+        Self { process, address, home }
+    }
+
+    fn connect(&self) -> WebSocket<TcpStream> {
+        let mut request = format!("ws://{}/ws", self.address).into_client_request().unwrap();
+        request.headers_mut().insert("Origin", format!("http://{}", self.address).parse().unwrap());
+        let stream = TcpStream::connect(&self.address).unwrap();
+        tungstenite::client(request, stream).unwrap().0
+    }
+
+    /// What the process has open: for each descriptor what it leads to.
+    fn open(&self) -> BTreeMap<String, String> {
+        let folder = format!("/proc/{}/fd", self.process.id());
+        let entries = std::fs::read_dir(folder).unwrap().flatten();
+        let name = |p: &Path| p.file_name().unwrap().to_string_lossy().into_owned();
+        entries
+            .filter_map(|e| Some((name(&e.path()), std::fs::read_link(e.path()).ok()?.to_string_lossy().into_owned())))
+            .collect()
+    }
+
+    /// Bytes that it has caused to be written to a disk.
+    fn bytes_written(&self) -> u64 {
+        let text = std::fs::read_to_string(format!("/proc/{}/io", self.process.id())).unwrap();
+        let line = text.lines().find_map(|l| l.strip_prefix("write_bytes: ")).unwrap();
+        line.parse().unwrap()
+    }
+
+    /// Remote ends of its TCP and UDP sockets, as the kernel writes them.
+    fn remote_ends(&self) -> BTreeSet<String> {
+        let sockets: BTreeSet<String> = self
+            .open()
+            .values()
+            .filter_map(|to| Some(to.strip_prefix("socket:[")?.strip_suffix(']')?.to_owned()))
+            .collect();
+        let mut ends = BTreeSet::new();
+        for table in ["tcp", "tcp6", "udp", "udp6"] {
+            let text = std::fs::read_to_string(format!("/proc/{}/net/{table}", self.process.id())).unwrap_or_default();
+            let rows = text.lines().skip(1).map(|l| l.split_whitespace().collect::<Vec<_>>());
+            ends.extend(rows.filter(|r| sockets.contains(r[9])).map(|r| format!("{table} {}", r[2])));
+        }
+        ends
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        // It ends with the test, however that ends.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[test]
+fn no_frame_is_written_or_sent() {
+    let mirror = Watched::start();
+    let mut page = mirror.connect();
+    let pictures = [0, 3].map(|i| jpeg(&viewer(i)));
+    let (before, written) = (mirror.open(), mirror.bytes_written());
+    let mut reflected = 0;
+    for seq in 0..FRAMES {
+        let header =
+            [&b"MF\x01\x00"[..], &seq.to_le_bytes(), &640u16.to_le_bytes(), &480u16.to_le_bytes(), &[0; 4]].concat();
+        page.send(Message::binary([&header, &pictures[seq as usize / 30]].map(|b| &b[..]).concat())).unwrap();
+        let (seen, picture) = (page.read().unwrap(), page.read().unwrap());
+        reflected += usize::from(seen.to_text().unwrap().contains("\"reflecting\""));
+        assert!(picture.len() > 500, "every frame is answered with a picture");
+        if seq % 10 != 5 {
+            continue;
+        }
+        let home: Vec<_> = std::fs::read_dir(mirror.home.path()).unwrap().flatten().map(|e| e.path()).collect();
+        assert!(home.is_empty(), "it made files: {home:?}");
+        for (descriptor, to) in mirror.open() {
+            let harmless = ["socket:", "pipe:", "anon_inode:", "/dev/null", "/dev/pts", "/dev/urandom"];
+            let known = before.get(&descriptor) == Some(&to) || harmless.iter().any(|h| to.starts_with(h));
+            assert!(known, "it opened {to}");
+        }
+        for end in mirror.remote_ends() {
+            // Nobody, or 127.0.0.1, its bytes in the kernel's order.
+            let (_, address) = end.split_once(' ').unwrap();
+            assert!(address.starts_with("00000000:") || address.starts_with("0100007F:"), "it talks to {end}");
+        }
+    }
+    assert!(reflected > FRAMES as usize / 2, "only {reflected} were reflected");
+    assert_eq!(mirror.bytes_written(), written, "bytes went to a disk");
+}

@@ -1,0 +1,79 @@
+//! The files of the page; they are part of the binary.
+
+/// A file: its path, its kind, its text.
+pub type File = (&'static str, &'static str, &'static str);
+
+macro_rules! file {
+    ($path:literal, $name:literal, $kind:literal) => {
+        ($path, concat!($kind, "; charset=utf-8"), include_str!(concat!("../../../../web/", $name)))
+    };
+}
+
+/// All of them.
+pub const FILES: [File; 13] = [
+    file!("/", "index.html", "text/html"),
+    file!("/mirror.css", "mirror.css", "text/css"),
+    file!("/mirror.js", "mirror.js", "text/javascript"),
+    file!("/camera.js", "camera.js", "text/javascript"),
+    file!("/link.js", "link.js", "text/javascript"),
+    file!("/panel.js", "panel.js", "text/javascript"),
+    file!("/words.js", "words.js", "text/javascript"),
+    file!("/texts/en.json", "texts/en.json", "application/json"),
+    file!("/texts/de.json", "texts/de.json", "application/json"),
+    file!("/texts/es.json", "texts/es.json", "application/json"),
+    file!("/texts/fr.json", "texts/fr.json", "application/json"),
+    file!("/texts/zh.json", "texts/zh.json", "application/json"),
+    ("/favicon.ico", "image/x-icon", ""),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Map, Value};
+
+    #[test]
+    fn nothing_comes_from_elsewhere_and_nothing_stands_inline() {
+        for (path, _, text) in FILES {
+            assert!(!text.contains("https:") && !text.contains("http:"), "{path}");
+        }
+        let page = FILES[0].2;
+        for inline in ["<style", "style=", "<script>", "onclick", "javascript:"] {
+            assert!(!page.contains(inline), "the policy would refuse {inline}");
+        }
+    }
+
+    #[test]
+    fn every_language_has_every_text_and_every_place_in_it() {
+        let texts: Vec<(&str, Map<String, Value>)> = FILES
+            .iter()
+            .filter(|(path, ..)| path.starts_with("/texts/"))
+            .map(|(path, _, text)| (*path, serde_json::from_str(text).unwrap_or_else(|e| panic!("{path}: {e}"))))
+            .collect();
+        let places = |text: &Value| {
+            let text = text.as_str().expect("a text");
+            let mut places: Vec<&str> = text.split('{').skip(1).filter_map(|t| t.split('}').next()).collect();
+            places.sort_unstable();
+            places.join(" ")
+        };
+        let english = &texts[0].1;
+        for (path, other) in &texts {
+            assert_eq!(english.keys().collect::<Vec<_>>(), other.keys().collect::<Vec<_>>(), "{path}");
+            for (key, text) in other {
+                assert_eq!(places(&english[key]), places(text), "{path}: {key}");
+                assert!(!text.as_str().unwrap().trim().is_empty(), "{path}: {key}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_text_that_the_page_asks_for_is_there() {
+        let english: Map<String, Value> = serde_json::from_str(FILES[7].2).unwrap();
+        let named = FILES[0].2.split("data-text=\"").skip(1).filter_map(|t| t.split('"').next());
+        let asked = FILES[1..7].iter().flat_map(|f| f.2.split("say(\"").skip(1).filter_map(|t| t.split('"').next()));
+        let all: Vec<&str> = named.chain(asked).collect();
+        assert!(all.len() > 20, "{all:?}");
+        for key in all {
+            assert!(english.contains_key(key), "\"{key}\" has no text");
+        }
+    }
+}

@@ -1,0 +1,198 @@
+// A worker: pictures to the server, reflections back. A frame is "MF", version 1, format 0 (JPEG), seq u32, width u16,
+// height u16, t_us u32, all little endian, then the JPEG; 0 x 0 and no JPEG is a look with closed eyes. The answer has the
+// same header, then decode, engine and encode times (u32 each, microseconds) and the JPEG of the reflections, squares from left to
+// right; before it comes, as text, the JSON of what was seen. An answer acknowledges every older frame.
+
+const HEADER = 16, REPLY_HEADER = 28, WIDTH = 640, THUMB = 320;
+// Two under way keep the server busy while the next picture is made; more would only grow old.
+const UNDER_WAY = 2, PATIENCE_MS = 2000, DEAF_MS = 4000, STALL_MS = 2000, RETRY_MS = 700;
+
+let socket = null, controls = "{}", seq = 0;
+let underWay = [];        // Frames that wait for their answer, oldest first.
+let newest = null;        // The picture that goes next; a newer one takes its place.
+let making = false, showsThumb = false;
+let reader = null, lastPicture = 0, lastAnswer = 0;
+let blindMs = 0;          // From one look with closed eyes to the next, while there is no picture; 0: none.
+
+const now = () => performance.timeOrigin + performance.now();
+
+onmessage = ({ data }) => {
+  if ("pictures" in data) read(data.pictures);
+  if (data.picture) take(data.picture);
+  if (data.controls) { controls = data.controls; tell(); }
+  if ("thumb" in data) showsThumb = data.thumb;
+  if ("blindMs" in data) blindMs = data.blindMs;
+};
+
+const isOpen = () => socket?.readyState === WebSocket.OPEN;
+const tell = () => isOpen() && socket.send(controls);
+
+// ---- From the camera --------------------------------------------------------------------------------------------------
+
+async function read(pictures) {
+  reader?.cancel().catch(() => {});
+  const mine = reader = pictures?.getReader() ?? null;
+  newest?.close();
+  newest = null;
+  lastPicture = now();
+  while (mine && mine === reader) {
+    const { value, done } = await mine.read().catch(() => ({ done: true }));
+    if (done) break;
+    if (mine === reader) take(value); else value.close();
+  }
+}
+
+function take(picture) {
+  newest?.close();
+  newest = picture;
+  newest.at = lastPicture = now();
+  send();
+}
+
+/** Frames that wait for no answer any more. */
+function forget(which) {
+  for (const frame of underWay) if (which(frame)) frame.thumb?.close();
+  underWay = underWay.filter(frame => !which(frame));
+}
+
+// ---- To the server ------------------------------------------------------------------------------------------------------
+
+// Read by the encoder at every frame: kept where it can read.
+const ON_THE_CPU = { alpha: false, willReadFrequently: true };
+const canvas = new OffscreenCanvas(1, 1), pen = canvas.getContext("2d", ON_THE_CPU);
+
+async function send() {
+  if (making || !newest || !isOpen()) return;
+  forget(frame => now() - frame.at >= PATIENCE_MS);
+  if (underWay.length >= UNDER_WAY) return;
+  making = true;
+  const picture = newest;
+  newest = null;
+  try {
+    const [w, h] = [picture.displayWidth ?? picture.width, picture.displayHeight ?? picture.height];
+    const scale = Math.min(1, WIDTH / Math.max(w, h));
+    const [width, height] = [w, h].map(side => Math.max(1, Math.round(side * scale)));
+    if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
+    await paint(picture, width, height);
+    const frame = { seq: ++seq, at: picture.at, width, height, thumb: showsThumb && seq % 2 ? await thumbnail() : null };
+    const jpeg = await canvas.convertToBlob({ type: "image/jpeg", quality: 0.85 });
+    if (isOpen()) post(frame, jpeg);
+  } finally {
+    picture.close();
+    making = false;
+  }
+  send();
+}
+
+// A mirror exchanges left and right, before the machine looks: box and landmarks then fit what is shown.
+let pixels = null;
+async function paint(picture, width, height) {
+  const whole = picture.visibleRect;
+  if (whole?.width !== width || whole.height !== height || !await copy(picture, width, height)) {
+    pen.setTransform(-1, 0, 0, 1, width, 0);
+    pen.drawImage(picture, 0, 0, width, height);
+  }
+}
+
+/** As drawing it, but Chromium keeps hundreds of frames that were drawn for a while, and none that was copied. */
+async function copy(frame, width, height) {
+  if (pixels?.width !== width || pixels.height !== height) pixels = new ImageData(width, height);
+  try {
+    await frame.copyTo(pixels.data, { format: "RGBA" });
+  } catch {
+    return false;
+  }
+  const whole = new Uint32Array(pixels.data.buffer);
+  for (let y = 0; y < height; y++) whole.subarray(y * width, (y + 1) * width).reverse();
+  pen.putImageData(pixels, 0, 0);
+  return true;
+}
+
+// One canvas for all: what each new one holds is let go of late.
+const small = new OffscreenCanvas(1, 1), smallPen = small.getContext("2d", ON_THE_CPU);
+
+function thumbnail() {
+  const scale = Math.min(1, THUMB / canvas.width);
+  const [width, height] = [Math.round(canvas.width * scale), Math.round(canvas.height * scale)];
+  if (small.width !== width || small.height !== height) [small.width, small.height] = [width, height];
+  smallPen.drawImage(canvas, 0, 0, width, height);
+  return createImageBitmap(small);
+}
+
+function post(frame, jpeg) {
+  const header = new DataView(new ArrayBuffer(HEADER));
+  header.setUint16(0, 0x4d46);
+  header.setUint8(2, 1);
+  header.setUint32(4, frame.seq, true);
+  header.setUint16(8, frame.width, true);
+  header.setUint16(10, frame.height, true);
+  header.setUint32(12, (frame.at * 1000) % 2 ** 32, true);
+  frame.sent = now();
+  underWay.push(frame);
+  socket.send(jpeg ? new Blob([header.buffer, jpeg]) : header.buffer);
+}
+
+function blink() {
+  if (!blindMs || !isOpen() || underWay.length) return;
+  const at = now();
+  if (at - lastPicture < 300) return;
+  post({ seq: ++seq, at, width: 0, height: 0, thumb: null }, null);
+}
+
+// ---- And back -----------------------------------------------------------------------------------------------------------
+
+function connect() {
+  const mine = socket = new WebSocket(`${location.protocol.replace("http", "ws")}//${location.host}/ws`);
+  mine.binaryType = "arraybuffer";
+  let about = null;
+  mine.onopen = () => {
+    forget(() => true);
+    lastAnswer = now();
+    tell();
+    postMessage({ server: true });
+  };
+  mine.onmessage = ({ data }) => {
+    if (typeof data === "string") about = JSON.parse(data); else answered(about, data);
+  };
+  mine.onclose = () => {
+    if (socket !== mine) return;
+    socket = null;
+    postMessage({ server: false });
+    setTimeout(connect, RETRY_MS);
+  };
+}
+
+async function answered(seen, data) {
+  const view = new DataView(data), which = view.getUint32(4, true);
+  const frame = underWay.find(f => f.seq === which);
+  // A frame that a newer one overtook has neither words nor a picture; it may be answered before an older one.
+  const thumb = seen?.dropped ? null : frame?.thumb ?? null;
+  if (frame && !seen?.dropped) frame.thumb = null;
+  forget(f => (seen?.dropped ? f.seq === which : f.seq <= which));
+  lastAnswer = now();
+  send();
+  if (!seen || seen.dropped) { thumb?.close(); return; }
+  const [decode, engine, encode] = [16, 20, 24].map(at => view.getUint32(at, true) / 1000);
+  const wire = frame ? now() - frame.sent : null;
+  const jpeg = data.slice(REPLY_HEADER);
+  const picture = jpeg.byteLength
+    ? await createImageBitmap(new Blob([jpeg], { type: "image/jpeg" })).catch(() => null) : null;
+  const of = frame && { at: frame.at, width: frame.width, height: frame.height };
+  const answer = { seen, seq: which, picture, thumb, frame: of, times: { wire, decode, engine, encode } };
+  postMessage({ answer }, [picture, thumb].filter(Boolean));
+}
+
+setInterval(() => {
+  const at = now();
+  // After a sleep the socket may look open though nobody is at its other end.
+  if (isOpen() && underWay.length && at - Math.max(lastAnswer, underWay[0].sent) > DEAF_MS) socket.close();
+  if (reader && at - lastPicture > STALL_MS) { lastPicture = at; postMessage({ stalled: true }); }
+}, 500);
+
+let blinked = 0;
+setInterval(() => {
+  if (now() - blinked < blindMs - 4) return;
+  blinked = now();
+  blink();
+}, 16);
+connect();
