@@ -92,7 +92,7 @@ pub enum FormatError {
     },
     /// A state dict whose names are nobody's.
     #[error(
-        "a state dict of no program that is known: it begins with \"{names}\"\nhint: docs/foreign-generators.md lists the names that are"
+        "a state dict of no program that is known: it begins with {names}\nhint: docs/foreign-generators.md lists the names that are"
     )]
     UnknownPort {
         /// Some of its names.

@@ -6,7 +6,7 @@ use mirror::generator::Generator;
 use std::path::Path;
 
 /// The largest generator that the format can name (1024 pixels, 512 maps, f32) has 92 MB.
-const MAX_BYTES: u64 = 256 << 20;
+const MAX_BYTES: u64 = 128 << 20;
 
 /// Reads a generator from a file.
 ///

@@ -67,10 +67,10 @@ pub fn generator(state: &StateDict, root: &View, source: &mut Source) -> Result<
     } else if state.has("layers.4x4/Dense.weight") {
         twin(state, root)
     } else {
-        let mut names: Vec<&str> = state.tensors.keys().map(String::as_str).collect();
+        let mut names: Vec<String> = state.tensors.keys().map(|name| format!("{name:?}")).collect();
         names.sort_unstable();
         names.truncate(4);
-        Err(FormatError::UnknownPort { names: names.join("\", \"").escape_debug().to_string() })
+        Err(FormatError::UnknownPort { names: if names.is_empty() { "nothing".into() } else { names.join(", ") } })
     }
 }
 
