@@ -4,7 +4,7 @@ import { Camera } from "./camera.js";
 import { Panel } from "./panel.js";
 import { LANGUAGES, preferred, say, speak } from "./words.js";
 
-const CLOSED_SECS = 3, EMPTY_MS = 15000, WORDS_MS = 1000, IDLE_MS = 3000, RECENT = 300, PANEL_PICTURE_MS = 500;
+const CLOSED_SECS = 3, EMPTY_MS = 15000, WORDS_MS = 1000, IDLE_MS = 3000, RECENT = 300, PANEL_PICTURE_MS = 500, SMOOTH = 384;
 // Between a look with closed eyes and the next: as a mirror, and behind the welcome.
 const DREAM_MS = 33, WAIT_MS = 80;
 const part = id => document.getElementById(id);
@@ -77,13 +77,15 @@ function draw(seq, picture) {
     const side = picture.height, count = Math.max(1, Math.round(picture.width / side));
     const glasses = part("glasses");
     while (glasses.children.length > count) glasses.lastChild.remove();
-    while (glasses.children.length < count) {
-      glasses.append(Object.assign(document.createElement("canvas"), { width: side, height: side }));
-      glasses.style.setProperty("--count", glasses.children.length);
-    }
+    while (glasses.children.length < count) glasses.append(document.createElement("canvas"));
+    glasses.style.setProperty("--count", count);
+    // Enlarged in two steps, the first of which is smooth: the second alone shows the grid of pixels.
+    const large = side < SMOOTH ? SMOOTH : side;
     [...glasses.children].forEach((canvas, i) => {
-      if (canvas.width !== side) canvas.width = canvas.height = side;
-      canvas.getContext("2d", { alpha: false }).drawImage(picture, i * side, 0, side, side, 0, 0, side, side);
+      if (canvas.width !== large) canvas.width = canvas.height = large;
+      const pen = canvas.getContext("2d", { alpha: false });
+      pen.imageSmoothingQuality = "high";
+      pen.drawImage(picture, i * side, 0, side, side, 0, 0, large, large);
     });
     glasses.classList.add("there");
   }

@@ -6,12 +6,16 @@
 
 mod ffmpeg;
 mod files;
+#[cfg(feature = "native")]
+mod native;
 mod show;
 mod stream;
 mod video;
 
 pub use ffmpeg::{ffmpeg, in_path};
 pub use files::{Input, expand};
+#[cfg(feature = "native")]
+pub use native::Native;
 pub use show::Show;
 pub use stream::{Source, Stream};
 pub use video::VideoReader;
@@ -33,6 +37,14 @@ pub enum CameraError {
     /// ffmpeg broke off in the middle.
     #[error("{}: a damaged video, ffmpeg gave up", .0.display())]
     Damaged(PathBuf),
+    /// A camera of this computer cannot be had, or broke off.
+    #[error("camera {name}: {why}")]
+    Native {
+        /// As it was named.
+        name: String,
+        /// What the system says.
+        why: String,
+    },
     /// A picture cannot be read.
     #[error(transparent)]
     Picture(#[from] frame::ImageError),

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// A source of frames that a thread can own.
-pub type Source = Box<dyn FrameSource<Error = CameraError> + Send>;
+/// A source of frames. It is opened by the thread that reads it, and stays there.
+pub type Source = Box<dyn FrameSource<Error = CameraError>>;
 
 /// A source that gives no frame for so long hangs.
 const STALLED: Duration = Duration::from_secs(2);

@@ -1,9 +1,12 @@
-//! Shows reflections: in files ([`ContactSheet`], [`VideoWriter`]) and live in a browser ([`server`]).
+//! Shows reflections: in files ([`ContactSheet`], [`VideoWriter`]) and live in a browser ([`server`]) or
+//! a window (feature `window`).
 
 mod contact_sheet;
 mod layout;
 pub mod server;
 mod video;
+#[cfg(feature = "window")]
+pub mod window;
 
 pub use contact_sheet::ContactSheet;
 pub use layout::{enlarged, fitted, row, side_by_side};

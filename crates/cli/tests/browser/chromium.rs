@@ -53,7 +53,7 @@ impl Page {
             "--disable-component-update",
             "--disable-sync",
             "--remote-debugging-port=0",
-            "--window-size=1280,800",
+            "--window-size=1440,1000",
             "--use-fake-device-for-media-stream",
             // Tests ask for the mirror by a name that is not its own.
             "--host-resolver-rules=MAP evil.example 127.0.0.1",
@@ -195,6 +195,15 @@ impl Page {
         let sum = "[...document.querySelectorAll('#glasses canvas')].flatMap(c => [...c.getContext('2d')\
                    .getImageData(0, 0, c.width, c.height).data]).reduce((s, v, i) => s + v * (1 + i % 7), 0)";
         self.value(sum).as_f64().unwrap()
+    }
+}
+
+impl Page {
+    /// What is on the screen, as a PNG file.
+    pub fn picture(&mut self) -> Vec<u8> {
+        let answer = self.call("Page.captureScreenshot", json!({}));
+        let text = answer["data"].as_str().unwrap();
+        data_encoding::BASE64.decode(text.as_bytes()).unwrap()
     }
 }
 

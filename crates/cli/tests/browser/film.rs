@@ -1,7 +1,7 @@
 //! Films for the browser's camera: faces that the generator dreamt, which come, move and go. A film is JPEG after JPEG, 30 a
 //! second, and begins again when it ends.
 
-use image::{Rgb, RgbImage, imageops};
+use image::{Rgb, RgbImage, Rgba, RgbaImage, imageops};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
@@ -15,7 +15,7 @@ pub const RATE: usize = 30;
 static DREAMS: LazyLock<TempDir> = LazyLock::new(|| {
     let dir = tempfile::tempdir().unwrap();
     let status = Command::new(env!("CARGO_BIN_EXE_narcissus"))
-        .args(["dream", "--count", "8", "--seed", "5", "--out"])
+        .args(["dream", "--count", "8", "--seed", "11", "--out"])
         .arg(dir.path())
         .status()
         .unwrap();
@@ -23,14 +23,30 @@ static DREAMS: LazyLock<TempDir> = LazyLock::new(|| {
     dir
 });
 
+/// The colour of the wall behind the visitors: that of the dreams' own backdrop.
+const WALL: Rgb<u8> = Rgb([92, 134, 148]);
+/// A dream's edge fades into the wall over this share of its side.
+const FADE: f32 = 0.08;
+
 /// One frame: `faces` are a dream's number, the middle of its picture, and its side.
 fn frame(faces: &[(usize, [f32; 2], f32)]) -> Vec<u8> {
-    let mut scene = RgbImage::from_fn(WIDTH, HEIGHT, |x, y| Rgb([(70 + x / 16) as u8, (80 + y / 12) as u8, 96]));
+    let mut scene = RgbImage::from_pixel(WIDTH, HEIGHT, WALL);
     for (dream, [x, y], side) in faces {
         let path = DREAMS.path().join(format!("dream-{:04}.png", dream + 1));
         let face = image::open(path).unwrap().to_rgb8();
         let face = imageops::resize(&face, *side as u32, *side as u32, imageops::FilterType::CatmullRom);
-        imageops::overlay(&mut scene, &face, (x - side / 2.0) as i64, (y - side / 2.0) as i64);
+        let face = RgbaImage::from_fn(face.width(), face.height(), |px, py| {
+            let from_edge = (px.min(face.width() - 1 - px)).min(py.min(face.height() - 1 - py)) as f32;
+            let Rgb([r, g, b]) = *face.get_pixel(px, py);
+            Rgba([r, g, b, (255.0 * (from_edge / (FADE * side)).min(1.0)) as u8])
+        });
+        let (left, top) = ((x - side / 2.0) as i64, (y - side / 2.0) as i64);
+        let mut over = RgbaImage::new(WIDTH, HEIGHT);
+        imageops::replace(&mut over, &face, left, top);
+        for (below, above) in scene.pixels_mut().zip(over.pixels()) {
+            let share = f32::from(above[3]) / 255.0;
+            (0..3).for_each(|c| below[c] = (f32::from(below[c]) * (1.0 - share) + f32::from(above[c]) * share) as u8);
+        }
     }
     let mut bytes = Vec::new();
     let encoder = jpeg_encoder::Encoder::new(&mut bytes, 90);
@@ -53,7 +69,7 @@ fn save(dir: &Path, name: &str, frames: impl Iterator<Item = Vec<u8>>) -> PathBu
 /// One visitor, who sways, for so many seconds.
 pub fn visitor(dir: &Path) -> PathBuf {
     let n = 3 * RATE;
-    save(dir, "visitor", (0..n).map(|i| frame(&[(0, swaying([320.0, 240.0], i as f32 / n as f32), 260.0)])))
+    save(dir, "visitor", (0..n).map(|i| frame(&[(3, swaying([320.0, 260.0], i as f32 / n as f32), 300.0)])))
 }
 
 /// Nobody.
@@ -72,6 +88,6 @@ pub fn two(dir: &Path) -> PathBuf {
 pub fn coming_and_going(dir: &Path) -> PathBuf {
     let (there, n) = (3 * RATE, 7 * RATE);
     let at = |i: usize| swaying([320.0, 240.0], i as f32 / there as f32);
-    let frames = (0..n).map(|i| if i < there { frame(&[(0, at(i), 260.0)]) } else { frame(&[]) });
+    let frames = (0..n).map(|i| if i < there { frame(&[(3, at(i), 260.0)]) } else { frame(&[]) });
     save(dir, "coming-and-going", frames)
 }

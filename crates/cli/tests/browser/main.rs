@@ -347,3 +347,19 @@ fn round_trip() {
         page.press("p");
     }
 }
+
+/// The picture in the README.
+#[test]
+#[ignore = "writes docs/mirror.png"]
+fn picture_for_the_readme() {
+    let Some(chromium) = installed() else { return };
+    let (_alone, dir, server) = (alone(), tempfile::tempdir().unwrap(), Server::start(&[]));
+    let mut page = Page::open(&chromium, &Eye::Film(&film::visitor(dir.path())), &server.url);
+    let screen = json!({"width": 1440, "height": 900, "deviceScaleFactor": 1, "mobile": false});
+    page.call("Emulation.setDeviceMetricsOverride", screen);
+    page.begin();
+    page.wait(REFLECTING);
+    std::thread::sleep(Duration::from_secs(12));
+    let picture = page.picture();
+    std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/mirror.png"), picture).unwrap();
+}

@@ -10,6 +10,7 @@ mod files;
 mod guard;
 mod metrics;
 mod socket;
+mod tls;
 mod wire;
 mod worker;
 
@@ -138,14 +139,14 @@ pub enum ServerError {
     #[error("a token has at least 16 letters, digits, - or _")]
     Token,
     /// The certificate or its key are not what they should be.
-    #[error("{}, {}: {source}", certificate.display(), key.display())]
+    #[error("{}, {}: {why}", certificate.display(), key.display())]
     Certificate {
         /// The certificate's file.
         certificate: PathBuf,
         /// The key's file.
         key: PathBuf,
         /// Why.
-        source: std::io::Error,
+        why: String,
     },
     /// The server broke off.
     #[error("the server broke off: {0}")]
@@ -221,9 +222,9 @@ async fn listen(setup: Setup, reflector: Arc<dyn Reflector>, ready: impl FnOnce(
     let (guard, certificate) = match abroad {
         None => (Guard::at_home(address), None),
         Some(Abroad { name, certificate, key, token }) => {
-            let loaded = RustlsConfig::from_pem_file(&certificate, &key).await;
-            let loaded = loaded.map_err(|source| ServerError::Certificate { certificate, key, source })?;
-            (Guard::abroad(&name, address.port(), token), Some(loaded))
+            let loaded = tls::config(&certificate, &key);
+            let loaded = loaded.map_err(|why| ServerError::Certificate { certificate, key, why })?;
+            (Guard::abroad(&name, address.port(), token), Some(RustlsConfig::from_config(Arc::new(loaded))))
         }
     };
     let url = guard.url();
@@ -418,7 +419,9 @@ mod tests {
         let port = address.rsplit(':').next().unwrap();
         let mut roots = rustls::RootCertStore::empty();
         roots.add(made.cert.der().clone()).unwrap();
-        let client = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+        let mut client = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+        // As browsers do.
+        client.alpn_protocols = vec![b"h2".into(), b"http/1.1".into()];
         let client = Arc::new(client);
         let ask = |path: &str, header: &str| {
             let session = rustls::ClientConnection::new(client.clone(), "localhost".try_into().unwrap()).unwrap();

@@ -111,22 +111,23 @@ impl Live {
     ) -> Result<Glance, MirrorError> {
         kernels::on_pool(|| {
             let seen = picture.map_or_else(|| Ok(Vec::new()), |picture| self.mirror.look(picture))?;
-            Ok(self.draw(seen, direction, reflects, at))
+            let faces = self.notice(seen, at);
+            let eyes_closed_secs = self.watch_eyelids(picture, &faces, at);
+            let glasses = self.draw(&faces, direction, reflects, at);
+            Ok(Glance { faces, glasses, eyes_closed_secs })
         })
     }
 
-    fn draw(&mut self, seen: Vec<Seen>, direction: &Direction, reflects: bool, at: f64) -> Glance {
-        let faces = self.notice(seen, at);
-        let viewers: Vec<Option<u64>> = self.memory.audience.viewers().collect();
-        let eyes_closed_secs = self.watch_eyelids(viewers[0], &faces, at);
+    /// The reflections of whoever sits before them.
+    fn draw(&mut self, faces: &[Noticed], direction: &Direction, reflects: bool, at: f64) -> Vec<Shown> {
+        let viewers = self.memory.audience.viewers();
         let of = |id: u64| faces.iter().find(|f| f.id == Some(id)).map(|f| &f.seen);
         let mirror = &self.mirror;
         let draw = |(glass, viewer): (&mut Glass, Option<u64>)| {
             let viewer = viewer.filter(|_| reflects);
             glass.draw(mirror, viewer, viewer.and_then(of), direction, at)
         };
-        let glasses = self.memory.glasses.iter_mut().zip(viewers).map(draw).collect();
-        Glance { faces, glasses, eyes_closed_secs }
+        self.memory.glasses.iter_mut().zip(viewers).map(draw).collect()
     }
 
     /// Forgets everybody at once.
@@ -158,15 +159,17 @@ impl Live {
         faces
     }
 
-    fn watch_eyelids(&mut self, viewer: Option<u64>, faces: &[Noticed], at: f64) -> f64 {
-        let Some(viewer) = viewer else {
+    /// For how many seconds the eyes of the first viewer have been closed.
+    fn watch_eyelids(&mut self, picture: Option<&Image>, faces: &[Noticed], at: f64) -> f64 {
+        let viewer = self.memory.audience.viewers().next().flatten();
+        let (Some(viewer), Some(picture)) = (viewer, picture) else {
             self.memory.eyelids = None;
             return 0.0;
         };
         let kept = self.memory.eyelids.take().filter(|(id, _)| *id == viewer);
         let (_, lids) = self.memory.eyelids.insert(kept.unwrap_or((viewer, Eyelids::default())));
         let seen = faces.iter().find(|f| f.id == Some(viewer));
-        seen.map_or(0.0, |f| lids.watch(openness(&f.seen.landmarks), at))
+        seen.map_or(0.0, |f| lids.watch(openness(picture, &f.seen.landmarks), at))
     }
 }
 
@@ -192,11 +195,18 @@ mod tests {
         seen
     }
 
+    /// What a frame comes to in which the eyes see this.
+    fn step(live: &mut Live, seen: Vec<Seen>, direction: &Direction, reflects: bool, at: f64) -> Glance {
+        let faces = live.notice(seen, at);
+        let glasses = live.draw(&faces, direction, reflects, at);
+        Glance { faces, glasses, eyes_closed_secs: 0.0 }
+    }
+
     /// Frames from one time to another, and what the last came to.
     fn watch(live: &mut Live, seen: &[Seen], from: f64, to: f64) -> Glance {
         let mut last = None;
         for i in 0..((to - from) / FRAME).ceil() as usize {
-            last = Some(live.draw(seen.to_vec(), &Direction::default(), true, from + i as f64 * FRAME));
+            last = Some(step(live, seen.to_vec(), &Direction::default(), true, from + i as f64 * FRAME));
         }
         last.expect("a frame at least")
     }
@@ -267,7 +277,7 @@ mod tests {
     fn who_has_not_agreed_is_not_reflected() {
         let mut live = live(1);
         for i in 0..60 {
-            let glance = live.draw(vec![visitor(3, 0.0)], &Direction::default(), false, f64::from(i) * FRAME);
+            let glance = step(&mut live, vec![visitor(3, 0.0)], &Direction::default(), false, f64::from(i) * FRAME);
             assert_eq!(glance.glasses[0].viewer, None);
         }
     }
@@ -291,13 +301,15 @@ mod tests {
         let run = |second: &Seen| {
             let mut live = live(1);
             for i in 0..40 {
-                live.draw(vec![visitor(3, 0.0)], &hold, true, f64::from(i) * FRAME);
+                step(&mut live, vec![visitor(3, 0.0)], &hold, true, f64::from(i) * FRAME);
             }
             let features = second.features.clone();
             let mut changed = visitor(3, 0.0);
             changed.features = features;
             (40..80)
-                .map(|i| live.draw(vec![changed.clone()], &hold, true, f64::from(i) * FRAME).glasses.remove(0).image)
+                .map(|i| {
+                    step(&mut live, vec![changed.clone()], &hold, true, f64::from(i) * FRAME).glasses.remove(0).image
+                })
                 .last()
         };
         let same = run(&visitor(3, 0.0));

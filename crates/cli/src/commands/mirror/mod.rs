@@ -46,6 +46,14 @@ pub struct Options {
     /// Also start a browser that fills the screen with the page
     #[arg(long)]
     pub kiosk: bool,
+    /// Fill a screen without a browser or a page; the mirror needs a --source of its own
+    #[cfg(feature = "window")]
+    #[arg(long)]
+    pub window: bool,
+    /// Which screen the window fills, counted from 1
+    #[cfg(feature = "window")]
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub monitor: usize,
     /// Visitors begin and end by closing their eyes for three seconds
     #[arg(long)]
     pub gesture: bool,
@@ -84,6 +92,12 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
     let place = Place { has_camera: source.stream.is_some(), gesture: options.gesture };
     let watchdog = Arc::new(Watchdog::from_environment());
     let wall = Wall { mirror: Arc::new(mirror), settings, source: Arc::new(source), watchdog: watchdog.clone() };
+    #[cfg(feature = "window")]
+    if options.window {
+        anyhow::ensure!(place.has_camera, "a window has no camera; hint: --source camera:NAME, or a path");
+        watchdog.ready();
+        return Ok(display::window::show(&wall, options.monitor)?);
+    }
     let setup = Setup { listen: SocketAddr::new(options.listen, options.port), abroad: options.abroad()?, place };
     // Held until the server ends: the browser ends with it.
     let mut window = None;
