@@ -136,7 +136,8 @@ impl Chart<'_> {
             let value = low + (high - low) * i as f32 / 5.0;
             let [_, y] = place([1.0, value]);
             line(&mut image, [left, y], [right, y], 1, GRID);
-            text(&mut image, &format!("{value:.1}"), [left - 6.0, y], Align::Right, INK);
+            let digits = if high - low < 0.5 { 2 } else { 1 };
+            text(&mut image, &format!("{value:.digits$}"), [left - 6.0, y], Align::Right, INK);
         }
         let ticks = (0..).map(|i| 2f32.powi(i)).take_while(|x| *x <= last);
         for x in ticks {

@@ -199,7 +199,7 @@ impl Eyes {
 
     fn describe(&self, image: &Image, face: Face) -> Option<Seen> {
         let Located { landmarks, confidence } = self.landmarks.locate(image, &face);
-        if belief(face.score, confidence) < LEAST_BELIEF {
+        if !is_face(face.score, confidence) {
             return None;
         }
         let pose = Pose::of(&landmarks)?;
@@ -241,21 +241,21 @@ impl Eyes {
     }
 }
 
-/// How much speaks for a face where the detector gives `score` and the landmark net `confidence`: the logarithm of the odds, the
-/// detector's counting [`DETECTOR_WEIGHT`] times, as its scores lie closer together.
-pub fn belief(score: f32, confidence: f32) -> f32 {
-    let log_odds = |p: f32| {
-        let p = p.clamp(1e-6, 1.0 - 1e-6);
-        (p / (1.0 - p)).ln()
-    };
-    log_odds(confidence) + DETECTOR_WEIGHT * log_odds(score)
+/// Whether there is a face where the detector gives `score` and the landmark net `confidence`, by what speaks for it together (the
+/// sum of the logarithms of the odds, the detector's counting [`DETECTOR_WEIGHT`] times, as its scores lie closer together).
+/// Neither net can say it alone: the detector takes wheels for faces, the landmark net doubts some that are bent under a hat.
+pub fn is_face(score: f32, confidence: f32) -> bool {
+    let log_odds = |p: f32| (p / (1.0 - p)).ln().clamp(-MOST, MOST);
+    confidence >= LEAST_CONFIDENCE && log_odds(confidence) + DETECTOR_WEIGHT * log_odds(score) >= LEAST_BELIEF
 }
 
 const DETECTOR_WEIGHT: f32 = 4.0;
-
-/// The [`belief`] from which on what the detector found is a face. Neither net can say it alone: the detector takes wheels for faces,
-/// the landmark net denies some that are bent under a hat.
-pub const LEAST_BELIEF: f32 = 1.2;
+/// Log-odds beyond which a net is not believed.
+const MOST: f32 = 4.0;
+/// Probability below which the landmark net's word is final.
+const LEAST_CONFIDENCE: f32 = 0.3;
+/// The log-odds from which on it is a face.
+const LEAST_BELIEF: f32 = 1.2;
 
 /// Long side, in pixels, to which a smaller picture of the generator is enlarged: nothing below the 64 pixels of the
 /// smallest useful one. The detector enlarges small pictures itself.
@@ -295,8 +295,12 @@ pub(crate) mod tests {
         // It answers with the mean shape and is sure of it, whatever it sees.
         let bias = points.params_mut().pop().expect("the last layer has a bias");
         bias.value = shape.iter().flatten().copied().chain([9.0]).collect();
+        // What the detector sees it is sure of: its heads' last biases begin with that of the score.
+        let mut detector = DetectorNet::new(&mut rng);
+        let biases = detector.params_mut().into_iter().filter(|p| p.name.ends_with("out/bias"));
+        biases.for_each(|p| p.value[0] = 4.0);
         let eyes = Eyes::from_nets(
-            Detector::from_net(DetectorNet::new(&mut rng), threshold),
+            Detector::from_net(detector, threshold),
             LandmarkNet::from_parts(points, shape),
             AttributeNet::from_parts(attributes::network(&mut rng), Calibration::default()),
         );
@@ -326,10 +330,9 @@ pub(crate) mod tests {
 
     #[test]
     fn a_face_needs_both_nets_but_one_may_make_up_for_the_other() {
-        let is_face = |score, confidence| belief(score, confidence) >= LEAST_BELIEF;
         assert!(is_face(0.9, 0.9) && is_face(0.6, 0.5) && is_face(0.4, 0.99));
         assert!(!is_face(0.4, 0.5) && !is_face(0.99, 0.0) && !is_face(0.1, 1.0));
-        assert!(belief(0.0, 0.0).is_finite() && belief(1.0, 1.0).is_finite());
+        assert!(is_face(1.0, 1.0) && !is_face(0.0, 0.0));
     }
 
     #[test]

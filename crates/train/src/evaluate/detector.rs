@@ -8,7 +8,7 @@ use super::skin;
 use crate::data::{data_root, load_negatives, numbers};
 use anyhow::{Context, Result};
 use frame::Image;
-use mirror::engine::{LEAST_BELIEF, belief};
+use mirror::engine::is_face;
 use mirror::face::detector::Detector;
 use mirror::face::landmarks::LandmarkNet;
 use mirror::face::{Face, Landmarks, Rect};
@@ -43,9 +43,6 @@ pub struct Options {
     /// Another score than the weights' own from which on a face is a face
     #[arg(long)]
     pub threshold: Option<f32>,
-    /// How much must speak for a face, by the detector and the landmark net together
-    #[arg(long, default_value_t = LEAST_BELIEF)]
-    pub belief: f32,
     /// Prints one JSON object
     #[arg(long)]
     pub json: bool,
@@ -147,7 +144,7 @@ pub fn run(options: &Options) -> Result<()> {
     let see = |name: String, image: Image, truth: Vec<Rect>| {
         let mut found = detector.detect(&image);
         if let Some(net) = &confirm {
-            let confirmed = |face: &Face| belief(face.score, net.locate(&image, face).confidence) >= options.belief;
+            let confirmed = |face: &Face| is_face(face.score, net.locate(&image, face).confidence);
             found.retain(confirmed);
         }
         Case { name, image, truth, found }
