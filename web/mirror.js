@@ -149,7 +149,7 @@ link.onmessage = ({ data }) => {
   const { seen, seq, picture, thumb, frame } = data.answer;
   latest = data.answer;
   draw(seq, picture);
-  if (frame?.width) time(frame.at);
+  if (frame && (frame.width || place.has_camera)) time(frame.at);
   describe(seen);
   gesture(seen);
   const first = seen.glasses?.find(g => g.viewer !== null);

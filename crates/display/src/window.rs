@@ -58,6 +58,9 @@ impl Shown {
         let on = on.ok_or(WindowError::Monitor { wanted: self.monitor, found })?;
         let attributes = Window::default_attributes()
             .with_title("Narcissus")
+            // For screens without a window manager, who would do that for us.
+            .with_position(on.position())
+            .with_inner_size(on.size())
             .with_fullscreen(Some(Fullscreen::Borderless(Some(on))));
         let window = Rc::new(events.create_window(attributes).map_err(|e| screen(&e))?);
         window.set_cursor_visible(false);
