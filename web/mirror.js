@@ -77,11 +77,15 @@ function draw(seq, picture) {
     const side = picture.height, count = Math.max(1, Math.round(picture.width / side));
     const glasses = part("glasses");
     while (glasses.children.length > count) glasses.lastChild.remove();
-    while (glasses.children.length < count) glasses.append(document.createElement("canvas"));
+    while (glasses.children.length < count) {
+      const glass = document.createElement("div");
+      glass.append(document.createElement("canvas"));
+      glasses.append(glass);
+    }
     glasses.style.setProperty("--count", count);
     // Enlarged in two steps, the first of which is smooth: the second alone shows the grid of pixels.
     const large = side < SMOOTH ? SMOOTH : side;
-    [...glasses.children].forEach((canvas, i) => {
+    glasses.querySelectorAll("canvas").forEach((canvas, i) => {
       if (canvas.width !== large) canvas.width = canvas.height = large;
       const pen = canvas.getContext("2d", { alpha: false });
       pen.imageSmoothingQuality = "high";
@@ -145,7 +149,7 @@ link.onmessage = ({ data }) => {
   const { seen, seq, picture, thumb, frame } = data.answer;
   latest = data.answer;
   draw(seq, picture);
-  if (frame?.width) time(frame.at);
+  if (frame && (frame.width || place.has_camera)) time(frame.at);
   describe(seen);
   gesture(seen);
   const first = seen.glasses?.find(g => g.viewer !== null);

@@ -38,36 +38,45 @@ pub fn show(reflector: &dyn Reflector, monitor: usize) -> Result<(), WindowError
     let screen = |e: &dyn std::fmt::Display| WindowError::Screen(e.to_string());
     let events = EventLoop::new().map_err(|e| screen(&e))?;
     events.set_control_flow(ControlFlow::Poll);
-    let mut shown = Shown { session: reflector.session(), monitor, surface: None, failure: None };
+    let mut shown = Shown { session: reflector.session(), monitor, hung: None, failure: None };
     events.run_app(&mut shown).map_err(|e| screen(&e))?;
     shown.failure.map_or(Ok(()), Err)
+}
+
+/// A window and what is drawn on in it.
+struct Hung {
+    window: Rc<Window>,
+    surface: Surface<Rc<Window>, Rc<Window>>,
 }
 
 struct Shown {
     session: Box<dyn Session>,
     monitor: usize,
-    surface: Option<(Rc<Window>, Surface<Rc<Window>, Rc<Window>>)>,
+    hung: Option<Hung>,
     failure: Option<WindowError>,
 }
 
 impl Shown {
-    fn open(&self, events: &ActiveEventLoop) -> Result<(Rc<Window>, Surface<Rc<Window>, Rc<Window>>), WindowError> {
+    fn open(&self, events: &ActiveEventLoop) -> Result<Hung, WindowError> {
         let screen = |e: &dyn std::fmt::Display| WindowError::Screen(e.to_string());
         let found = events.available_monitors().count();
         let on = self.monitor.checked_sub(1).and_then(|n| events.available_monitors().nth(n));
         let on = on.ok_or(WindowError::Monitor { wanted: self.monitor, found })?;
         let attributes = Window::default_attributes()
             .with_title("Narcissus")
+            // For screens without a window manager, who would do that for us.
+            .with_position(on.position())
+            .with_inner_size(on.size())
             .with_fullscreen(Some(Fullscreen::Borderless(Some(on))));
         let window = Rc::new(events.create_window(attributes).map_err(|e| screen(&e))?);
         window.set_cursor_visible(false);
         let context = Context::new(window.clone()).map_err(|e| screen(&e))?;
         let surface = Surface::new(&context, window.clone()).map_err(|e| screen(&e))?;
-        Ok((window, surface))
+        Ok(Hung { window, surface })
     }
 
     fn draw(&mut self) -> Result<(), WindowError> {
-        let Some((window, surface)) = &mut self.surface else { return Ok(()) };
+        let Some(Hung { window, surface }) = &mut self.hung else { return Ok(()) };
         let size = window.inner_size();
         let (Some(width), Some(height)) = (NonZeroU32::new(size.width), NonZeroU32::new(size.height)) else {
             return Ok(());
@@ -87,9 +96,9 @@ impl Shown {
 impl ApplicationHandler for Shown {
     fn resumed(&mut self, events: &ActiveEventLoop) {
         match self.open(events) {
-            Ok(surface) => {
-                surface.0.request_redraw();
-                self.surface = Some(surface);
+            Ok(hung) => {
+                hung.window.request_redraw();
+                self.hung = Some(hung);
             }
             Err(error) => {
                 self.failure = Some(error);

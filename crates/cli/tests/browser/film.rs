@@ -30,6 +30,10 @@ const FADE: f32 = 0.08;
 
 /// One frame: `faces` are a dream's number, the middle of its picture, and its side.
 fn frame(faces: &[(usize, [f32; 2], f32)]) -> Vec<u8> {
+    jpeg(&scene(faces))
+}
+
+fn scene(faces: &[(usize, [f32; 2], f32)]) -> RgbImage {
     let mut scene = RgbImage::from_pixel(WIDTH, HEIGHT, WALL);
     for (dream, [x, y], side) in faces {
         let path = DREAMS.path().join(format!("dream-{:04}.png", dream + 1));
@@ -48,9 +52,13 @@ fn frame(faces: &[(usize, [f32; 2], f32)]) -> Vec<u8> {
             (0..3).for_each(|c| below[c] = (f32::from(below[c]) * (1.0 - share) + f32::from(above[c]) * share) as u8);
         }
     }
+    scene
+}
+
+fn jpeg(scene: &RgbImage) -> Vec<u8> {
     let mut bytes = Vec::new();
     let encoder = jpeg_encoder::Encoder::new(&mut bytes, 90);
-    encoder.encode(&scene, WIDTH as u16, HEIGHT as u16, jpeg_encoder::ColorType::Rgb).unwrap();
+    encoder.encode(scene, WIDTH as u16, HEIGHT as u16, jpeg_encoder::ColorType::Rgb).unwrap();
     bytes
 }
 
@@ -90,4 +98,23 @@ pub fn coming_and_going(dir: &Path) -> PathBuf {
     let at = |i: usize| swaying([320.0, 240.0], i as f32 / there as f32);
     let frames = (0..n).map(|i| if i < there { frame(&[(3, at(i), 260.0)]) } else { frame(&[]) });
     save(dir, "coming-and-going", frames)
+}
+
+/// A visitor who holds still and closes their eyes for five seconds of nine: nothing changes any more from side to side where they
+/// were.
+pub fn closing_eyes(dir: &Path) -> PathBuf {
+    const SIDE: f32 = 300.0;
+    let mut scene = scene(&[(3, [320.0, 260.0], SIDE)]);
+    let open = jpeg(&scene);
+    for y in (260.0 - 0.12 * SIDE) as u32..(260.0 + 0.02 * SIDE) as u32 {
+        for (from, to) in [(0.28, 0.49), (0.51, 0.72)].map(|(a, b)| (a * SIDE + 170.0, b * SIDE + 170.0)) {
+            let xs = from as u32..to as u32;
+            let n = xs.len() as u32;
+            let mean =
+                [0, 1, 2].map(|c| (xs.clone().map(|x| u32::from(scene.get_pixel(x, y)[c])).sum::<u32>() / n) as u8);
+            xs.for_each(|x| scene.put_pixel(x, y, Rgb(mean)));
+        }
+    }
+    let closed = jpeg(&scene);
+    save(dir, "closing-eyes", (0..9 * RATE).map(|i| if i < 4 * RATE { open.clone() } else { closed.clone() }))
 }

@@ -192,6 +192,18 @@ fn it_begins_and_stops_by_keys_and_the_camera_is_off_when_it_stops() {
 }
 
 #[test]
+fn closed_eyes_begin_and_stop() {
+    let Some(chromium) = installed() else { return };
+    let (_alone, dir, server) = (alone(), tempfile::tempdir().unwrap(), Server::start(&["--gesture"]));
+    let mut page = Page::open(&chromium, &Eye::Film(&film::closing_eyes(dir.path())), &server.url);
+    page.wait("globalThis.narcissus?.seen?.eyes_closed_secs > 0");
+    assert_eq!(page.value("narcissus.seen.faces.length"), 0, "nobody has agreed to be measured");
+    page.wait(REFLECTING);
+    page.wait("narcissus.seen.controls.waiting === true");
+    page.wait(DREAMING);
+}
+
+#[test]
 fn the_page_speaks_every_language_and_names_every_part() {
     let Some(chromium) = installed() else { return };
     let (_alone, dir, server) = (alone(), tempfile::tempdir().unwrap(), Server::start(&[]));

@@ -16,6 +16,10 @@ const FOLLOW_SECS: f32 = 1.6;
 /// Seconds from one point of its wandering to the next; where less motion is wished for, four times as long.
 const WANDER_SECS: f64 = 7.0;
 const CALM: f64 = 0.25;
+/// What is left at each look of how unusual it finds itself: without this small errors feed on themselves until the face is torn.
+const FADING: f32 = 0.7;
+/// The share of the way to its wandering that each look adds: who it is changes too.
+const ASTRAY: f32 = 0.25;
 /// Longest step of its time: while a visitor is reflected the dream rests.
 const MAX_STEP_SECS: f64 = 0.1;
 
@@ -57,14 +61,14 @@ impl Reverie {
     pub fn look(&mut self, eyes: &Eyes, inverter: &Inverter, picture: &Image) {
         self.looked = self.age;
         let wandering = self.wandering();
-        let seen = eyes.look_at_dream(picture).ok().flatten();
-        self.target = seen.map_or_else(
-            || wandering.clone(),
-            |seen| {
-                let asked = inverter.ask(&seen.features, Population::Samples, &Dial::default());
-                inverter.invert_asked(&asked, wandering.as_slice())
-            },
-        );
+        self.target = match eyes.look_at_dream(picture).ok().flatten() {
+            None => wandering,
+            Some(seen) => {
+                let mut asked = inverter.ask(&seen.features, Population::Samples, &Dial::default());
+                asked.scores.iter_mut().for_each(|s| *s *= FADING);
+                inverter.invert_asked(&asked, wandering.as_slice()).slerp(&wandering, ASTRAY)
+            }
+        };
     }
 
     /// A point of the sphere that moves from one random point to the next.

@@ -341,23 +341,25 @@ mod tests {
 
     #[test]
     fn the_originals_file_is_read_and_one_that_does_not_fit_refused() {
-        let layer = |name: &str, shape: [usize; 2], value: f32| {
-            let weight = (format!("{name}/weight"), (shape.to_vec(), vec![value; shape[0] * shape[1]]));
-            [weight, (format!("{name}/bias"), (vec![shape[0]], vec![1.0; shape[0]]))]
-        };
-        let file = |tensors: Vec<[(String, (Vec<usize>, Vec<f32>)); 2]>| {
-            let weights = Weights { tensors: tensors.into_iter().flatten().collect(), ..Weights::default() };
+        // Layers of so many outputs and inputs, all weights alike, all biases 1.
+        let file = |layers: &[([usize; 2], f32)]| {
+            let mut weights = Weights::default();
+            for (i, ([out, inputs], value)) in layers.iter().enumerate() {
+                let weight = (vec![*out, *inputs], vec![*value; out * inputs]);
+                weights.tensors.insert(format!("{i}/weight"), weight);
+                weights.tensors.insert(format!("{i}/bias"), (vec![*out], vec![1.0; *out]));
+            }
             write(&weights, Dtype::F32)
         };
-        let good = file(vec![layer("0", [2, FEATURES], -1.0), layer("1", [4, 2], 0.5)]);
+        let good = file(&[([2, FEATURES], -1.0), ([4, 2], 0.5)]);
         let original = Original::from_bytes(&good, 4).unwrap();
         let face = FeatureVector::new([1.0; FEATURES]).unwrap();
         // The hidden units are below 0, so that only the last bias is left: all alike, on the sphere 1.
         let latent = original.invert(&face, Population::Samples, &Dial::default());
         assert_eq!(latent.as_slice(), [1.0; 4]);
         let error = |bytes: &[u8]| Original::from_bytes(bytes, 4).err().unwrap().to_string();
-        let narrow = file(vec![layer("0", [4, 9], 0.0)]);
+        let narrow = file(&[([4, 9], 0.0)]);
         assert!(error(&narrow).starts_with("layer 0: expected [4,"), "{}", error(&narrow));
-        assert!(error(&file(vec![layer("0", [3, FEATURES], 0.0)])).contains("have 3 numbers"));
+        assert!(error(&file(&[([3, FEATURES], 0.0)])).contains("have 3 numbers"));
     }
 }
