@@ -240,7 +240,7 @@ fn the_panel_shows_what_is_seen_and_asks_for_something_else() {
     page.begin();
     page.wait(REFLECTING);
     page.wait("!document.getElementById('panel').hidden");
-    page.wait("narcissus.seen.glasses[0].kept && document.querySelectorAll('#survived meter').length === 7");
+    page.wait("narcissus.seen.glasses[0].kept && document.querySelectorAll('#survived meter').length === 8");
     page.wait("document.getElementById('seen').width === 640");
     page.wait("document.getElementById('sizes').children.length === 4 && document.getElementById('speed').textContent");
     let all = page.value("narcissus.seen.sizes.numbers").as_u64().unwrap();

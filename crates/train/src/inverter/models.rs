@@ -123,10 +123,10 @@ impl FromScores for Neighbours<'_> {
 pub struct Forest(Vec<RandomForestRegressor<f32, f32, DenseMatrix<f32>, Vec<f32>>>);
 
 impl Forest {
-    const TREES: usize = 10;
-    const DEPTH: u16 = 8;
+    const TREES: usize = 8;
+    const DEPTH: u16 = 7;
     /// Pairs to learn from: a forest for every coordinate takes its time.
-    const ROWS: usize = 1500;
+    const ROWS: usize = 800;
 
     /// Learns from the first `numbers` scores.
     ///

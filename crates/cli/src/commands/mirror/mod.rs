@@ -3,7 +3,7 @@
 mod session;
 mod source;
 
-use crate::arguments::{Drawing, Global};
+use crate::arguments::{Drawing, Global, Size};
 use crate::kiosk::Kiosk;
 use crate::watchdog::Watchdog;
 use crate::{browser, journal, output};
@@ -77,6 +77,8 @@ pub struct Options {
     pub token: Option<String>,
     #[command(flatten)]
     pub drawing: Drawing,
+    #[command(flatten)]
+    pub size: Size,
 }
 
 /// Runs it.
@@ -87,7 +89,7 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
         browser::find().context("no browser found to fill the screen; hint: `narcissus doctor` names those that do")
     });
     let program = program.transpose()?;
-    let mirror = Mirror::with_precision(&super::open_pack(global)?, options.drawing.precision()?)?;
+    let mirror = Mirror::with_precision(&options.size.of(super::open_pack(global)?)?, options.drawing.precision()?)?;
     let settings = live::Settings { faces: options.faces.into(), let_go_of_still: source.is_living() };
     let place = Place { has_camera: source.stream.is_some(), gesture: options.gesture };
     let watchdog = Arc::new(Watchdog::from_environment());
