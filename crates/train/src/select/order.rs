@@ -2,8 +2,8 @@
 //!
 //! Forward selection by orthogonal least squares (Chen, Cowan and Grant, "Orthogonal least squares learning algorithm" (1991)):
 //! every step takes the candidate that, together with those before it, leaves the least squared error of a linear
-//! prediction of the target. What a candidate has in common with the chosen ones is taken off it, so that a step costs one product
-//! with each candidate. Exact for this measure; the share that it explains is measured on samples that it did not learn from.
+//! prediction of the target. The products of candidates and targets are computed once; a step takes off them what the chosen one
+//! explains, and costs one product with each candidate. Exact for this measure; the share that it explains is measured on samples that it did not learn from.
 
 use anyhow::Result;
 use kernels::{MatRef, matmul};
@@ -59,6 +59,23 @@ impl Columns {
         self.data.len() / self.rows.max(1)
     }
 
+    /// The product of each column with a direction.
+    fn along(&self, direction: &[f32]) -> Vec<f32> {
+        (0..self.count()).into_par_iter().map(|c| dot(self.at(c), direction)).collect()
+    }
+
+    /// The product of each column with each of other ones, `[columns, columns of the others]`.
+    fn products_with(&self, others: &Self) -> Vec<f32> {
+        const BLOCK: usize = 64;
+        let mut products = vec![0.0; self.count() * others.count()];
+        let blocks = products.par_chunks_mut(BLOCK * others.count()).zip(self.data.par_chunks(BLOCK * self.rows));
+        blocks.for_each(|(to, columns)| {
+            let columns = MatRef::new(columns, columns.len() / self.rows, self.rows);
+            matmul(to, columns, MatRef::new(&others.data, others.count(), others.rows).t(), false);
+        });
+        products
+    }
+
     /// What a direction explains of each column is taken off it: column by column the product with `direction`.
     fn take_off(&mut self, direction: &[f32], products: &[f32]) {
         let columns = self.data.par_chunks_exact_mut(self.rows).zip(products);
@@ -109,37 +126,30 @@ pub fn search(
     anyhow::ensure!(features.len() == targets.len(), "{} faces, {} targets", features.len(), targets.len());
     anyhow::ensure!(features.len() >= 50, "only {} faces: too few to choose by", features.len());
     let rows: Vec<Vec<f32>> = features.par_iter().map(candidates).collect();
-    let [mut x, held_x] = columns(CANDIDATES, &rows, true);
+    let [x, held_x] = columns(CANDIDATES, &rows, true);
     drop(rows);
     // Pixels differ by how much they vary, which matters; latents do not.
     let width = targets[0].len();
-    let [mut y, mut held_y] = columns(width, targets, target == Target::Latent);
-    let (whole, held_whole) = (x.rows as f32, held_y.squares());
+    let [y, mut held_y] = columns(width, targets, target == Target::Latent);
+    let held_whole = held_y.squares();
+    // Of each candidate, what the chosen ones leave of it: its square, and its products with the targets.
     let mut left: Vec<f32> = (0..x.count()).into_par_iter().map(|c| dot(x.at(c), x.at(c))).collect();
+    let mut shared = x.products_with(&y);
+    let least = NEW * x.rows as f32;
     let mut order = Order { numbers: Vec::new(), explained: Vec::new() };
-    // The chosen directions, as they are in the samples that were held out.
-    let mut directions: Vec<(Vec<f32>, Vec<f32>)> = Vec::new();
+    let mut chosen: Vec<Direction> = Vec::new();
     while order.numbers.len() < count {
-        let Some(best) = best_candidate(&x, &y, &left, NEW * whole) else { break };
-        let length = left[best].sqrt();
-        let direction: Vec<f32> = x.at(best).iter().map(|v| v / length).collect();
-        // The same combination of columns on the other samples.
-        let mut held_direction = held_x.at(best).to_vec();
-        for (held, products) in &directions {
-            held_direction.iter_mut().zip(held).for_each(|(v, h)| *v -= products[best] * h);
-        }
-        held_direction.iter_mut().for_each(|v| *v /= length);
-
-        let products = |columns: &Columns| -> Vec<f32> {
-            (0..columns.count()).into_par_iter().map(|c| dot(columns.at(c), &direction)).collect()
-        };
-        let (of_x, of_y) = (products(&x), products(&y));
-        x.take_off(&direction, &of_x);
-        y.take_off(&direction, &of_y);
-        held_y.take_off(&held_direction, &of_y);
-        left.iter_mut().zip(&of_x).for_each(|(l, p)| *l -= p * p);
+        let Some(best) = best_candidate(&left, &shared, least) else { break };
+        let own = Direction::of(best, left[best].sqrt(), &x, &held_x, &chosen);
+        // All directions are at right angles, so that what is left of a column has the same product with one as the whole.
+        let of_y = y.along(&own.learned);
+        held_y.take_off(&own.held, &of_y);
+        left.iter_mut().zip(&own.products).for_each(|(l, p)| *l -= p * p);
         left[best] = 0.0;
-        directions.push((held_direction, of_x));
+        shared.par_chunks_exact_mut(width).zip(&own.products).for_each(|(row, p)| {
+            row.iter_mut().zip(&of_y).for_each(|(s, q)| *s -= p * q);
+        });
+        chosen.push(own);
         order.numbers.push(Number::at(best).expect("a candidate"));
         order.explained.push(1.0 - held_y.squares() / held_whole.max(f32::MIN_POSITIVE));
         seen(&order);
@@ -147,26 +157,44 @@ pub fn search(
     Ok(order)
 }
 
+/// What a chosen candidate adds to those before it, of length 1.
+struct Direction {
+    /// On the samples to learn from.
+    learned: Vec<f32>,
+    /// The same combination of columns on the others.
+    held: Vec<f32>,
+    /// Its product with each candidate.
+    products: Vec<f32>,
+}
+
+impl Direction {
+    fn of(candidate: usize, length: f32, x: &Columns, held_x: &Columns, before: &[Self]) -> Self {
+        let mut learned = x.at(candidate).to_vec();
+        let mut held = held_x.at(candidate).to_vec();
+        for Self { learned: l, held: h, products } in before {
+            learned.iter_mut().zip(l).for_each(|(v, d)| *v -= products[candidate] * d);
+            held.iter_mut().zip(h).for_each(|(v, d)| *v -= products[candidate] * d);
+        }
+        learned.iter_mut().chain(&mut held).for_each(|v| *v /= length);
+        let products = x.along(&learned);
+        Self { learned, held, products }
+    }
+}
+
 /// Which candidate takes most off the target's squares; the first of equals. `None` if nothing new is left.
-fn best_candidate(x: &Columns, y: &Columns, left: &[f32], least: f32) -> Option<usize> {
-    const BLOCK: usize = 64;
-    let gains: Vec<Vec<f32>> = (0..x.count().div_ceil(BLOCK))
-        .into_par_iter()
-        .map(|block| {
-            let (from, to) = (block * BLOCK, ((block + 1) * BLOCK).min(x.count()));
-            let part = MatRef::new(&x.data[from * x.rows..to * x.rows], to - from, x.rows);
-            let mut products = vec![0.0; (to - from) * y.count()];
-            matmul(&mut products, part, MatRef::new(&y.data, y.count(), y.rows).t(), false);
-            let squares = products.chunks_exact(y.count()).map(|row| row.iter().map(|v| v * v).sum::<f32>());
-            squares.zip(&left[from..to]).map(|(s, l)| if *l > least { s / l } else { -1.0 }).collect()
-        })
-        .collect();
-    let best = gains
-        .iter()
-        .flatten()
-        .enumerate()
-        .fold((usize::MAX, 0.0), |best, (i, gain)| if *gain > best.1 { (i, *gain) } else { best });
-    (best.0 != usize::MAX).then_some(best.0)
+fn best_candidate(left: &[f32], shared: &[f32], least: f32) -> Option<usize> {
+    let rows = shared.par_chunks_exact(shared.len() / left.len()).zip(left);
+    let gain = |(row, left): (&[f32], &f32)| {
+        if *left > least { row.iter().map(|v| v * v).sum::<f32>() / left } else { -1.0 }
+    };
+    let gains: Vec<f32> = rows.map(gain).collect();
+    let best = gains.iter().enumerate().fold(
+        (None, 0.0),
+        |best, (i, gain)| {
+            if *gain > best.1 { (Some(i), *gain) } else { best }
+        },
+    );
+    best.0
 }
 
 fn dot(a: &[f32], b: &[f32]) -> f32 {
