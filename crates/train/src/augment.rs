@@ -3,7 +3,7 @@
 //! Nothing here moves a pixel's content, so boxes and landmarks stay valid.
 
 use frame::Image;
-use mirror::face::Rect;
+use mirror::face::{KEY_POINTS, Rect};
 use nn::Rng;
 use std::sync::OnceLock;
 
@@ -240,12 +240,14 @@ pub fn occlude(image: &mut Image, area: &Rect, share: f32, texture: Option<&Imag
 }
 
 /// Puts a hat on a head: everything above a bent line over the eyes is covered by one colour or by `texture`, and its brim throws
-/// a shadow on the face. `eyes` and `mouth` are their middles, pixels.
-pub fn hat(image: &mut Image, eyes: [[f32; 2]; 2], mouth: [f32; 2], texture: Option<&Image>, rng: &mut Rng) {
-    let middle = [0, 1].map(|k| 0.5 * (eyes[0][k] + eyes[1][k]));
+/// a shadow on the face. `points` are those of a [`Face`](mirror::face::Face), pixels.
+pub fn hat(image: &mut Image, points: &[[f32; 2]; KEY_POINTS], texture: Option<&Image>, rng: &mut Rng) {
+    let [left, right, _, left_of_mouth, right_of_mouth] = points;
+    let between = |a: &[f32; 2], b: &[f32; 2]| [0, 1].map(|k| 0.5 * (a[k] + b[k]));
+    let (middle, mouth) = (between(left, right), between(left_of_mouth, right_of_mouth));
     let down = [mouth[0] - middle[0], mouth[1] - middle[1]];
     // Eyes to mouth is about one distance between the eyes, also where the head is turned away.
-    let unit = down[0].hypot(down[1]).max((eyes[1][0] - eyes[0][0]).hypot(eyes[1][1] - eyes[0][1]));
+    let unit = down[0].hypot(down[1]).max((right[0] - left[0]).hypot(right[1] - left[1]));
     if unit < 2.0 {
         return;
     }
@@ -356,13 +358,14 @@ mod tests {
         for seed in 0..20 {
             let before = Image { width: 90, height: 90, data: vec![200; 90 * 90 * 3] };
             let mut after = before.clone();
-            hat(&mut after, [[35.0, 40.0], [55.0, 40.0]], [45.0, 60.0], Some(&picture(7, 3)), &mut Rng::new(seed));
+            let face = |x: f32| [[x, 40.0], [x + 20.0, 40.0], [x + 10.0, 50.0], [x + 4.0, 60.0], [x + 16.0, 60.0]];
+            hat(&mut after, &face(35.0), Some(&picture(7, 3)), &mut Rng::new(seed));
             let at = |x: usize, y: usize| &after.data[(y * 90 + x) * 3..][..3];
             assert_ne!(at(45, 20), [200; 3], "seed {seed}: no hat");
             assert!(at(45, 75).iter().all(|v| *v > 120), "seed {seed}: the mouth is dark");
             assert_eq!(after.data[88 * 90 * 3..], before.data[88 * 90 * 3..]);
-            hat(&mut after, [[-900.0, 40.0], [-880.0, 40.0]], [-890.0, 60.0], None, &mut Rng::new(seed));
-            hat(&mut after, [[5.0, 5.0]; 2], [5.0, 5.0], None, &mut Rng::new(seed));
+            hat(&mut after, &face(-900.0), None, &mut Rng::new(seed));
+            hat(&mut after, &[[5.0, 5.0]; KEY_POINTS], None, &mut Rng::new(seed));
         }
     }
 

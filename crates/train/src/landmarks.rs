@@ -113,10 +113,8 @@ fn draw(patches: &[Patch], turned: &[Patch], faceless: &Faceless, rng: &mut Rng)
     }
     let points = follow(&deformation, &patch.points, mirrored);
     if rng.chance(HATS) {
-        let [left, right, _, a, b] =
-            key_points(&points_of(&points).points).map(|p| p.map(|v| (v + 1.0) * 0.5 * CROP as f32));
-        let mouth = [0, 1].map(|k| 0.5 * (a[k] + b[k]));
-        hat(&mut crop, [left, right], mouth, faceless.texture(rng), rng);
+        let pixels = key_points(&points_of(&points).points).map(|p| p.map(|v| (v + 1.0) * 0.5 * CROP as f32));
+        hat(&mut crop, &pixels, faceless.texture(rng), rng);
     }
     PHOTOMETRIC.apply(&mut crop, rng);
     Sample { crop, points: Some(points) }

@@ -57,19 +57,14 @@ impl Subject {
     /// With the head turned somewhere, the same way whenever asked. `None` if the landmarks span no face.
     fn turned(portrait: &Portrait) -> Option<Self> {
         let turn = Turn::random(Pose::of(&portrait.landmarks), &mut Rng::new(hash(&portrait.file)));
-        let (image, face) = turn_head(&portrait.image, &portrait.landmarks, portrait.rect, portrait.pts5, turn)?;
+        let (image, face) = turn_head(portrait, turn)?;
         Some(Self { face, pictures: Pyramid::new(&image) })
     }
 }
 
-/// A picture with its head turned, and the face in it. The box is that of the face's ellipse after the turn.
-fn turn_head(
-    image: &Image,
-    landmarks: &Landmarks,
-    rect: Rect,
-    points: [[f32; 2]; KEY_POINTS],
-    turn: Turn,
-) -> Option<(Image, Face)> {
+/// A portrait's picture with the head turned, and the face in it. The box is that of the face's ellipse after the turn.
+fn turn_head(portrait: &Portrait, turn: Turn) -> Option<(Image, Face)> {
+    let Portrait { image, landmarks, rect, pts5, .. } = portrait;
     let upright = Similarity::fit(&Landmarks::schematic().points, &landmarks.points)?;
     // Half a crop is about two thirds of a box's height.
     let middle = [rect.x + 0.5 * rect.w, rect.y + 0.5 * rect.h];
@@ -84,7 +79,7 @@ fn turn_head(
     let low = [0, 1].map(|k| outline.iter().map(|p| p[k]).fold(f32::INFINITY, f32::min));
     let high = [0, 1].map(|k| outline.iter().map(|p| p[k]).fold(f32::NEG_INFINITY, f32::max));
     let rect = Rect { x: low[0], y: low[1], w: high[0] - low[0], h: high[1] - low[1] };
-    let face = Face { rect, points: relief.follow(turn, points), score: 1.0 };
+    let face = Face { rect, points: relief.follow(turn, *pts5), score: 1.0 };
     Some((relief.turn(turn).image, face))
 }
 
@@ -293,9 +288,7 @@ impl Material {
             }
             if rng.chance(HATS) {
                 let texture = self.texture(rng);
-                let [left, right, _, a, b] = face.points;
-                let mouth = [0, 1].map(|k| 0.5 * (a[k] + b[k]));
-                augment::hat(&mut scene.image, [left, right], mouth, texture, rng);
+                augment::hat(&mut scene.image, &face.points, texture, rng);
             }
         }
         if rng.chance(0.2) {

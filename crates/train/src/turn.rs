@@ -86,12 +86,11 @@ pub struct Relief<'a> {
     image: &'a Image,
     /// The upright crop of the face, as it is in the picture.
     image_from_crop: Similarity,
-    landmarks: &'a Landmarks,
     /// Middle between the eyes, crop units.
     eyes: [f32; 2],
     /// Crop units an inter-ocular distance.
     unit: f32,
-    /// Points with known depth: x and y in crop units, depth in inter-ocular distances.
+    /// Points with known depth, the landmarks first: x and y in crop units, depth in inter-ocular distances.
     anchors: Vec<[f32; 3]>,
 }
 
@@ -105,7 +104,7 @@ pub struct Turned {
 
 impl<'a> Relief<'a> {
     /// The face with these landmarks (pixels), its upright crop known.
-    pub fn new(image: &'a Image, landmarks: &'a Landmarks, image_from_crop: Similarity) -> Self {
+    pub fn new(image: &'a Image, landmarks: &Landmarks, image_from_crop: Similarity) -> Self {
         let crop_from_image = image_from_crop.inverse();
         let points: Vec<[f32; 2]> = landmarks.points.iter().map(|p| crop_from_image.apply(*p)).collect();
         let corners = [points[36], points[39], points[42], points[45]];
@@ -114,7 +113,7 @@ impl<'a> Relief<'a> {
         let own = points.iter().zip(DEPTHS).map(|(p, z)| [p[0], p[1], z]);
         let rest = REST_OF_HEAD.map(|[x, y, z]| [eyes[0] + unit * x, eyes[1] + unit * y, z]);
         let anchors = own.chain(rest).collect();
-        Self { image, image_from_crop, landmarks, eyes, unit, anchors }
+        Self { image, image_from_crop, eyes, unit, anchors }
     }
 
     /// Depth of the head at a place of the crop, inter-ocular distances: the anchors' mean, by the cube of their nearness.
@@ -161,11 +160,10 @@ impl<'a> Relief<'a> {
     /// The landmarks after the turn, crop units. The jaw's points march to the outline that can be seen: the outermost
     /// place between them and the middle of the face at their height.
     fn points(&self, turn: Turn) -> Vec<[f32; 2]> {
-        let crop_from_image = self.image_from_crop.inverse();
-        let before: Vec<[f32; 2]> = self.landmarks.points.iter().map(|p| crop_from_image.apply(*p)).collect();
+        let before = &self.anchors[..LANDMARKS];
         let middle = before[27..31].iter().map(|p| p[0]).sum::<f32>() / 4.0;
         let turned = before.iter().enumerate().map(|(i, p)| {
-            let [x, y, _] = self.place_at(turn, *p, DEPTHS[i]);
+            let [x, y, _] = self.place_at(turn, [p[0], p[1]], p[2]);
             let side = match i {
                 0..=7 => -1.0,
                 9..=16 => 1.0,

@@ -66,7 +66,7 @@ impl Pairs {
         let latents: Vec<Latent> =
             (0..count).map(|_| Latent::gaussian(self.latent_size, &mut self.rng).normalised()).collect();
         let pictures = painter.paint_all(&latents);
-        let seen = look_at_pictures(&pictures, eyes)?;
+        let seen = look_at(&pictures, eyes)?;
         for ((latent, seen), picture) in latents.iter().zip(seen).zip(&pictures) {
             self.latents.push(latent.as_slice().to_vec());
             let small = resized(picture, THUMBNAIL, THUMBNAIL);
@@ -144,15 +144,11 @@ impl Pairs {
     }
 }
 
-/// What the eyes see in the pictures of latents.
+/// What the eyes see in the generator's pictures.
 ///
 /// # Errors
-/// If the generator draws something that is no picture.
-pub fn look_at(painter: &Painter, eyes: &Eyes, latents: &[Latent]) -> Result<Vec<Option<Seen>>> {
-    look_at_pictures(&painter.paint_all(latents), eyes)
-}
-
-fn look_at_pictures(pictures: &[Image], eyes: &Eyes) -> Result<Vec<Option<Seen>>> {
+/// If one is no picture.
+pub fn look_at(pictures: &[Image], eyes: &Eyes) -> Result<Vec<Option<Seen>>> {
     Ok(pictures.par_iter().map(|p| eyes.look_at_dream(p)).collect::<Result<_, _>>()?)
 }
 

@@ -69,7 +69,8 @@ impl Judge {
     pub fn figures(&self, model: &dyn Model, faces: &Faces, dial: &Dial) -> Result<Figures> {
         let Faces { features, population } = *faces;
         let latents: Vec<Latent> = features.par_iter().map(|f| model.invert(f, population, dial)).collect();
-        let reflected = look_at(&self.painter, &self.eyes, &latents)?;
+        let pictures = self.painter.paint_all(&latents);
+        let reflected = look_at(&pictures, &self.eyes)?;
         let with_a_face = reflected.iter().flatten().count();
         let cases: Vec<[[f32; FEATURES]; 2]> = features
             .iter()
@@ -93,13 +94,8 @@ impl Judge {
             kept: shares.into(),
             mean_correlation: weighted.sum(),
             correlation: correlations.map(|(g, r)| (g.name(), r)).into(),
-            diversity: diversity(&self.painter.paint_all(&latents[..latents.len().min(DISTANCES)])),
+            diversity: diversity(&pictures),
         })
-    }
-
-    /// Mean distance of two pictures of latents.
-    pub fn diversity_of(&self, latents: &[Latent]) -> f32 {
-        diversity(&self.painter.paint_all(&latents[..latents.len().min(DISTANCES)]))
     }
 }
 
@@ -125,8 +121,9 @@ fn correlation(cases: &[&[[f32; FEATURES]; 2]], group: Group) -> f32 {
     mean(&each.collect::<Vec<f32>>())
 }
 
-/// Mean root mean square difference of two pictures.
-fn diversity(pictures: &[Image]) -> f32 {
+/// Mean root mean square difference of two pictures, of the first [`DISTANCES`].
+pub fn diversity(pictures: &[Image]) -> f32 {
+    let pictures = &pictures[..pictures.len().min(DISTANCES)];
     let distance = |a: &Image, b: &Image| {
         let sum: f32 = a.data.iter().zip(&b.data).map(|(a, b)| (f32::from(*a) - f32::from(*b)).powi(2)).sum();
         (sum / a.data.len() as f32).sqrt()

@@ -12,7 +12,7 @@ use crate::inverter::models::{Forest, Mlp, Model, Neighbours, Original, Ridge, S
 use crate::inverter::pairs::{Pairs, Table, look_at, random_latents};
 use crate::progress::bar;
 use anyhow::{Context, Result};
-use figures::{Faces, Figures, Judge};
+use figures::{Faces, Figures, Judge, diversity};
 use frame::Image;
 use frame::draw::Chart;
 use mirror::engine::{Eyes, Seen, nearest};
@@ -124,7 +124,7 @@ pub fn run(options: &Options) -> Result<()> {
     let dial = Dial::first(numbers);
     let mut models: Vec<Box<dyn Model + '_>> = Vec::new();
     if let Some((train, held)) = &table {
-        models = others(&judge.inverter, train, held, numbers)?;
+        models = others(&judge.inverter, train, held, numbers, &HIDDEN)?;
     }
     if let Some(original) = original {
         models.push(Box::new(original));
@@ -132,7 +132,8 @@ pub fn run(options: &Options) -> Result<()> {
 
     let fresh = random_latents(options.samples, size, &mut Rng::new(options.seed));
     let fresh: Vec<Latent> = fresh.chunks_exact(size).map(|l| Latent::new(l.to_vec())).collect();
-    let seen = look_at(&judge.painter, &judge.eyes, &fresh)?;
+    let drawn = judge.painter.paint_all(&fresh);
+    let seen = look_at(&drawn, &judge.eyes)?;
     let samples: Vec<FeatureVector> = seen.into_iter().flatten().map(|s| s.features).collect();
 
     let photographs = photographs(&data_root(options.data.as_deref())?.join("eval/visitors"))?;
@@ -144,9 +145,8 @@ pub fn run(options: &Options) -> Result<()> {
     let judged = |features: &[FeatureVector], population, looked_at| -> Result<Judged> {
         let faces = Faces { features, population };
         let bar = bar(models.len() as u64 + 1, "models");
-        let all = std::iter::once(&judge.inverter as &dyn Model).chain(models.iter().map(|m| m.as_ref()));
         let measure = |m: &dyn Model| judge.figures(m, &faces, &dial).inspect(|_| bar.inc(1));
-        let models = all.map(measure).collect::<Result<_>>()?;
+        let models = with_own(&judge, &models).map(measure).collect::<Result<_>>()?;
         bar.finish_and_clear();
         let distances: Vec<f32> = features.iter().map(|f| judge.inverter.distance_from_archive(f)).collect();
         let distance_from_archive = interval::median(&distances);
@@ -155,7 +155,7 @@ pub fn run(options: &Options) -> Result<()> {
     let report = Report {
         samples: judged(&samples, Population::Samples, options.samples)?,
         visitors: judged(&visitors, Population::Visitors, photographs.len())?,
-        diversity_of_free_samples: judge.diversity_of(&fresh),
+        diversity_of_free_samples: diversity(&drawn),
         invert_median_ms: invert_median_ms(&judge.inverter, &samples),
         curve: match &options.curve {
             Some(_) => curve(&judge, &samples, table.as_ref())?,
@@ -201,15 +201,23 @@ fn judge(options: &Options) -> Result<Judge> {
     Ok(Judge { eyes, painter: Painter::new(&generator), inverter })
 }
 
-/// Hidden layers of the original's multilayer perceptrons; its best had two of 256.
+/// Hidden layers of the original's multilayer perceptrons.
 const HIDDEN: [&[usize]; 4] = [&[64], &[128, 128], &[256, 256], &[512, 512]];
+/// Those of its best.
+const BEST: &[usize] = &[256, 256];
 
-/// The other models, taught with the first `numbers`.
+/// The mirror's own model, then others.
+fn with_own<'a>(judge: &'a Judge, others: &'a [Box<dyn Model + 'a>]) -> impl Iterator<Item = &'a dyn Model> {
+    std::iter::once(&judge.inverter as &dyn Model).chain(others.iter().map(|m| m.as_ref()))
+}
+
+/// The other models, taught with the first `numbers`; a multilayer perceptron for each choice of hidden layers.
 fn others<'a>(
     inverter: &'a Inverter,
     train: &'a Table,
     held: &Table,
     numbers: usize,
+    hidden: &[&[usize]],
 ) -> Result<Vec<Box<dyn Model + 'a>>> {
     anyhow::ensure!(!train.found().is_empty(), "no pair with a face");
     let mut models: Vec<Box<dyn Model + 'a>> = vec![
@@ -217,7 +225,7 @@ fn others<'a>(
         Box::new(Scored { model: Neighbours::fit(train, numbers), numbers, inverter }),
         Box::new(Scored { model: Forest::fit(train, numbers)?, numbers, inverter }),
     ];
-    for hidden in HIDDEN {
+    for hidden in hidden {
         let model = Mlp::fit(train, held, numbers, hidden, 1);
         models.push(Box::new(Scored { model, numbers, inverter }));
     }
@@ -233,32 +241,18 @@ fn curve(judge: &Judge, samples: &[FeatureVector], table: Option<&(Table, Table)
     let mut points = Vec::new();
     for numbers in steps {
         let others = match table {
-            Some((train, held)) => curve_models(&judge.inverter, train, held, numbers)?,
+            // Of the perceptrons one: the curve shall be read.
+            Some((train, held)) => others(&judge.inverter, train, held, numbers, &[BEST])?,
             None => Vec::new(),
         };
         let dial = Dial::first(numbers);
-        for model in std::iter::once(&judge.inverter as &dyn Model).chain(others.iter().map(|m| m.as_ref())) {
+        for model in with_own(judge, &others) {
             points.push(Curve { numbers, figures: judge.figures(model, &faces, &dial)? });
         }
         bar.inc(1);
     }
     bar.finish_and_clear();
     Ok(points)
-}
-
-/// One of each kind: the curve shall be read.
-fn curve_models<'a>(
-    inverter: &'a Inverter,
-    train: &'a Table,
-    held: &Table,
-    numbers: usize,
-) -> Result<Vec<Box<dyn Model + 'a>>> {
-    Ok(vec![
-        Box::new(Scored { model: Ridge::fit(train, held, numbers)?, numbers, inverter }),
-        Box::new(Scored { model: Neighbours::fit(train, numbers), numbers, inverter }),
-        Box::new(Scored { model: Forest::fit(train, numbers)?, numbers, inverter }),
-        Box::new(Scored { model: Mlp::fit(train, held, numbers, HIDDEN[2], 1), numbers, inverter }),
-    ])
 }
 
 fn draw_curve(curve: &[Curve]) -> Image {
@@ -301,9 +295,8 @@ fn sheet(
         kernels::warp_affine(&image.data, (image.width, image.height), &mut square.data, (SIDE, SIDE), m);
         square
     };
-    let all = std::iter::once(&judge.inverter as &dyn Model).chain(models.iter().map(|m| m.as_ref()));
     let mut rows: Vec<Vec<Image>> = vec![shown.iter().map(|p| fit(p)).collect()];
-    for model in all {
+    for model in with_own(judge, models) {
         let latents: Vec<Latent> = visitors.iter().map(|f| model.invert(f, Population::Visitors, dial)).collect();
         rows.push(judge.painter.paint_all(&latents).iter().map(fit).collect());
     }
