@@ -68,6 +68,15 @@ impl Latent {
         Self(a.0.iter().zip(&b.0).map(|(a, b)| wa * a + wb * b).collect())
     }
 
+    /// Where a point is that wanders over the sphere from one random point to the next, slow at each, after so many `legs` of its
+    /// way. `seed` tells what the random numbers of each point begin with.
+    pub fn wandering(size: usize, legs: f64, seed: impl Fn(u64) -> u64) -> Self {
+        let leg = legs.floor();
+        let t = (legs - leg) as f32;
+        let point = |leg: f64| Self::gaussian(size, &mut Rng::new(seed(leg as i64 as u64)));
+        point(leg).slerp(&point(leg + 1.0), t * t * (3.0 - 2.0 * t))
+    }
+
     /// Several latents as a batch `[n, 1, 1, size]`.
     ///
     /// # Panics

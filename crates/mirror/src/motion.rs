@@ -12,7 +12,6 @@ use crate::features::Group;
 use crate::inverter::{Asked, Dial, Inverter, Population, onto_sphere};
 use crate::latent::Latent;
 use crate::wish::Wish;
-use nn::Rng;
 use std::f32::consts::TAU;
 
 /// Seconds after which a viewer who is not seen is forgotten.
@@ -137,13 +136,10 @@ fn wished(inverter: &Inverter, scores: Vec<f32>, wish: &Wish, at: f64) -> Latent
     inverter.invert_asked(&asked, &noise)
 }
 
-/// A person's noise, bent a little towards a point that wanders: from one random point of the sphere to the next, slow at each.
+/// A person's noise, bent a little towards a point that wanders.
 fn breathing(inverter: &Inverter, asked: &Asked, at: f64) -> Vec<f32> {
     let mut noise = inverter.noise(asked);
-    let leg = (at / BREATH).floor();
-    let t = (at / BREATH - leg) as f32;
-    let point = |leg: f64| Latent::gaussian(noise.len(), &mut Rng::new(SEED ^ (leg as i64 as u64)));
-    let there = point(leg).slerp(&point(leg + 1.0), t * t * (3.0 - 2.0 * t));
+    let there = Latent::wandering(noise.len(), at / BREATH, |point| SEED ^ point);
     let (sin, cos) = (BREADTH * TAU / 4.0).sin_cos();
     noise.iter_mut().zip(there.as_slice()).for_each(|(n, p)| *n = cos * *n + sin * p);
     onto_sphere(&mut noise);
@@ -153,6 +149,7 @@ fn breathing(inverter: &Inverter, asked: &Asked, at: f64) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nn::Rng;
 
     use crate::engine::tests::somebody;
     use crate::inverter::tests::{features, inverter};

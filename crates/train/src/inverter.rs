@@ -134,11 +134,7 @@ pub fn run(options: &Options) -> Result<()> {
 /// The numbers that say most about what the generator drew, then whatever else is measured: for an age that says little about the
 /// picture somebody may still ask.
 fn choose(pairs: &Pairs, count: usize) -> Result<Vec<Number>> {
-    let bar = bar(count as u64, "numbers");
-    let (features, pictures): (Vec<FeatureVector>, Vec<Vec<f32>>) =
-        pairs.faces().map(|(f, _, picture)| (f.clone(), picture.to_vec())).unzip();
-    let Order { mut numbers, explained } = order::search(&features, &pictures, Target::Picture, count, |_| bar.inc(1))?;
-    bar.finish_and_clear();
+    let Order { mut numbers, explained } = order::of_pairs(pairs, Target::Picture, count)?;
     let share = explained.last().map_or(0.0, |e| 100.0 * e);
     let first: Vec<String> = numbers.iter().take(12).map(Number::to_string).collect();
     eprintln!("{} numbers explain {share:.0} % of the pictures, first of all {}", numbers.len(), first.join(", "));

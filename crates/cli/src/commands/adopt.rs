@@ -1,5 +1,6 @@
 //! `narcissus adopt`: from a generator that was trained elsewhere to a mirror, in one command.
 
+use super::import::Part;
 use crate::arguments::Global;
 use anyhow::{Context, ensure};
 use clap::{Args, Command};
@@ -28,12 +29,8 @@ pub struct Options {
     /// Which network: the generator G or its average Gs
     #[arg(long, default_value_t)]
     pub network: Network,
-    /// Take the generator only up to the level of so many pixels
-    #[arg(long, value_name = "PIXELS")]
-    pub max_resolution: Option<usize>,
-    /// Store the generator at half precision
-    #[arg(long)]
-    pub half: bool,
+    #[command(flatten)]
+    pub part: Part,
     /// Time for the pairs and the training; measuring comes after
     #[arg(long, default_value_t = 60.0)]
     pub minutes: f64,
@@ -65,12 +62,11 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
     } else {
         ensure!(!work.exists(), "{}: already exists; --resume goes on there, or remove it", work.display());
         let face_nets = super::open_pack(global).context("no pack to take the face nets from")?;
-        let what =
-            import::Options { network: options.network, max_resolution: options.max_resolution, half: options.half };
-        let imported = import::import(&options.file, what, &face_nets, &pack).inspect_err(|_| {
-            // Made for the pack that was not; it is empty, and otherwise stays.
-            let _ = std::fs::remove_dir(&work);
-        })?;
+        let imported =
+            import::import(&options.file, options.part.of(options.network), &face_nets, &pack).inspect_err(|_| {
+                // Made for the pack that was not; it is empty, and otherwise stays.
+                let _ = std::fs::remove_dir(&work);
+            })?;
         let size = imported.generator.config().resolution;
         eprintln!("1 of 4: a generator of {size}x{size} pixels");
     }

@@ -28,6 +28,13 @@ pub struct Options {
     /// Which network: the generator G, its average Gs, or the discriminator D, which becomes a safetensors file
     #[arg(long, default_value_t)]
     pub network: Network,
+    #[command(flatten)]
+    pub part: Part,
+}
+
+/// How much of a generator is taken.
+#[derive(clap::Args, Debug)]
+pub struct Part {
     /// Take the generator only up to the level of so many pixels
     #[arg(long, value_name = "PIXELS")]
     pub max_resolution: Option<usize>,
@@ -36,14 +43,20 @@ pub struct Options {
     pub half: bool,
 }
 
+impl Part {
+    /// The same of one of a file's networks, in the reader's words.
+    pub fn of(&self, network: Network) -> import::Options {
+        import::Options { network, max_resolution: self.max_resolution, half: self.half }
+    }
+}
+
 /// Runs it.
 pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
     if options.network == Network::D {
         return discriminator(options);
     }
     let face_nets = super::open_pack(global).context("no pack to take the face nets from")?;
-    let what = import::Options { network: options.network, max_resolution: options.max_resolution, half: options.half };
-    let imported = import::import(&options.file, what, &face_nets, &options.out)?;
+    let imported = import::import(&options.file, options.part.of(options.network), &face_nets, &options.out)?;
     let config = imported.generator.config();
     eprintln!(
         "{}: a generator of {size}x{size} pixels, latents of {} numbers",
@@ -59,7 +72,7 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
 
 /// Writes the discriminator as a file, for whoever trains on: a pack has no place for it.
 fn discriminator(options: &Options) -> anyhow::Result<()> {
-    anyhow::ensure!(options.max_resolution.is_none(), "--max-resolution is for generators; leave it out for D");
+    anyhow::ensure!(options.part.max_resolution.is_none(), "--max-resolution is for generators; leave it out for D");
     anyhow::ensure!(!options.out.exists(), "{}: already exists; choose another name", options.out.display());
     let weights = import::read_discriminator(&options.file)?;
     crate::output::write_atomically(&options.out, &nn::io::write(&weights, nn::io::Dtype::F32))?;

@@ -71,11 +71,8 @@ impl Reverie {
         };
     }
 
-    /// A point of the sphere that moves from one random point to the next.
+    /// Where it would go if it did not look.
     fn wandering(&self) -> Latent {
-        let leg = (self.age / WANDER_SECS).floor();
-        let t = (self.age / WANDER_SECS - leg) as f32;
-        let point = |leg: f64| Latent::gaussian(self.latent.len(), &mut Rng::new(self.seed ^ (leg as u64 + 1) << 20));
-        point(leg).slerp(&point(leg + 1.0), t * t * (3.0 - 2.0 * t))
+        Latent::wandering(self.latent.len(), self.age / WANDER_SECS, |point| self.seed ^ ((point + 1) << 20))
     }
 }

@@ -174,16 +174,8 @@ fn mirror_protocol(options: &Options) -> Result<OrderReport> {
             pairs
         }
     };
-    let target = |latent: &[f32], picture: &[f32]| match options.target {
-        Target::Latent => latent.to_vec(),
-        Target::Picture => picture.to_vec(),
-    };
-    let (features, targets): (Vec<_>, Vec<_>) =
-        pairs.faces().map(|(f, latent, picture)| (f.clone(), target(latent, picture))).unzip();
     let began = Instant::now();
-    let bar = bar(options.count as u64, "numbers");
-    let order = order::search(&features, &targets, options.target, options.count, |_| bar.inc(1))?;
-    bar.finish_and_clear();
+    let order = order::of_pairs(&pairs, options.target, options.count)?;
     if let Some(path) = &options.curve {
         let points = order.explained.iter().enumerate().map(|(i, e)| [i as f32 + 1.0, *e]).collect();
         let (title, x_label) = ("share of what was drawn that the first numbers explain", "numbers");
@@ -192,7 +184,7 @@ fn mirror_protocol(options: &Options) -> Result<OrderReport> {
         Chart { title, x_label, y_range: [0.0, top], series }.draw(640, 400).save(path)?;
     }
     let seconds = began.elapsed().as_secs_f64();
-    Ok(OrderReport { faces: features.len(), target: options.target, order, seconds })
+    Ok(OrderReport { faces: pairs.found().len(), target: options.target, order, seconds })
 }
 
 impl std::fmt::Display for OrderReport {

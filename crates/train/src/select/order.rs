@@ -5,6 +5,8 @@
 //! prediction of the target. The products of candidates and targets are computed once; a step takes off them what the chosen one
 //! explains, and costs one product with each candidate. Exact for this measure; the share that it explains is measured on samples that it did not learn from.
 
+use crate::inverter::pairs::Pairs;
+use crate::progress::bar;
 use anyhow::Result;
 use kernels::{MatRef, matmul};
 use mirror::features::FeatureVector;
@@ -110,6 +112,23 @@ fn columns(count: usize, rows: &[Vec<f32>], deviations: bool) -> [Columns; 2] {
         let data: Vec<Vec<f32>> = (0..count).into_par_iter().map(column).collect();
         Columns { rows: chosen.len(), data: data.concat() }
     })
+}
+
+/// The order that the faces of pairs tell, with a progress bar; see [`search`].
+///
+/// # Errors
+/// As [`search`].
+pub fn of_pairs(pairs: &Pairs, target: Target, count: usize) -> Result<Order> {
+    let of = |latent: &[f32], picture: &[f32]| match target {
+        Target::Latent => latent.to_vec(),
+        Target::Picture => picture.to_vec(),
+    };
+    let (features, targets): (Vec<_>, Vec<_>) =
+        pairs.faces().map(|(f, latent, picture)| (f.clone(), of(latent, picture))).unzip();
+    let bar = bar(count as u64, "numbers");
+    let order = search(&features, &targets, target, count, |_| bar.inc(1))?;
+    bar.finish_and_clear();
+    Ok(order)
 }
 
 /// The first `count` numbers, fewer if nothing more can be told apart; `seen` is called after each.
