@@ -8,14 +8,20 @@ use rayon::prelude::*;
 use std::path::{Path, PathBuf};
 
 /// Which portraits are good enough (see the data's README).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, clap::Args)]
 pub struct Filter {
-    /// Most pixels of the aligned crop a source pixel.
+    /// Softest portraits: aligned pixels a source pixel.
+    #[arg(long, default_value_t = 2.0)]
     pub max_upsampling: f32,
-    /// Largest nose offset over eye distance.
+    /// Most turned portraits: nose offset over eye distance.
+    #[arg(long, default_value_t = 0.22)]
     pub max_yaw: f32,
     /// Least share of the crop inside the photograph.
+    #[arg(long, default_value_t = 0.9)]
     pub min_inside: f32,
+    /// First year: before about 1975 what has colours are toned prints and paintings, of which a GAN makes brown and blue ruins.
+    #[arg(long, default_value_t = 1975)]
+    pub since: i32,
 }
 
 /// 8-bit pictures at all levels from 4 pixels up.
@@ -37,7 +43,8 @@ impl Dataset {
         for p in crate::data::read_table(root)? {
             let good = p.upsampling <= filter.max_upsampling
                 && p.yaw_cue.abs() < filter.max_yaw
-                && p.inside >= filter.min_inside;
+                && p.inside >= filter.min_inside
+                && p.photo_year >= filter.since;
             let path = folder.join(&p.file);
             if good && path.exists() {
                 files.push((path, if p.bioguide.is_empty() { p.file } else { p.bioguide }));

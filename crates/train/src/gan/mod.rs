@@ -96,15 +96,8 @@ pub struct Options {
     /// Half-life of the averaged generator, thousands of pictures; at most a tenth of those of the level so far.
     #[arg(long, default_value_t = 10.0)]
     average_over: f32,
-    /// Softest portraits: aligned pixels a source pixel.
-    #[arg(long, default_value_t = 2.0)]
-    max_upsampling: f32,
-    /// Most turned portraits: nose offset over eye distance.
-    #[arg(long, default_value_t = 0.22)]
-    max_yaw: f32,
-    /// Least share of the crop inside the photograph.
-    #[arg(long, default_value_t = 0.9)]
-    min_inside: f32,
+    #[command(flatten)]
+    filter: Filter,
 }
 
 /// Pictures of a sheet, and sheets a while.
@@ -228,9 +221,7 @@ fn load_data(options: &Options, finest: usize) -> Result<Dataset> {
         return Dataset::folder(folder, finest);
     }
     let root = crate::data::data_root(options.data.as_deref())?;
-    let filter =
-        Filter { max_upsampling: options.max_upsampling, max_yaw: options.max_yaw, min_inside: options.min_inside };
-    Dataset::congress(&root, &filter, finest)
+    Dataset::congress(&root, &options.filter, finest)
 }
 
 /// The level of a resolution, 4 pixels to that of level `most`.

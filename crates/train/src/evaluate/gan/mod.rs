@@ -52,15 +52,9 @@ pub struct Options {
     /// Start of the random numbers
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// Portraits enlarged by more than this are left out
-    #[arg(long, default_value_t = 2.0)]
-    pub max_upsampling: f32,
-    /// Portraits with the nose further than this from the middle, in eye distances, are left out
-    #[arg(long, default_value_t = 0.22)]
-    pub max_yaw: f32,
-    /// Portraits with less than this share inside the photograph are left out
-    #[arg(long, default_value_t = 0.9)]
-    pub min_inside: f32,
+    /// Which portraits to compare with
+    #[command(flatten)]
+    pub filter: Filter,
     /// Prints one JSON object
     #[arg(long)]
     pub json: bool,
@@ -94,9 +88,7 @@ pub fn run(options: &Options) -> Result<()> {
     );
     let detector = std::fs::read(&options.detector).with_context(|| options.detector.display().to_string())?;
     let detector = Detector::from_weights(&detector).with_context(|| options.detector.display().to_string())?;
-    let filter =
-        Filter { max_upsampling: options.max_upsampling, max_yaw: options.max_yaw, min_inside: options.min_inside };
-    let dataset = Dataset::congress(&data_root(options.data.as_deref())?, &filter, config.levels())?;
+    let dataset = Dataset::congress(&data_root(options.data.as_deref())?, &options.filter, config.levels())?;
     anyhow::ensure!(dataset.len() >= 4, "{} portraits are too few to compare with", dataset.len());
     let portraits = (0..dataset.len()).map(|i| dataset.picture(config.levels(), i)).collect();
     let bench = Bench { painter: Painter::new(&generator), detector, portraits, people: dataset.people };
@@ -292,9 +284,7 @@ mod tests {
             samples: 20,
             draws: 2,
             seed: 1,
-            max_upsampling: 2.0,
-            max_yaw: 0.22,
-            min_inside: 0.9,
+            filter: Filter { max_upsampling: 2.0, max_yaw: 0.22, min_inside: 0.9, since: 0 },
             json: false,
         };
         let (levels, mean) = bench.swd(&options);
