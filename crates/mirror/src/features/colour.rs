@@ -7,12 +7,13 @@ use frame::Image;
 /// Sample points along each side of a region: 64 a region withstand glasses, highlights and a strand of hair.
 const STEPS: usize = 8;
 
-/// CIE L*a*b* (D65) of skin, hair and background: the median of each channel over the region.
+/// CIE L*a*b* (D65) of skin, hair and background: the interquartile mean of each channel over the region. It is as deaf as the
+/// median to what covers less than a quarter, but does not jump where half of a region is hair and half is forehead.
 ///
 /// `shape` are the landmarks in the frame of the face: inter-ocular distances, eyes level.
 pub(super) fn measure(image: &Image, image_from_face: &Similarity, shape: &Landmarks) -> [[f32; 3]; 3] {
     let regions = [skin(shape), hair(shape), background(shape)];
-    regions.map(|points| median_colour(image, points.iter().map(|p| image_from_face.apply(*p))))
+    regions.map(|points| middle_colour(image, points.iter().map(|p| image_from_face.apply(*p))))
 }
 
 /// Both cheeks, between lower lid, wing of the nose, jaw and corner of the mouth; and the forehead just above the brows.
@@ -56,7 +57,7 @@ fn mix(a: [f32; 2], b: [f32; 2], t: f32) -> [f32; 2] {
 }
 
 /// Points outside the picture do not count, unless fewer than a quarter lie inside: then its border stands for them.
-fn median_colour(image: &Image, points: impl Iterator<Item = [f32; 2]> + Clone) -> [f32; 3] {
+fn middle_colour(image: &Image, points: impl Iterator<Item = [f32; 2]> + Clone) -> [f32; 3] {
     let (w, h) = (image.width as f32, image.height as f32);
     let inside = |[x, y]: &[f32; 2]| (0.0..w).contains(x) && (0.0..h).contains(y);
     let enough = 4 * points.clone().filter(inside).count() >= points.clone().count();
@@ -68,10 +69,15 @@ fn median_colour(image: &Image, points: impl Iterator<Item = [f32; 2]> + Clone) 
         let lab = lab([image.data[at], image.data[at + 1], image.data[at + 2]]);
         channels.iter_mut().zip(lab).for_each(|(c, v)| c.push(v));
     }
-    channels.map(|mut values| {
-        let middle = values.len() / 2;
-        *values.select_nth_unstable_by(middle, f32::total_cmp).1
-    })
+    channels.map(|mut values| interquartile_mean(&mut values))
+}
+
+/// Mean of the middle half. Sorts the values, of which there is at least one.
+fn interquartile_mean(values: &mut [f32]) -> f32 {
+    values.sort_unstable_by(f32::total_cmp);
+    let beyond = values.len() / 4;
+    let middle = &values[beyond..values.len() - beyond];
+    middle.iter().sum::<f32>() / middle.len() as f32
 }
 
 /// CIE L*a*b* of an sRGB colour, white D65.
@@ -104,6 +110,17 @@ mod tests {
             let found = lab(rgb);
             assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 0.1), "{rgb:?}: {found:?}");
         }
+    }
+
+    #[test]
+    fn a_region_of_two_colours_moves_without_a_jump() {
+        let of = |dark: usize| {
+            interquartile_mean(&mut (0..64).map(|i| if i < dark { 10.0 } else { 80.0 }).collect::<Vec<_>>())
+        };
+        // Less than a quarter is not heard at all; in between every point counts alike.
+        assert_eq!((of(0), of(16), of(48), of(64)), (80.0, 80.0, 10.0, 10.0));
+        assert!((17..=48).all(|dark| (of(dark - 1) - of(dark) - 70.0 / 32.0).abs() < 1e-4));
+        assert_eq!((interquartile_mean(&mut [3.0]), interquartile_mean(&mut [1.0, 2.0])), (3.0, 1.5));
     }
 
     #[test]
