@@ -10,20 +10,22 @@
 //!
 //! Or on anybody's own pictures: a folder with a table `faces.csv` (see [`own_faces`]).
 
-use crate::augment::{Photometric, cut_short, occlude};
-use crate::data::{self, Gender, Negative, Portrait};
-use crate::deform::{Deformation, Jitter, Patch};
+use crate::augment::{self, Photometric, cut_short, occlude};
+use crate::data::{self, Gender, Negative, Portrait, hash};
+use crate::deform::{Deformation, Jitter, Patch, REACH};
 use crate::lesson::{self, Examination, Lesson};
 use crate::progress::bar;
+use crate::turn::{Relief, Turn};
 use anyhow::{Context, Result};
 use frame::Image;
 use mirror::engine::{self, Mirror};
 use mirror::face::Rect;
-use mirror::face::align::portrait_crop;
+use mirror::face::align::{Similarity, crop_square, portrait_crop};
 use mirror::face::attributes::{
     AGE_BINS, AGE_STEP, AGE_TEMPERATURE_KEY, CROP, Calibration, GENDER_TEMPERATURE_KEY, OUTPUTS, attributes_of,
     bin_age, input, logits, network,
 };
+use mirror::features::Pose;
 use mirror::pack::Pack;
 use nn::{Rng, Sequential, Tensor};
 use rayon::prelude::*;
@@ -31,7 +33,7 @@ use serde::Deserialize;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
-const PATCH: usize = 152;
+const PATCH: usize = 184;
 /// The table of a folder of one's own pictures.
 const OWN_TABLE: &str = "faces.csv";
 /// Landmarks of strangers are a few per cent off, so is the crop.
@@ -43,6 +45,18 @@ const PHOTOMETRIC: Photometric =
     Photometric { tone: 0.9, cast: 0.4, light: 0.35, grey: 0.0, blur: 0.22, rescale: 0.14, noise: 0.35, jpeg: 0.3 };
 /// Share of a crop that may lie beyond the end of its picture, on each side: people come too near to cameras.
 const CUT_SHORT: f32 = 0.25;
+/// Share of the faces whose head is turned.
+const TURNED: f32 = 0.35;
+/// Share of the crops that are a blend of two faces.
+const BLENDED: f32 = 0.25;
+/// Share of the crops whose skin is smoothed or furrowed, and by how much at most: the archive's sitters are adults lit kindly and
+/// retouched, and what makes a skin old must not make a man or a woman.
+const DETAILED: f32 = 0.5;
+const MOST_FURROWED: f32 = 3.0;
+/// Share of the years since [`SMOOTH`] that twice the furrows add, or none take away. An assumption, not a measurement.
+const FURROWS: f32 = 0.5;
+/// Age of a skin that has no furrows yet, years.
+const SMOOTH: f32 = 18.0;
 /// Labels of gender are this far from 0 and 1.
 const GENDER_SMOOTHING: f32 = 0.06;
 /// Years by which the photograph is older than the last Congress served, on average: careers last about eight years.
@@ -68,6 +82,15 @@ struct Label {
     female: Option<(f32, f32)>,
 }
 
+impl Label {
+    /// Of a face that is `share` of another.
+    fn blended(&self, other: &Self, share: f32) -> Self {
+        let mix = |a: f32, b: f32| a + share * (b - a);
+        let female = self.female.zip(other.female).map(|((a, v), (b, w))| (mix(a, b), v.min(w)));
+        Self { age: None, female }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct AgeLabel {
     /// Years.
@@ -87,10 +110,19 @@ impl AgeLabel {
             Self { years: (age - HALF_CAREER).max(25.0), sigma: 6.0, weight: 0.5 }
         })
     }
+
+    /// Of a face whose furrows are so many times as deep.
+    fn furrowed(self, factor: f32) -> Self {
+        let change = FURROWS * (factor - 1.0);
+        let years = self.years + change * (self.years - SMOOTH).max(0.0);
+        Self { years: years.min(bin_age(AGE_BINS - 1)), sigma: self.sigma * (1.0 + change.abs()), ..self }
+    }
 }
 
 struct Example {
     patch: Patch,
+    /// The same face with the head turned; `None` for pictures of one's own, which come as they are.
+    turned: Option<Patch>,
     label: Label,
 }
 
@@ -101,7 +133,7 @@ impl Example {
         let Some(crop) = portrait_crop(&seen.landmarks) else { return Ok(None) };
         let age = row.age.map(|years| AgeLabel { years, sigma: 4.0, weight: 1.0 });
         let female = row.gender.map(|g| (f32::from(u8::from(g == Gender::Female)), 1.0));
-        Ok(Some(Self { patch: Patch::cut(image, &crop, &[], PATCH), label: Label { age, female } }))
+        Ok(Some(Self { patch: Patch::cut(image, &crop, &[], PATCH), turned: None, label: Label { age, female } }))
     }
 
     fn of(portrait: &Portrait) -> Option<Self> {
@@ -109,8 +141,22 @@ impl Example {
         let patch = Patch::cut(&portrait.image, &crop, &[], PATCH);
         let weight = if portrait.gender_source == "era" { 0.3 } else { 1.0 };
         let female = portrait.gender.map(|g| (f32::from(u8::from(g == Gender::Female)), weight));
-        Some(Self { patch, label: Label { age: AgeLabel::of(portrait), female } })
+        let turned = turned(portrait, &crop);
+        Some(Self { patch, turned, label: Label { age: AgeLabel::of(portrait), female } })
     }
+}
+
+/// A portrait with the head turned, cut out as [`Patch::cut`] would cut it; the same way whenever asked.
+fn turned(portrait: &Portrait, crop: &Similarity) -> Option<Patch> {
+    let wide = Similarity::new(REACH, 0.0, [0.0; 2]).then(crop);
+    let image = crop_square(&portrait.image, &wide, PATCH);
+    let pixels = PATCH as f32 / (2.0 * REACH);
+    let patch_from_crop = Similarity::new(pixels, 0.0, [REACH * pixels; 2]);
+    let landmarks = portrait.landmarks.map(&crop.inverse().then(&patch_from_crop));
+    let turn = Turn::random(Pose::of(&portrait.landmarks), &mut Rng::new(hash(&portrait.file)));
+    let turn = Turn { yaw: turn.yaw.clamp(-0.8, 0.8), ..turn };
+    let turned = Relief::new(&image, &landmarks, patch_from_crop).turn(turn);
+    Some(Patch::cut(&turned.image, &portrait_crop(&turned.landmarks)?, &[], PATCH))
 }
 
 /// A row of the table `faces.csv` of a folder of pictures.
@@ -190,10 +236,20 @@ fn cumulative_weights(examples: &[Example]) -> Vec<f32> {
 }
 
 fn draw(examples: &[Example], cumulative: &[f32], textures: &[Negative], rng: &mut Rng) -> (Image, Label) {
-    let target = rng.uniform() * cumulative.last().copied().unwrap_or(0.0);
-    let i = cumulative.partition_point(|c| *c < target).min(examples.len() - 1);
-    let example = &examples[i];
-    let mut crop = Deformation::random(&JITTER, rng).sample(&example.patch, CROP, rng.chance(0.5));
+    let (mut crop, mut label) = draw_face(examples, cumulative, rng);
+    if rng.chance(BLENDED) {
+        let (other, second) = draw_face(examples, cumulative, rng);
+        let share = rng.range(0.0, 0.5);
+        crop.data.iter_mut().zip(&other.data).for_each(|(a, b)| {
+            *a = (f32::from(*a) + share * (f32::from(*b) - f32::from(*a)) + 0.5) as u8;
+        });
+        label = label.blended(&second, share);
+    }
+    if rng.chance(DETAILED) {
+        let (furrows, radius) = (rng.range(0.0, MOST_FURROWED), 2 + rng.below(3));
+        augment::detail(&mut crop, furrows, radius);
+        label.age = label.age.map(|age| age.furrowed(furrows));
+    }
     if rng.chance(0.3) {
         let texture = (!textures.is_empty()).then(|| &textures[rng.below(textures.len())].image);
         let side = CROP as f32;
@@ -203,7 +259,26 @@ fn draw(examples: &[Example], cumulative: &[f32], textures: &[Negative], rng: &m
     if rng.chance(0.5) {
         cut_short(&mut crop, CUT_SHORT, rng);
     }
-    (crop, example.label)
+    (crop, label)
+}
+
+/// The labels that [`draw`] makes of one, and their shares.
+fn as_drawn(label: Label) -> impl Iterator<Item = (Label, f32)> {
+    const STEPS: usize = 8;
+    let furrowed = (0..STEPS).map(move |i| {
+        let factor = MOST_FURROWED * (i as f32 + 0.5) / STEPS as f32;
+        (Label { age: label.age.map(|a| a.furrowed(factor)), ..label }, DETAILED / STEPS as f32)
+    });
+    furrowed.chain([(label, 1.0 - DETAILED)])
+}
+
+/// Somebody, deformed.
+fn draw_face(examples: &[Example], cumulative: &[f32], rng: &mut Rng) -> (Image, Label) {
+    let target = rng.uniform() * cumulative.last().copied().unwrap_or(0.0);
+    let i = cumulative.partition_point(|c| *c < target).min(examples.len() - 1);
+    let example = &examples[i];
+    let patch = example.turned.as_ref().filter(|_| rng.chance(TURNED)).unwrap_or(&example.patch);
+    (Deformation::random(&JITTER, rng).sample(patch, CROP, rng.chance(0.5)), example.label)
 }
 
 /// The bins' share in an age: a bell, and a little everywhere.
@@ -217,10 +292,10 @@ fn age_target(age: &AgeLabel) -> [f32; AGE_BINS] {
 /// What to add to the logits of the ages of people who come as often as these examples, so that without it the net expects
 /// as many of each age as there are in the world: logit adjustment (Menon et al., "Long-tail learning via logit
 /// adjustment", ICLR 2021, section 4).
-fn prior_shift<'a>(examples: impl Iterator<Item = (&'a Label, f32)>) -> [f32; AGE_BINS] {
+fn prior_shift(examples: impl Iterator<Item = (Label, f32)>) -> [f32; AGE_BINS] {
     let mut here = [0.0f32; AGE_BINS];
-    for (age, weight) in examples.filter_map(|(label, weight)| Some((label.age.as_ref()?, weight))) {
-        here.iter_mut().zip(age_target(age)).for_each(|(h, t)| *h += weight * age.weight * t);
+    for (age, weight) in examples.filter_map(|(label, weight)| Some((label.age?, weight))) {
+        here.iter_mut().zip(age_target(&age)).for_each(|(h, t)| *h += weight * age.weight * t);
     }
     let world: [f32; AGE_BINS] = std::array::from_fn(|i| WORLD[(bin_age(i) / 5.0) as usize]);
     let (all, everybody) = (here.iter().sum::<f32>().max(1e-9), world.iter().sum::<f32>());
@@ -350,8 +425,12 @@ impl Lesson for People {
         let cumulative = cumulative_weights(&examples);
         let before = std::iter::once(&0.0).chain(&cumulative);
         let weights = cumulative.iter().zip(before).map(|(c, b)| c - b);
-        let shift = prior_shift(examples.iter().map(|e| &e.label).zip(weights));
-        let held_out_shift = prior_shift(held_out.iter().map(|e| (&e.label, 1.0)));
+        let drawn = examples
+            .iter()
+            .zip(weights)
+            .flat_map(|(e, w)| as_drawn(e.label).map(move |(label, share)| (label, share * w)));
+        let shift = prior_shift(drawn);
+        let held_out_shift = prior_shift(held_out.iter().map(|e| (e.label, 1.0)));
         Ok(Self { examples, held_out, cumulative, shift, held_out_shift, textures })
     }
 
@@ -399,14 +478,36 @@ pub fn run(options: &lesson::Options) -> Result<()> {
 mod tests {
     use super::*;
 
+    fn known(years: f32) -> AgeLabel {
+        AgeLabel { years, sigma: 4.0, weight: 1.0 }
+    }
+
     #[test]
     fn age_labels_are_distributions_around_the_age() {
         for age in [18.0, 43.0, 99.0] {
-            let p = age_target(&AgeLabel { years: age, sigma: 4.0, weight: 1.0 });
+            let p = age_target(&known(age));
             assert!((p.iter().sum::<f32>() - 1.0).abs() < 1e-4);
             let peak = (0..AGE_BINS).max_by(|a, b| p[*a].total_cmp(&p[*b])).unwrap();
             assert!((bin_age(peak) - age.min(bin_age(AGE_BINS - 1))).abs() <= 0.5 * AGE_STEP);
         }
+    }
+
+    #[test]
+    fn furrows_make_older_and_smoothness_younger() {
+        let age = known(48.0);
+        let years = [0.0, 0.5, 1.0, 2.0].map(|factor| age.furrowed(factor).years);
+        assert!(years.is_sorted() && years[0] > SMOOTH && years[2] == 48.0, "{years:?}");
+        assert!(age.furrowed(2.0).sigma > 4.0 && age.furrowed(1.0) == age);
+        assert!(known(90.0).furrowed(MOST_FURROWED).years <= bin_age(AGE_BINS - 1));
+        let label = Label { age: Some(age), female: Some((1.0, 1.0)) };
+        assert!((as_drawn(label).map(|(_, share)| share).sum::<f32>() - 1.0).abs() < 1e-5);
+    }
+
+    #[test]
+    fn a_blend_of_a_woman_and_a_man_is_as_much_of_each_as_was_blended_in() {
+        let of = |female: f32, weight: f32| Label { age: None, female: Some((female, weight)) };
+        assert_eq!(of(1.0, 1.0).blended(&of(0.0, 0.3), 0.25).female, Some((0.75, 0.3)));
+        assert_eq!(of(1.0, 1.0).blended(&Label { age: None, female: None }, 0.25).female, None);
     }
 
     #[test]
@@ -431,14 +532,14 @@ mod tests {
     #[test]
     fn a_net_that_sees_nothing_expects_the_ages_of_the_world() {
         // Everybody here is about 60, half of the time; otherwise of any age.
-        let label = |years: f32| Label { age: Some(AgeLabel { years, sigma: 4.0, weight: 1.0 }), female: None };
+        let label = |years: f32| Label { age: Some(known(years)), female: None };
         let labels: Vec<Label> =
             (0..400).map(|i| label(if i % 2 == 0 { 60.0 } else { 94.0 * (i as f32 / 400.0) })).collect();
-        let shift = prior_shift(labels.iter().map(|l| (l, 1.0)));
+        let shift = prior_shift(labels.iter().map(|l| (*l, 1.0)));
         // The best answer without looking is the mean of the targets; what the shift leaves of it is the world.
         let world = |i: usize| WORLD[(bin_age(i) / 5.0) as usize];
         let mean: Vec<f32> =
-            (0..AGE_BINS).map(|i| labels.iter().map(|l| age_target(l.age.as_ref().unwrap())[i]).sum::<f32>()).collect();
+            (0..AGE_BINS).map(|i| labels.iter().map(|l| age_target(&l.age.unwrap())[i]).sum::<f32>()).collect();
         let left = |i: usize| mean[i].ln() - shift[i];
         for i in (0..AGE_BINS).filter(|i| shift[*i].abs() < MOST_SHIFT && shift[3].abs() < MOST_SHIFT) {
             let (expected, found) = ((world(i) / world(3)).ln(), left(i) - left(3));
@@ -453,7 +554,8 @@ mod tests {
         let patch = || Patch { image: Image { width: 1, height: 1, data: vec![0; 3] }, points: Vec::new() };
         let example = |female: f32, age: f32| Example {
             patch: patch(),
-            label: Label { age: Some(AgeLabel { years: age, sigma: 4.0, weight: 1.0 }), female: Some((female, 1.0)) },
+            turned: None,
+            label: Label { age: Some(known(age)), female: Some((female, 1.0)) },
         };
         let examples: Vec<Example> =
             (0..100).map(|i| example(f32::from(u8::from(i % 10 == 0)), 30.0 + (i / 2) as f32)).collect();
@@ -473,10 +575,12 @@ mod tests {
         let examples: Vec<Example> = (0..40)
             .map(|i| Example {
                 patch: patch(),
+                turned: None,
                 label: Label { age: None, female: Some((f32::from(u8::from(i % 4 != 0)), 1.0)) },
             })
             .chain((0..40).map(|i| Example {
                 patch: patch(),
+                turned: None,
                 label: Label { age: None, female: Some((f32::from(u8::from(i % 4 == 0)), 1.0)) },
             }))
             .collect();

@@ -128,6 +128,48 @@ pub fn gaussian_blur(image: &mut Image, sigma: f32) {
     weighted_sum(image, &taps);
 }
 
+/// Weakens or strengthens what is small in a picture, wrinkles and pores, by `factor`; edges stay as they are. The smooth part is
+/// that of a guided filter over windows of `2 radius + 1` pixels, guided by the luma itself (He, Sun and Tang, "Guided image
+/// filtering", ECCV 2010, section 3).
+pub fn detail(image: &mut Image, factor: f32, radius: usize) {
+    /// Variance from which on something is an edge, square grey levels.
+    const EDGE: f32 = 300.0;
+    let (w, h) = (image.width, image.height);
+    let luma: Vec<f32> = (image.data.chunks_exact(3))
+        .map(|p| 0.299 * f32::from(p[0]) + 0.587 * f32::from(p[1]) + 0.114 * f32::from(p[2]))
+        .collect();
+    let mean = box_mean(&luma, w, h, radius);
+    let squares = box_mean(&luma.iter().map(|v| v * v).collect::<Vec<_>>(), w, h, radius);
+    let slopes: Vec<f32> = (mean.iter().zip(&squares))
+        .map(|(m, s)| {
+            let v = (s - m * m).max(0.0);
+            v / (v + EDGE)
+        })
+        .collect();
+    let offsets: Vec<f32> = (slopes.iter().zip(&mean)).map(|(a, m)| (1.0 - a) * m).collect();
+    let (slopes, offsets) = (box_mean(&slopes, w, h, radius), box_mean(&offsets, w, h, radius));
+    for (i, p) in image.data.chunks_exact_mut(3).enumerate() {
+        let change = (factor - 1.0) * (luma[i] - slopes[i] * luma[i] - offsets[i]);
+        p.iter_mut().for_each(|v| *v = (f32::from(*v) + change + 0.5) as u8);
+    }
+}
+
+/// Mean over the square of `2 radius + 1` pixels around every pixel; the border repeats.
+fn box_mean(values: &[f32], w: usize, h: usize, radius: usize) -> Vec<f32> {
+    let reach = radius as isize;
+    let at = |i: usize, d: isize, end: usize| i.saturating_add_signed(d).min(end - 1);
+    let scale = 1.0 / (2 * radius + 1) as f32;
+    let mut rows = vec![0.0; values.len()];
+    let mut out = vec![0.0; values.len()];
+    for (y, x) in (0..h).flat_map(|y| (0..w).map(move |x| (y, x))) {
+        rows[y * w + x] = scale * (-reach..=reach).map(|d| values[y * w + at(x, d, w)]).sum::<f32>();
+    }
+    for (y, x) in (0..h).flat_map(|y| (0..w).map(move |x| (y, x))) {
+        out[y * w + x] = scale * (-reach..=reach).map(|d| rows[at(y, d, h) * w + x]).sum::<f32>();
+    }
+    out
+}
+
 /// Smears along a line of `length` pixels at `angle` radians.
 pub fn motion_blur(image: &mut Image, length: f32, angle: f32) {
     let n = length.ceil().max(1.0) as isize;
@@ -312,6 +354,26 @@ mod tests {
     fn picture(width: usize, height: usize) -> Image {
         let data = (0..width * height * 3).map(|i| (i * 37 % 251) as u8).collect();
         Image { width, height, data }
+    }
+
+    #[test]
+    fn detail_changes_ripples_and_keeps_edges() {
+        // A ripple of 5 grey levels on either side of an edge of 120.
+        let value = |x: usize| if x < 16 { 60.0 } else { 180.0 } + if x.is_multiple_of(2) { 5.0 } else { -5.0 };
+        let before = Image { width: 32, height: 9, data: (0..32 * 9 * 3).map(|i| value(i / 3 % 32) as u8).collect() };
+        let ripple = |image: &Image, x: usize| image.data[(4 * 32 + x) * 3].abs_diff(image.data[(4 * 32 + x + 1) * 3]);
+        for (factor, low, high) in [(0.0, 0, 4), (1.0, 9, 11), (2.0, 16, 20)] {
+            let mut after = before.clone();
+            detail(&mut after, factor, 2);
+            for x in [4, 7, 24, 27] {
+                assert!((low..=high).contains(&ripple(&after, x)), "{factor}: {}", ripple(&after, x));
+            }
+            let step = |i: &Image| i.data[(4 * 32 + 18) * 3].abs_diff(i.data[(4 * 32 + 12) * 3]);
+            assert!(step(&after).abs_diff(120) <= 12, "{factor}: {}", step(&after));
+        }
+        let mut nothing = picture(0, 0);
+        detail(&mut nothing, 2.0, 3);
+        assert!(nothing.data.is_empty());
     }
 
     #[test]
