@@ -119,8 +119,8 @@ impl Mirror {
         Reflection { viewer, latent, image }
     }
 
-    /// One frame of several: as [`Mirror::reflect`], but the reflection follows its viewer smoothly. `at` are seconds from any
-    /// beginning.
+    /// One frame of several: where the reflection is that follows its viewer smoothly. `at` are seconds from any beginning.
+    /// [`Mirror::painter`] draws it; the next frame can be looked at meanwhile.
     ///
     /// # Errors
     /// If the picture is not well formed.
@@ -130,18 +130,23 @@ impl Mirror {
         motion: &mut Motion,
         wish: &Wish,
         at: f64,
-    ) -> Result<Option<Reflection>, MirrorError> {
-        let viewer = nearest(self.eyes.look(image)?);
-        Ok(self.follow_viewer(viewer, motion, wish, at))
+    ) -> Result<Option<Latent>, MirrorError> {
+        kernels::on_pool(|| Ok(self.latent_of(nearest(self.eyes.look(image)?).as_ref(), motion, wish, at)))
     }
 
-    /// The same for somebody whom the eyes have seen, or for nobody.
-    pub fn follow_viewer(&self, viewer: Option<Seen>, motion: &mut Motion, wish: &Wish, at: f64) -> Option<Reflection> {
-        let Some(viewer) = viewer else {
+    fn latent_of(&self, viewer: Option<&Seen>, motion: &mut Motion, wish: &Wish, at: f64) -> Option<Latent> {
+        if viewer.is_none() {
             motion.forget(at);
-            return None;
-        };
-        Some(kernels::on_pool(|| self.draw(motion.follow(&self.inverter, &viewer, wish, at), viewer)))
+        }
+        viewer.map(|viewer| motion.follow(&self.inverter, viewer, wish, at))
+    }
+
+    /// The reflection of somebody whom the eyes have seen in it, or of nobody.
+    pub fn follow_viewer(&self, viewer: Option<Seen>, motion: &mut Motion, wish: &Wish, at: f64) -> Option<Reflection> {
+        kernels::on_pool(|| {
+            let latent = self.latent_of(viewer.as_ref(), motion, wish, at)?;
+            Some(self.draw(latent, viewer?))
+        })
     }
 
     /// All faces of a picture, the surest first.
