@@ -1,9 +1,10 @@
 // A worker: pictures to the server, reflections back. A frame is "MF", version 1, format 0 (JPEG), seq u32, width u16,
-// height u16, t_us u32, all little endian, then the JPEG; 0 x 0 and no JPEG is a look with closed eyes. The answer has the
-// same header, then decode, engine and encode times (u32 each, microseconds) and the JPEG of the reflections, squares from left to
-// right; before it comes, as text, the JSON of what was seen. An answer acknowledges every older frame.
+// height u16, t_us u32, all little endian, then the JPEG; 0 x 0 and no JPEG is a look with closed eyes. It is answered in words,
+// {"seq", "seen"}, and that acknowledges every older frame; one that a newer frame overtook has no "seen". Reflections come when they are
+// drawn: the same header with the seq and t_us of the frame they were made of, then the times of look, draw, encode (u32 each,
+// microseconds) and the JPEG of them, squares from left to right.
 
-const HEADER = 16, REPLY_HEADER = 28, WIDTH = 640, THUMB = 320;
+const HEADER = 16, PICTURE_HEADER = 28, WIDTH = 640, THUMB = 320;
 // Two under way keep the server busy while the next picture is made; more would only grow old.
 const UNDER_WAY = 2, PATIENCE_MS = 2000, DEAF_MS = 4000, STALL_MS = 2000, RETRY_MS = 700;
 
@@ -144,7 +145,6 @@ function blink() {
 function connect() {
   const mine = socket = new WebSocket(`${location.protocol.replace("http", "ws")}//${location.host}/ws`);
   mine.binaryType = "arraybuffer";
-  let about = null;
   mine.onopen = () => {
     forget(() => true);
     lastAnswer = now();
@@ -152,7 +152,8 @@ function connect() {
     postMessage({ server: true });
   };
   mine.onmessage = ({ data }) => {
-    if (typeof data === "string") about = JSON.parse(data); else answered(about, data);
+    lastAnswer = now();
+    if (typeof data === "string") answered(JSON.parse(data)); else drawn(data);
   };
   mine.onclose = () => {
     if (socket !== mine) return;
@@ -162,24 +163,25 @@ function connect() {
   };
 }
 
-async function answered(seen, data) {
-  const view = new DataView(data), which = view.getUint32(4, true);
+function answered({ seq: which, seen }) {
   const frame = underWay.find(f => f.seq === which);
-  // A frame that a newer one overtook has neither words nor a picture; it may be answered before an older one.
-  const thumb = seen?.dropped ? null : frame?.thumb ?? null;
-  if (frame && !seen?.dropped) frame.thumb = null;
-  forget(f => (seen?.dropped ? f.seq === which : f.seq <= which));
-  lastAnswer = now();
+  const thumb = seen && frame?.thumb || null;
+  if (thumb) frame.thumb = null;
+  // One that was overtaken may be answered before an older one.
+  forget(f => (seen ? f.seq <= which : f.seq === which));
   send();
-  if (!seen || seen.dropped) { thumb?.close(); return; }
-  const [decode, engine, encode] = [16, 20, 24].map(at => view.getUint32(at, true) / 1000);
-  const wire = frame ? now() - frame.sent : null;
-  const jpeg = data.slice(REPLY_HEADER);
-  const picture = jpeg.byteLength
-    ? await createImageBitmap(new Blob([jpeg], { type: "image/jpeg" })).catch(() => null) : null;
+  if (!seen) return;
   const of = frame && { at: frame.at, width: frame.width, height: frame.height };
-  const answer = { seen, seq: which, picture, thumb, frame: of, times: { wire, decode, engine, encode } };
-  postMessage({ answer }, [picture, thumb].filter(Boolean));
+  postMessage({ answer: { seen, thumb, frame: of } }, thumb ? [thumb] : []);
+}
+
+async function drawn(data) {
+  const view = new DataView(data), [look, draw, encode] = [16, 20, 24].map(at => view.getUint32(at, true) / 1000);
+  const came = now(), age = ((came * 1000 - view.getUint32(12, true)) % 2 ** 32 + 2 ** 32) % 2 ** 32 / 1000;
+  const jpeg = new Blob([data.slice(PICTURE_HEADER)], { type: "image/jpeg" });
+  const picture = await createImageBitmap(jpeg).catch(() => null);
+  if (!picture) return;
+  postMessage({ drawn: { seq: view.getUint32(4, true), picture, at: came - age, times: { look, draw, encode } } }, [picture]);
 }
 
 setInterval(() => {

@@ -1,6 +1,7 @@
 // The page: begins and ends, shows reflections, says what the machine says.
 
 import { Camera } from "./camera.js";
+import { Dissolve } from "./dissolve.js";
 import { Panel } from "./panel.js";
 import { LANGUAGES, preferred, say, speak } from "./words.js";
 
@@ -69,31 +70,39 @@ function gesture(seen) {
 
 // ---- What is shown ----------------------------------------------------------------------------------------------------
 
+// A dissolve moves nothing: it stays where less motion is wished for.
+const dissolve = new Dissolve(paint);
 let drawn = 0;
-function draw(seq, picture) {
-  if (!picture) return;
+function hang(seq, picture) {
   if (seq > drawn || drawn - seq > 1000) {
     drawn = seq;
-    const side = picture.height, count = Math.max(1, Math.round(picture.width / side));
-    const glasses = part("glasses");
-    while (glasses.children.length > count) glasses.lastChild.remove();
-    while (glasses.children.length < count) {
-      const glass = document.createElement("div");
-      glass.append(document.createElement("canvas"));
-      glasses.append(glass);
-    }
-    glasses.style.setProperty("--count", count);
-    // Enlarged in two steps, the first of which is smooth: the second alone shows the grid of pixels.
-    const large = side < SMOOTH ? SMOOTH : side;
-    glasses.querySelectorAll("canvas").forEach((canvas, i) => {
-      if (canvas.width !== large) canvas.width = canvas.height = large;
-      const pen = canvas.getContext("2d", { alpha: false });
-      pen.imageSmoothingQuality = "high";
-      pen.drawImage(picture, i * side, 0, side, side, 0, 0, large, large);
-    });
-    glasses.classList.add("there");
+    dissolve.show(picture);
+    part("glasses").classList.add("there");
+  } else {
+    picture.close();
   }
-  picture.close();
+}
+
+function paint(picture, opacity) {
+  const side = picture.height, count = Math.max(1, Math.round(picture.width / side));
+  const glasses = part("glasses");
+  while (glasses.children.length > count) glasses.lastChild.remove();
+  while (glasses.children.length < count) {
+    const glass = document.createElement("div");
+    glass.append(document.createElement("canvas"));
+    glasses.append(glass);
+  }
+  glasses.style.setProperty("--count", count);
+  // Enlarged in two steps, the first of which is smooth: the second alone shows the grid of pixels.
+  const large = side < SMOOTH ? SMOOTH : side;
+  glasses.querySelectorAll("canvas").forEach((canvas, i) => {
+    const fresh = canvas.width !== large;
+    if (fresh) canvas.width = canvas.height = large;
+    const pen = canvas.getContext("2d", { alpha: false });
+    pen.imageSmoothingQuality = "high";
+    pen.globalAlpha = fresh ? 1 : opacity;
+    pen.drawImage(picture, i * side, 0, side, side, 0, 0, large, large);
+  });
 }
 
 /** Milliseconds from a picture's leaving the camera to its reflection on the canvas, and when that was; the newest ones. */
@@ -134,7 +143,7 @@ function describe(seen) {
   if (part("words").textContent !== text) part("words").textContent = text;
 }
 
-let latest = null;
+let latest = null, times = null;
 link.onmessage = ({ data }) => {
   if ("server" in data) {
     trouble("server", data.server ? "" : say("server_gone"));
@@ -142,14 +151,18 @@ link.onmessage = ({ data }) => {
       part("glasses").classList.remove("there");
       part("words").textContent = "";
       drawn = 0;
+      dissolve.begin();
     }
   }
   if (data.stalled) camera.reopen();
+  if (data.drawn) {
+    times = data.drawn.times;
+    hang(data.drawn.seq, data.drawn.picture);
+    if (latest?.frame?.width || place.has_camera) time(data.drawn.at);
+  }
   if (!data.answer) return;
-  const { seen, seq, picture, thumb, frame } = data.answer;
+  const { seen, thumb } = data.answer;
   latest = data.answer;
-  draw(seq, picture);
-  if (frame && (frame.width || place.has_camera)) time(frame.at);
   describe(seen);
   gesture(seen);
   const first = seen.glasses?.find(g => g.viewer !== null);
@@ -223,4 +236,8 @@ if (kiosk && !place.gesture) begin();
 tell();
 
 /** For whoever looks in with the browser's console. */
-globalThis.narcissus = { get seen() { return latest?.seen; }, get times() { return latest?.times; }, speed: () => speed().exact };
+globalThis.narcissus = {
+  get seen() { return latest?.seen; },
+  get times() { return { ...times, dissolve: dissolve.length }; },
+  speed: () => speed().exact,
+};

@@ -1,6 +1,6 @@
 //! Tells the service manager that the mirror lives: systemd's watchdog, where there is one.
 //!
-//! It is told after a frame was answered, by the thread that answers: a mirror that no longer reflects is started again, whatever
+//! It is told after a picture was drawn, by the thread that draws: a mirror that no longer reflects is started again, whatever
 //! its other threads do.
 
 use std::sync::Mutex;
@@ -25,7 +25,7 @@ impl Watchdog {
         }
     }
 
-    /// A frame was answered.
+    /// A picture was drawn.
     pub fn ping(&self) {
         let Some(Ok(mut last)) = self.0.as_ref().map(Mutex::lock) else { return };
         if last.is_none_or(|at| at.elapsed() >= INTERVAL) {

@@ -2,9 +2,9 @@
 //!
 //! For work on the page: `cargo run -p display --example echo`, then open the address that it prints.
 
-use display::server::{Answer, Glimpse, Reflector, Session, Setup, serve};
+use display::server::{Drawn, Glimpse, Look, Reflector, Session, Setup, serve};
 use frame::Image;
-use serde_json::json;
+use serde_json::{Value, json};
 
 struct Mosaic;
 
@@ -15,10 +15,9 @@ impl Reflector for Mosaic {
 }
 
 impl Session for Mosaic {
-    fn reflect(&mut self, glimpse: &Glimpse) -> Result<Answer, String> {
+    fn look(&mut self, glimpse: &Glimpse) -> Result<Look, String> {
         let Some(picture) = glimpse.picture.filter(|_| !glimpse.controls.waiting) else {
-            let pictures = vec![Image::flat(64, 64, [40; 3])];
-            return Ok(Answer { pictures, reflects: false, seen: json!({"state": "dreaming"}).to_string() });
+            return Ok(shown(Image::flat(64, 64, [40; 3]), false, &json!({"state": "dreaming"})));
         };
         let side = picture.width.min(picture.height);
         let (left, top) = ((picture.width - side) / 2, (picture.height - side) / 2);
@@ -44,10 +43,15 @@ impl Session for Mosaic {
             "glasses": [{"viewer": 1, "arrived": 1.0, "distance": 1.3, "kept": kept}],
             "sizes": {"picture_bytes": picture.data.len(), "numbers": 150, "of": 150, "latent": 256, "reflection_bytes": 12288},
         });
-        Ok(Answer { pictures: vec![middle.resized(64, 64)], reflects: true, seen: seen.to_string() })
+        Ok(shown(middle.resized(64, 64), true, &seen))
     }
 
     fn forget(&mut self) {}
+}
+
+fn shown(picture: Image, reflects: bool, seen: &Value) -> Look {
+    let draw = move || Drawn { pictures: vec![picture.into()], reflects };
+    Look { seen: seen.to_string(), draw: Box::new(draw) }
 }
 
 fn main() -> Result<(), display::server::ServerError> {

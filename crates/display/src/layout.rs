@@ -1,6 +1,7 @@
 //! Sets viewer and reflection side by side, for films.
 
 use frame::Image;
+use std::borrow::Borrow;
 
 /// A whole picture inside a black square of `side` pixels.
 pub fn fitted(picture: &Image, side: usize) -> Image {
@@ -41,12 +42,13 @@ pub fn side_by_side(viewer: &Image, reflection: Option<&Image>) -> Image {
 ///
 /// # Panics
 /// If their heights differ.
-pub fn row(pictures: &[Image]) -> Image {
-    let height = pictures.first().map_or(0, |p| p.height);
-    assert!(pictures.iter().all(|p| p.height == height), "pictures of one height");
-    let mut row = Image::flat(pictures.iter().map(|p| p.width).sum(), height, [0; 3]);
+pub fn row(pictures: &[impl Borrow<Image>]) -> Image {
+    let pictures = || pictures.iter().map(Borrow::borrow);
+    let height = pictures().next().map_or(0, |p| p.height);
+    assert!(pictures().all(|p| p.height == height), "pictures of one height");
+    let mut row = Image::flat(pictures().map(|p| p.width).sum(), height, [0; 3]);
     let mut left = 0;
-    for picture in pictures {
+    for picture in pictures() {
         row.paste(picture, left, 0);
         left += picture.width;
     }
@@ -67,7 +69,7 @@ mod tests {
     fn a_row_holds_its_pictures_from_left_to_right() {
         let both = row(&[Image::flat(1, 2, [1; 3]), Image::flat(2, 2, [2; 3])]);
         assert_eq!((both.width, both.height, both.pixel(0, 1), both.pixel(2, 0)), (3, 2, [1; 3], [2; 3]));
-        assert!(row(&[]).data.is_empty());
+        assert!(row(&[] as &[Image]).data.is_empty());
     }
 
     #[test]

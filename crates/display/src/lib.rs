@@ -2,6 +2,8 @@
 //! a window (feature `window`).
 
 mod contact_sheet;
+#[cfg(feature = "window")]
+mod dissolve;
 mod layout;
 pub mod server;
 mod video;

@@ -119,8 +119,8 @@ impl Mirror {
         Reflection { viewer, latent, image }
     }
 
-    /// One frame of several: as [`Mirror::reflect`], but the reflection follows its viewer smoothly. `at` are seconds from any
-    /// beginning.
+    /// One frame of several: where the reflection is that follows its viewer smoothly. `at` are seconds from any beginning.
+    /// [`Mirror::painter`] draws it; the next frame can be looked at meanwhile.
     ///
     /// # Errors
     /// If the picture is not well formed.
@@ -130,18 +130,23 @@ impl Mirror {
         motion: &mut Motion,
         wish: &Wish,
         at: f64,
-    ) -> Result<Option<Reflection>, MirrorError> {
-        let viewer = nearest(self.eyes.look(image)?);
-        Ok(self.follow_viewer(viewer, motion, wish, at))
+    ) -> Result<Option<Latent>, MirrorError> {
+        kernels::on_pool(|| Ok(self.latent_of(nearest(self.eyes.look(image)?).as_ref(), motion, wish, at)))
     }
 
-    /// The same for somebody whom the eyes have seen, or for nobody.
-    pub fn follow_viewer(&self, viewer: Option<Seen>, motion: &mut Motion, wish: &Wish, at: f64) -> Option<Reflection> {
-        let Some(viewer) = viewer else {
+    fn latent_of(&self, viewer: Option<&Seen>, motion: &mut Motion, wish: &Wish, at: f64) -> Option<Latent> {
+        if viewer.is_none() {
             motion.forget(at);
-            return None;
-        };
-        Some(kernels::on_pool(|| self.draw(motion.follow(&self.inverter, &viewer, wish, at), viewer)))
+        }
+        viewer.map(|viewer| motion.follow(&self.inverter, viewer, wish, at))
+    }
+
+    /// The reflection of somebody whom the eyes have seen in it, or of nobody.
+    pub fn follow_viewer(&self, viewer: Option<Seen>, motion: &mut Motion, wish: &Wish, at: f64) -> Option<Reflection> {
+        kernels::on_pool(|| {
+            let latent = self.latent_of(viewer.as_ref(), motion, wish, at)?;
+            Some(self.draw(latent, viewer?))
+        })
     }
 
     /// All faces of a picture, the surest first.
@@ -208,16 +213,27 @@ impl Eyes {
         Some(Seen { face, confidence, landmarks, pose, attributes, features })
     }
 
-    /// The face in one of the generator's own pictures, which it fills: the picture is set in a wide margin and
-    /// enlarged if it is small, as the detector is used to faces with something around them.
+    /// The face in one of the generator's own pictures, which it fills: the picture is set in a wide margin, as the detector is used to
+    /// faces with something around them, enlarged if it is small and looked at as a smaller one if it is large.
     ///
     /// # Errors
     /// If the picture is not well formed.
     pub fn look_at_dream(&self, image: &Image) -> Result<Option<Seen>, MirrorError> {
         check(image)?;
-        if image.data.is_empty() {
+        let side = image.width.max(image.height);
+        if side == 0 {
             return Ok(None);
         }
+        if side <= MOST_DREAM_PIXELS {
+            return Ok(self.look_at_small_dream(image, 1.0));
+        }
+        let small = |s: usize| (s * MOST_DREAM_PIXELS / side).max(1);
+        let smaller = image.resized(small(image.width), small(image.height));
+        Ok(self.look_at_small_dream(&smaller, side as f32 / MOST_DREAM_PIXELS as f32))
+    }
+
+    /// What is seen, its places `enlarged` times as large.
+    fn look_at_small_dream(&self, image: &Image, enlarged: f32) -> Option<Seen> {
         let scale = (DREAM_PIXELS / image.width.max(image.height) as f32).max(1.0);
         let margin = DREAM_MARGIN * image.width.max(image.height) as f32;
         let side = |s: usize| ((s as f32 + 2.0 * margin) * scale).round() as usize;
@@ -228,16 +244,18 @@ impl Eyes {
         kernels::warp_affine(&image.data, (image.width, image.height), &mut framed.data, (width, height), m);
         // Back to the picture itself: the margin is not its background.
         let back = |v: f32| v * shrink - margin;
+        let whole = |v: f32| v * enlarged;
         let describe = |face: Face| -> Option<Seen> {
             let seen = self.describe(&framed, face)?;
             let landmarks = Landmarks { points: seen.landmarks.points.map(|p| p.map(back)) };
             let features = features::extract(image, &landmarks, &seen.attributes).ok()?;
             let Rect { x, y, w, h } = face.rect;
-            let rect = Rect { x: back(x), y: back(y), w: w * shrink, h: h * shrink };
-            let points = face.points.map(|p| p.map(back));
+            let rect = Rect { x: whole(back(x)), y: whole(back(y)), w: whole(w * shrink), h: whole(h * shrink) };
+            let points = face.points.map(|p| p.map(|v| whole(back(v))));
+            let landmarks = Landmarks { points: landmarks.points.map(|p| p.map(whole)) };
             Some(Seen { face: Face { rect, points, ..face }, landmarks, features, ..seen })
         };
-        Ok(self.detector.detect(&framed).into_iter().find_map(describe))
+        self.detector.detect(&framed).into_iter().find_map(describe)
     }
 }
 
@@ -260,6 +278,9 @@ const LEAST_BELIEF: f32 = 1.2;
 /// Long side, in pixels, to which a smaller picture of the generator is enlarged: nothing below the 64 pixels of the
 /// smallest useful one. The detector enlarges small pictures itself.
 const DREAM_PIXELS: f32 = 64.0;
+/// Long side, in pixels, to which a larger picture of the generator is reduced: the face is then as large as that of a visitor who
+/// stands near a camera of 640x480, and a picture of 1024 pixels takes no longer than one of 256.
+const MOST_DREAM_PIXELS: usize = 256;
 /// Width of the margin around a picture of the generator, as a share of its longer side. The detector is surest of faces
 /// that take up a third of the picture: it finds 93 % of the first generator's with this margin, 60 % without.
 const DREAM_MARGIN: f32 = 0.5;
@@ -368,5 +389,12 @@ pub(crate) mod tests {
         assert!(centre.iter().all(|v| (-64.0..128.0).contains(v)), "{centre:?}");
         let empty = Image { width: 0, height: 0, data: Vec::new() };
         assert_eq!(mirror.eyes().look_at_dream(&empty).unwrap(), None);
+        // A large one is seen as a smaller one is, at four times its size.
+        let large = smooth_picture(4 * MOST_DREAM_PIXELS);
+        let small = large.resized(MOST_DREAM_PIXELS, MOST_DREAM_PIXELS);
+        let [large, small] =
+            [large, small].map(|p| mirror.eyes().look_at_dream(&p).unwrap().expect("faces everywhere"));
+        assert_eq!((large.features, large.face.rect.w), (small.features, 4.0 * small.face.rect.w));
+        assert_eq!(large.landmarks.points[8], small.landmarks.points[8].map(|v| 4.0 * v));
     }
 }

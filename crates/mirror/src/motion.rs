@@ -1,8 +1,8 @@
 //! A viewer over time: numbers that hold still while the viewer does, and a reflection that follows without a jump and breathes.
 //!
 //! Each feature's score goes through a one-euro filter (Casiez, Roussel and Vogel, "1 € filter" (2012)): little of it passes
-//! while it hardly moves, nearly all while it moves fast. What the features leave open drifts slowly. The latent that
-//! comes out is followed along the sphere.
+//! while it hardly moves, nearly all while it moves fast. What the features leave open drifts slowly. That happens at each look
+//! ([`Smoothed`]); the latent that comes out is followed along the sphere at each picture ([`Eased`]), of which there may be fewer.
 //!
 //! Time comes from outside, in seconds from any beginning, so that the same frames at the same times give the same pictures.
 
@@ -70,18 +70,91 @@ impl OneEuro {
     }
 }
 
-/// What is known of the viewer before the mirror.
+/// The numbers of the viewer before the mirror, followed from frame to frame.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Motion {
+pub struct Smoothed {
     present: Option<Present>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
 struct Present {
     filters: Vec<OneEuro>,
-    latent: Latent,
     face: Rect,
     at: f64,
+}
+
+impl Present {
+    fn is_fresh(&self, at: f64) -> bool {
+        at - self.at <= FORGET
+    }
+
+    /// Whether a face is the same that was here shortly before.
+    fn is(&self, viewer: &Seen, at: f64) -> bool {
+        self.is_fresh(at) && self.face.iou(&viewer.face.rect) >= SAME_FACE
+    }
+}
+
+impl Smoothed {
+    /// Forgets whoever has been away for [`FORGET`] at `at` seconds.
+    pub fn forget(&mut self, at: f64) {
+        self.present.take_if(|p| !p.is_fresh(at));
+    }
+
+    /// The latent of the viewer's reflection at `at` seconds, under a wish. Somebody else than before (a face elsewhere, or after a
+    /// while) begins anew; another wish does not. What is withheld leaves no trace; a verdict that is told changes only what the inverter
+    /// makes of it, not what it leaves open: the viewer stays who they are.
+    pub fn latent(&mut self, inverter: &Inverter, viewer: &Seen, wish: &Wish, at: f64) -> Latent {
+        // All numbers are followed, so that those that begin to count are as smooth as the others.
+        let mut scores = inverter.ask(&viewer.features, Population::Visitors, &Dial::default()).scores;
+        let before = self.present.take().filter(|p| p.is(viewer, at));
+        let filters = match before {
+            None => scores.iter().map(|value| OneEuro { value: *value, speed: 0.0 }).collect(),
+            Some(Present { mut filters, at: then, .. }) => {
+                let dt = elapsed(then, at);
+                for ((score, filter), number) in scores.iter_mut().zip(&mut filters).zip(inverter.order()) {
+                    *score = filter.step(*score, dt, smoothing(number.group()));
+                }
+                filters
+            }
+        };
+        self.present = Some(Present { filters, face: viewer.face.rect, at });
+        wished(inverter, scores, wish, at)
+    }
+}
+
+/// From one time to another, seconds, and never nothing.
+fn elapsed(then: f64, at: f64) -> f32 {
+    (at - then).max(1e-3) as f32
+}
+
+/// A latent that goes where it is wanted along the sphere, a step a picture.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Eased {
+    before: Option<(Latent, f64)>,
+}
+
+impl Eased {
+    /// Goes on towards `wanted` until `at` seconds and gives back where it is then; the first time it is there at once. In
+    /// [`FOLLOW`] it covers two thirds of what is left of its way, and no more at a time however late the picture is: slow pictures
+    /// take even steps after a viewer who moves, instead of jumps.
+    pub fn towards(&mut self, wanted: &Latent, at: f64) -> Latent {
+        let latent = match self.before.take() {
+            None => wanted.clone(),
+            Some((latent, then)) => {
+                let steps = (elapsed(then, at) / FOLLOW).min(1.0);
+                latent.slerp(wanted, 1.0 - (-steps).exp())
+            }
+        };
+        self.before = Some((latent.clone(), at));
+        latent
+    }
+}
+
+/// A viewer and their reflection where each frame has its picture.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Motion {
+    numbers: Smoothed,
+    latent: Eased,
 }
 
 impl Motion {
@@ -90,41 +163,17 @@ impl Motion {
         Self::default()
     }
 
-    /// Whether somebody stood there at `at` or shortly before.
-    pub fn remembers(&self, at: f64) -> bool {
-        self.present.as_ref().is_some_and(|p| at - p.at <= FORGET)
-    }
-
     /// Forgets whoever has been away for [`FORGET`] at `at` seconds.
     pub fn forget(&mut self, at: f64) {
-        if !self.remembers(at) {
-            self.present = None;
-        }
+        self.numbers.forget(at);
     }
 
-    /// The latent of the viewer's reflection at `at` seconds, under a wish. Somebody else than before (a face elsewhere, or after a
-    /// while) begins anew; another wish does not. What is withheld leaves no trace; a verdict that is told changes only what the inverter
-    /// makes of it, not what it leaves open: the viewer stays who they are.
+    /// The latent to draw at `at` seconds: that of [`Smoothed::latent`], eased. Whoever begins anew is there at once.
     pub fn follow(&mut self, inverter: &Inverter, viewer: &Seen, wish: &Wish, at: f64) -> Latent {
-        // All numbers are followed, so that those that begin to count are as smooth as the others.
-        let mut scores = inverter.ask(&viewer.features, Population::Visitors, &Dial::default()).scores;
-        self.forget(at);
-        let before = self.present.take().filter(|p| p.face.iou(&viewer.face.rect) >= SAME_FACE);
-        let Some(Present { mut filters, latent, at: then, .. }) = before else {
-            let filters = scores.iter().map(|value| OneEuro { value: *value, speed: 0.0 }).collect();
-            return self.keep(filters, wished(inverter, scores, wish, at), viewer, at);
-        };
-        let dt = (at - then).max(1e-3) as f32;
-        for ((score, filter), number) in scores.iter_mut().zip(&mut filters).zip(inverter.order()) {
-            *score = filter.step(*score, dt, smoothing(number.group()));
+        if !self.numbers.present.as_ref().is_some_and(|p| p.is(viewer, at)) {
+            self.latent = Eased::default();
         }
-        let latent = latent.slerp(&wished(inverter, scores, wish, at), 1.0 - (-dt / FOLLOW).exp());
-        self.keep(filters, latent, viewer, at)
-    }
-
-    fn keep(&mut self, filters: Vec<OneEuro>, latent: Latent, viewer: &Seen, at: f64) -> Latent {
-        self.present = Some(Present { filters, latent: latent.clone(), face: viewer.face.rect, at });
-        latent
+        self.latent.towards(&self.numbers.latent(inverter, viewer, wish, at), at)
     }
 }
 
@@ -225,6 +274,29 @@ mod tests {
     }
 
     #[test]
+    fn slow_pictures_take_steps_and_not_jumps() {
+        let mut rng = Rng::new(11);
+        let [here, there] = [0, 1].map(|_| Latent::gaussian(64, &mut rng).normalised());
+        for seconds in [1.0 / 60.0, 1.0 / 30.0, 0.15, 0.4, 3.0] {
+            let mut eased = Eased::default();
+            assert_eq!(eased.towards(&here, 0.0), here);
+            let mut left = vec![distance(&here, &there)];
+            left.extend((1..30).map(|i| distance(&eased.towards(&there, f64::from(i) * seconds), &there)));
+            for pair in left.windows(2).filter(|w| w[0] > 1e-3) {
+                assert!(pair[1] < pair[0] && pair[1] > 0.3 * pair[0], "{seconds} s a picture: {left:?}");
+            }
+            assert!(left[29] < 0.01, "{seconds} s a picture: {left:?}");
+        }
+        // After somebody who moves evenly it moves as evenly.
+        let (mut eased, mut places) = (Eased::default(), Vec::new());
+        for i in 0..12 {
+            places.push(eased.towards(&here.slerp(&there, i as f32 / 12.0), f64::from(i) * 0.2));
+        }
+        let steps: Vec<f32> = places.windows(2).map(|w| distance(&w[0], &w[1])).collect();
+        assert!(steps[5..].iter().all(|s| (s / steps[10] - 1.0).abs() < 0.02), "{steps:?}");
+    }
+
+    #[test]
     fn somebody_else_begins_anew_and_whoever_leaves_is_forgotten() {
         let (inverter, mut rng) = (inverter(), Rng::new(9));
         let (one, mut other) = (trembling(1, 0.0, &mut rng), trembling(40, 0.0, &mut rng));
@@ -235,9 +307,9 @@ mod tests {
         assert_eq!(motion.follow(&inverter, &other, &Wish::default(), 0.03), fresh(&other, 0.03));
         motion.follow(&inverter, &one, &Wish::default(), 0.06);
         motion.forget(1.0);
-        assert!(motion.remembers(1.0));
+        assert!(motion.numbers.present.is_some());
         motion.forget(2.1);
-        assert!(!motion.remembers(2.0));
+        assert!(motion.numbers.present.is_none());
         assert_eq!(motion.follow(&inverter, &one, &Wish::default(), 2.2), fresh(&one, 2.2));
     }
 }

@@ -144,6 +144,9 @@ fn choose(pairs: &Pairs, count: usize) -> Result<Vec<Number>> {
     Ok(numbers)
 }
 
+/// Share of the time that may go into pairs.
+const TIME_FOR_PAIRS: f32 = 0.6;
+
 /// Draws pairs until there are enough or the time for it is up; stores them once a minute and at the end.
 fn draw(
     mut pairs: Pairs,
@@ -154,14 +157,21 @@ fn draw(
     path: &Path,
 ) -> Result<Pairs> {
     let (began, at_first) = (Instant::now(), pairs.len());
-    while pairs.len() < options.pairs && session.fraction() < 0.6 {
-        pairs.draw_more(painter, eyes, 64)?;
-        let drawn = pairs.len() - at_first;
-        let rate = drawn as f64 / began.elapsed().as_secs_f64();
-        session.show(format!("{} pairs, {rate:.1}/s", pairs.len()));
+    // At 1024 pixels a picture takes a good part of a second.
+    let at_a_time = (8192 / painter.resolution()).clamp(1, 64);
+    while pairs.len() < options.pairs && session.fraction() < TIME_FOR_PAIRS {
+        pairs.draw_more(painter, eyes, at_a_time)?;
+        let rate = (pairs.len() - at_first) as f64 / began.elapsed().as_secs_f64();
+        let left = options.pairs.saturating_sub(pairs.len()) as f64 / rate;
+        let left = left.min(60.0 * options.minutes * f64::from(TIME_FOR_PAIRS) - session.seconds());
+        let (drawn, faces) = (pairs.len(), pairs.faces().count());
+        session.show(format!(
+            "{drawn} of {} pairs, {faces} with a face, {rate:.1}/s, {:.0} min left for them",
+            options.pairs,
+            (left / 60.0).max(0.0)
+        ));
         if session.checkpoint_due() {
             pairs.save(path)?;
-            eprintln!("{} pairs, {} with a face, {rate:.1}/s", pairs.len(), pairs.found().len());
         }
     }
     pairs.save(path)?;

@@ -14,6 +14,9 @@ const WARM_UP: f32 = 200.0;
 /// How often [`Session::checkpoint_due`] says yes.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
 
+/// How often [`Session::show`] writes a line where there is no bar.
+const LINE_EVERY: Duration = Duration::from_secs(20);
+
 /// A progress bar on stderr; silent when that is no terminal.
 pub fn bar(length: u64, what: &'static str) -> ProgressBar {
     let target =
@@ -32,6 +35,7 @@ pub struct Session {
     spent_secs_before: f64,
     began: Instant,
     last_checkpoint: Instant,
+    last_line: Option<Instant>,
 }
 
 impl Session {
@@ -65,7 +69,16 @@ impl Session {
         let bar = bar(budget_secs as u64, what);
         let now = Instant::now();
         let out = out.to_path_buf();
-        Ok(Self { out, bar, log, budget_secs, spent_secs_before: spent_secs, began: now, last_checkpoint: now })
+        Ok(Self {
+            out,
+            bar,
+            log,
+            budget_secs,
+            spent_secs_before: spent_secs,
+            began: now,
+            last_checkpoint: now,
+            last_line: None,
+        })
     }
 
     /// Seconds of training so far, those before a resume included.
@@ -90,9 +103,13 @@ impl Session {
         self.seconds() >= self.budget_secs
     }
 
-    /// Moves the progress bar.
-    pub fn show(&self, message: String) {
+    /// Moves the progress bar. Where stderr is no terminal, writes a line: the first at once, then one every 20 seconds.
+    pub fn show(&mut self, message: String) {
         self.bar.set_position((self.seconds() as u64).min(self.budget_secs as u64));
+        if self.bar.is_hidden() && self.last_line.is_none_or(|at| at.elapsed() >= LINE_EVERY) {
+            self.last_line = Some(Instant::now());
+            eprintln!("{:.0} of {:.0} s: {message}", self.seconds(), self.budget_secs);
+        }
         self.bar.set_message(message);
     }
 

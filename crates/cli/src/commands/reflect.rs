@@ -86,7 +86,9 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
     let dial = options.taking.dial();
     let progress = Progress::new(inputs.len());
     let (mut sheet, mut lines) = (ContactSheet::new(), String::new());
-    let film = options.video.then(|| VideoWriter::create(&out.file("reflections.mp4"), FILM_WIDTH, FILM_HEIGHT, "1"));
+    // A square for the viewer, a square for the reflection.
+    let side = film_height(&mirror);
+    let film = options.video.then(|| VideoWriter::create(&out.file("reflections.mp4"), 2 * side, side, "1"));
     let mut film = film.transpose()?;
     let (mut reflected, mut failures) = (0, super::Failures::default());
     for input in &inputs {
@@ -131,9 +133,10 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
     failures.into_result(inputs.len())
 }
 
-/// A frame of the film: a square for the viewer, a square for the reflection.
-const FILM_HEIGHT: usize = 480;
-const FILM_WIDTH: usize = 2 * FILM_HEIGHT;
+/// Rows of a film: as many as its reflections have, and no fewer than 480.
+fn film_height(mirror: &Mirror) -> usize {
+    mirror.painter().resolution().max(480)
+}
 
 fn picture(
     mirror: &Mirror,
@@ -150,7 +153,7 @@ fn picture(
     let reflection = nearest(seen).map(|viewer| mirror.reflect_viewer(viewer, dial));
     let drawn = reflection.as_ref().map(|r| &r.image);
     if let Some(film) = film {
-        film.write(&side_by_side(&fitted(&image, FILM_HEIGHT), drawn))?;
+        film.write(&side_by_side(&fitted(&image, film_height(mirror)), drawn))?;
     }
     let Some(reflection) = reflection else {
         sheet.add(&image, None, &[]);
@@ -186,17 +189,36 @@ fn video(
     let mut source = VideoReader::open(path)?;
     progress.more(source.frames.unwrap_or(0));
     let name = out.name_for(path, "reflection.mp4");
-    let (width, height) = (source.width, source.height);
-    let mut sink = VideoWriter::create(&out.file(&name), width + height, height, &source.rate)?;
+    let side = film_height(mirror);
+    let width = source.width * side / source.height;
+    let mut sink = VideoWriter::create(&out.file(&name), width + side, side, &source.rate)?;
     let seconds = source.seconds_a_frame();
     let wish = Wish { dial: dial.clone(), ..Wish::default() };
-    let (mut frames, mut motion) = (0, Motion::new());
-    while let Some(frame) = source.next_frame()? {
-        let reflection = mirror.follow(&frame, &mut motion, &wish, f64::from(frames) * seconds)?.map(|r| r.image);
-        sink.write(&side_by_side(&frame, reflection.as_ref()))?;
-        frames += 1;
-        progress.step();
-    }
+    let mut frames = 0;
+    // The next frame is looked at while a reflection is drawn.
+    let (seen, next) = std::sync::mpsc::sync_channel(1);
+    std::thread::scope(|threads| -> anyhow::Result<()> {
+        let eyes = threads.spawn(move || -> anyhow::Result<()> {
+            let (mut motion, mut at) = (Motion::new(), 0.0);
+            while let Some(frame) = source.next_frame()? {
+                let latent = mirror.follow(&frame, &mut motion, &wish, at)?;
+                at += seconds;
+                if seen.send((frame, latent)).is_err() {
+                    // Nobody draws any more, and says why.
+                    break;
+                }
+            }
+            Ok(())
+        });
+        for (frame, latent) in next {
+            let reflection = latent.map(|latent| mirror.painter().paint(&latent));
+            let frame = if frame.height == side { frame } else { frame.resized(width, side) };
+            sink.write(&side_by_side(&frame, reflection.as_ref()))?;
+            frames += 1;
+            progress.step();
+        }
+        eyes.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })?;
     anyhow::ensure!(frames > 0, "{}: no frame in it", path.display());
     sink.finish()?;
     Ok(name)

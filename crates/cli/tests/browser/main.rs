@@ -2,7 +2,8 @@
 //! that they skip.
 //!
 //! By hand, on a quiet computer: `cargo test --release -p narcissus --test browser -- --ignored --nocapture round_trip` prints how long
-//! a picture takes there and back, and `… five_minutes` watches the memory for as long.
+//! a picture takes there and back (`MIRROR_PACK` and `MIRROR_SIZE` name another pack and a lower level of its generator), and
+//! `… five_minutes` watches the memory for as long.
 
 mod chromium;
 mod film;
@@ -264,6 +265,64 @@ fn the_panel_shows_what_is_seen_and_asks_for_something_else() {
     assert!(page.complaints.is_empty(), "{:?}", page.complaints);
 }
 
+/// The page's dissolve under a clock of our own: pictures come every `interval` milliseconds, the screen refreshes 60 times a second.
+/// How much of each picture was there after each of its steps.
+fn dissolved(page: &mut Page, intervals: &str) -> Vec<Vec<f64>> {
+    let run = format!(
+        "import('/dissolve.js').then(({{ Dissolve }}) => {{
+           let now = 0, next = null, open = 0;
+           const shares = [], paint = (picture, opacity) => {{
+             const before = shares[picture.i] ??= [];
+             const share = before.length ? before.at(-1) : 0;
+             before.push(share + (1 - share) * opacity);
+           }};
+           const dissolve = new Dissolve(paint, () => now, step => {{ next = step; }});
+           const refresh = until => {{
+             for (; now + 1000 / 60 <= until;) {{ now += 1000 / 60; const step = next; next = null; step?.(); }}
+             now = until;
+           }};
+           {intervals}.forEach((interval, i) => {{
+             open++;
+             dissolve.show({{ i, close: () => {{ open--; }} }});
+             refresh(now + interval);
+           }});
+           refresh(now + 2000);
+           if (open) throw new Error(open + ' pictures were not closed');
+           return shares;
+         }})"
+    );
+    serde_json::from_value(page.value(&run)).unwrap()
+}
+
+#[test]
+fn slow_pictures_dissolve_and_fast_ones_are_shown_at_once() {
+    let Some(chromium) = installed() else { return };
+    let (_alone, server) = (alone(), Server::start(&[]));
+    let mut page = Page::open(&chromium, &Eye::Denied, &server.url);
+    page.wait("globalThis.narcissus");
+    for fast in ["Array(10).fill(33)", "Array(10).fill(16)", "[40]"] {
+        let shares = dissolved(&mut page, fast);
+        assert!(shares.iter().all(|steps| steps == &[1.0]), "{fast}: {shares:?}");
+    }
+    for slow in ["Array(10).fill(150)", "Array(10).fill(400)"] {
+        let shares = dissolved(&mut page, slow);
+        assert_eq!(shares[0], [1.0], "there is nothing yet for the first to dissolve from");
+        for steps in &shares[1..] {
+            assert!(steps.len() >= 4 && steps.is_sorted(), "{slow}: {steps:?}");
+            assert!(steps.windows(2).all(|w| w[1] - w[0] < 0.35), "{slow}: a jump in {steps:?}");
+            assert!(*steps.last().unwrap() > 0.75, "{slow}: too little of a picture was there: {steps:?}");
+        }
+        assert!((shares[9].last().unwrap() - 1.0).abs() < 1e-9, "{slow}: the last is there whole");
+    }
+    // A single late picture among fast ones changes nothing; when the pace changes the dissolve does after two pictures.
+    let shares = dissolved(&mut page, "[33, 33, 33, 33, 150, 33, 33, 33]");
+    assert!(shares.iter().all(|steps| steps == &[1.0]), "{shares:?}");
+    let shares = dissolved(&mut page, "[33, 33, 33, 150, 150, 150, 150, 33, 33, 33, 33]");
+    assert!(shares.iter().all(|steps| steps.is_sorted() && !steps.is_empty()), "{shares:?}");
+    assert!(shares[6].len() > 3 && shares[9] == [1.0], "{shares:?}");
+    assert!(page.complaints.is_empty(), "{:?}", page.complaints);
+}
+
 #[test]
 fn less_motion_is_respected() {
     let Some(chromium) = installed() else { return };
@@ -340,7 +399,11 @@ fn five_minutes_at_full_rate_without_growth() {
 #[ignore = "a measurement"]
 fn round_trip() {
     let Some(chromium) = installed() else { return };
-    let (_alone, dir, server) = (alone(), tempfile::tempdir().unwrap(), Server::start(&[]));
+    // Of another pack, or another size: as `narcissus mirror` takes them.
+    let of = |name: &str, flag: &str| std::env::var(name).map_or(Vec::new(), |value| vec![flag.to_owned(), value]);
+    let arguments = [of("MIRROR_PACK", "--pack"), of("MIRROR_SIZE", "--max-resolution")].concat();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let (_alone, dir, server) = (alone(), tempfile::tempdir().unwrap(), Server::start(&arguments));
     let mut page = Page::open(&chromium, &Eye::Film(&film::visitor(dir.path())), &server.url);
     page.begin();
     page.wait(REFLECTING);
@@ -355,7 +418,11 @@ fn round_trip() {
             number("rate"),
             page.value("narcissus.seen.pulse.latency_p50_ms").as_f64().unwrap(),
         );
-        println!("  the last one: {}", page.value("JSON.stringify(narcissus.times)").as_str().unwrap());
+        println!(
+            "  {:.1} looks/s; the last picture: {}",
+            page.value("narcissus.seen.pulse.frames_per_second").as_f64().unwrap(),
+            page.value("JSON.stringify(narcissus.times)").as_str().unwrap()
+        );
         page.press("p");
     }
 }

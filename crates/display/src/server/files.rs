@@ -10,12 +10,13 @@ macro_rules! file {
 }
 
 /// All of them.
-pub const FILES: [File; 13] = [
+pub const FILES: [File; 14] = [
     file!("/", "index.html", "text/html"),
     file!("/mirror.css", "mirror.css", "text/css"),
     file!("/mirror.js", "mirror.js", "text/javascript"),
     file!("/camera.js", "camera.js", "text/javascript"),
     file!("/link.js", "link.js", "text/javascript"),
+    file!("/dissolve.js", "dissolve.js", "text/javascript"),
     file!("/panel.js", "panel.js", "text/javascript"),
     file!("/words.js", "words.js", "text/javascript"),
     file!("/texts/en.json", "texts/en.json", "application/json"),
@@ -67,9 +68,11 @@ mod tests {
 
     #[test]
     fn every_text_that_the_page_asks_for_is_there() {
-        let english: Map<String, Value> = serde_json::from_str(FILES[7].2).unwrap();
+        let english = FILES.iter().find(|f| f.0 == "/texts/en.json").expect("a file of the page");
+        let english: Map<String, Value> = serde_json::from_str(english.2).unwrap();
         let named = FILES[0].2.split("data-text=\"").skip(1).filter_map(|t| t.split('"').next());
-        let asked = FILES[1..7].iter().flat_map(|f| f.2.split("say(\"").skip(1).filter_map(|t| t.split('"').next()));
+        let scripts = FILES.iter().filter(|f| f.0.ends_with(".js"));
+        let asked = scripts.flat_map(|f| f.2.split("say(\"").skip(1).filter_map(|t| t.split('"').next()));
         let all: Vec<&str> = named.chain(asked).collect();
         assert!(all.len() > 20, "{all:?}");
         for key in all {

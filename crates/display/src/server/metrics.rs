@@ -18,23 +18,53 @@ pub struct Metrics(Mutex<State>);
 #[derive(Debug, Default)]
 struct State {
     frames: u64,
+    pictures: u64,
     reflections: u64,
     refused: u64,
     dropped: u64,
-    looking_since: Option<Instant>,
-    /// When each was answered, and how long after its arrival.
+    /// Since when each of the two has been busy with one thing.
+    busy: [Option<Instant>; 2],
+    /// When frames were looked at.
+    looks: VecDeque<Instant>,
+    /// When each picture was ready, and how long after its frame's arrival.
     recent: VecDeque<(Instant, Duration)>,
+}
+
+/// Who may get stuck.
+#[derive(Clone, Copy, Debug)]
+pub enum Who {
+    /// Who looks.
+    Eyes,
+    /// Who draws.
+    Brush,
 }
 
 /// How the mirror does lately.
 #[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize)]
 pub struct Pulse {
-    /// Frames answered, over the last ten seconds or as long as there have been any.
+    /// Frames looked at, over the last ten seconds or as long as there have been any.
     pub frames_per_second: f64,
-    /// From a frame's arrival to its answer: the median of the last frames, milliseconds.
+    /// Pictures drawn, likewise.
+    pub pictures_per_second: f64,
+    /// From a frame's arrival to its picture: the median of the last pictures, milliseconds.
     pub latency_p50_ms: f64,
     /// The time that 95 of 100 keep, milliseconds.
     pub latency_p95_ms: f64,
+}
+
+/// How many a second, of times in their order.
+fn rate(times: impl Iterator<Item = Instant>) -> f64 {
+    let mut lately = times.filter(|at| at.elapsed() < WINDOW).peekable();
+    let span = lately.peek().map_or(WINDOW, Instant::elapsed).clamp(Duration::from_secs(1), WINDOW);
+    lately.count() as f64 / span.as_secs_f64()
+}
+
+/// Keeps the newest.
+fn keep<T>(all: &mut VecDeque<T>, one: T) {
+    if all.len() == RECENT {
+        all.pop_front();
+    }
+    all.push_back(one);
 }
 
 impl State {
@@ -46,10 +76,9 @@ impl State {
             let rank = (latencies.len() * percent).div_ceil(100).max(1);
             latencies.get(rank - 1).map_or(0.0, |l| l.as_secs_f64() * 1e3)
         };
-        let lately = self.recent.iter().filter(|(at, _)| at.elapsed() < WINDOW);
-        let span = lately.clone().next().map_or(WINDOW, |(at, _)| at.elapsed()).clamp(Duration::from_secs(1), WINDOW);
         Pulse {
-            frames_per_second: lately.count() as f64 / span.as_secs_f64(),
+            frames_per_second: rate(self.looks.iter().copied()),
+            pictures_per_second: rate(self.recent.iter().map(|(at, _)| *at)),
             latency_p50_ms: quantile(50),
             latency_p95_ms: quantile(95),
         }
@@ -57,22 +86,31 @@ impl State {
 }
 
 impl Metrics {
-    /// A frame is looked at.
-    pub fn begin(&self) {
-        self.lock().looking_since = Some(Instant::now());
+    /// Somebody begins.
+    pub fn begin(&self, who: Who) {
+        self.lock().busy[who as usize] = Some(Instant::now());
     }
 
-    /// It was answered, `latency` after it came.
-    pub fn end(&self, reflected: bool, refused: bool, latency: Duration) {
+    /// A frame was looked at.
+    pub fn looked(&self, refused: bool) {
         let mut state = self.lock();
-        state.looking_since = None;
+        state.busy[Who::Eyes as usize] = None;
         state.frames += 1;
-        state.reflections += u64::from(reflected);
         state.refused += u64::from(refused);
-        if state.recent.len() == RECENT {
-            state.recent.pop_front();
-        }
-        state.recent.push_back((Instant::now(), latency));
+        keep(&mut state.looks, Instant::now());
+    }
+
+    /// A picture was drawn.
+    pub fn drew(&self) {
+        self.lock().busy[Who::Brush as usize] = None;
+    }
+
+    /// A picture is ready, `latency` after its frame came.
+    pub fn shown(&self, reflects: bool, latency: Duration) {
+        let mut state = self.lock();
+        state.pictures += 1;
+        state.reflections += u64::from(reflects);
+        keep(&mut state.recent, (Instant::now(), latency));
     }
 
     /// A frame was overtaken.
@@ -80,9 +118,9 @@ impl Metrics {
         self.lock().dropped += 1;
     }
 
-    /// Whether one picture has been looked at for far too long.
+    /// Whether somebody has been busy with one picture for far too long.
     pub fn is_stuck(&self) -> bool {
-        self.lock().looking_since.is_some_and(|since| since.elapsed() > STUCK)
+        self.lock().busy.iter().flatten().any(|since| since.elapsed() > STUCK)
     }
 
     /// How it goes lately.
@@ -95,14 +133,16 @@ impl Metrics {
         let state = self.lock();
         let pulse = state.pulse();
         format!(
-            "narcissus_frames_total {}\nnarcissus_reflections_total {}\nnarcissus_refused_total {}\n\
-             narcissus_dropped_total {}\nnarcissus_frames_per_second {:.1}\n\
+            "narcissus_frames_total {}\nnarcissus_pictures_total {}\nnarcissus_reflections_total {}\nnarcissus_refused_total {}\n\
+             narcissus_dropped_total {}\nnarcissus_frames_per_second {:.1}\nnarcissus_pictures_per_second {:.1}\n\
              narcissus_latency_seconds{{quantile=\"0.5\"}} {:.6}\nnarcissus_latency_seconds{{quantile=\"0.95\"}} {:.6}\n",
             state.frames,
+            state.pictures,
             state.reflections,
             state.refused,
             state.dropped,
             pulse.frames_per_second,
+            pulse.pictures_per_second,
             pulse.latency_p50_ms / 1e3,
             pulse.latency_p95_ms / 1e3
         )
@@ -119,21 +159,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn frames_are_counted_and_timed() {
+    fn frames_and_pictures_are_counted_and_timed() {
         let metrics = Metrics::default();
         assert!(metrics.text().contains("narcissus_frames_total 0\n") && !metrics.is_stuck());
         for ms in 1..=100 {
-            metrics.begin();
-            metrics.end(ms > 10, ms == 1, Duration::from_millis(ms));
+            metrics.begin(Who::Eyes);
+            metrics.looked(ms == 1);
+            metrics.begin(Who::Brush);
+            metrics.drew();
+            metrics.shown(ms > 10, Duration::from_millis(ms));
         }
+        (0..50).for_each(|_| metrics.looked(false));
         metrics.dropped();
         let text = metrics.text();
         for line in [
-            "narcissus_frames_total 100",
+            "narcissus_frames_total 150",
+            "narcissus_pictures_total 100",
             "narcissus_reflections_total 90",
             "narcissus_refused_total 1",
             "narcissus_dropped_total 1",
-            "narcissus_frames_per_second 100.0",
+            "narcissus_frames_per_second 150.0",
+            "narcissus_pictures_per_second 100.0",
             "narcissus_latency_seconds{quantile=\"0.5\"} 0.050000",
             "narcissus_latency_seconds{quantile=\"0.95\"} 0.095000",
         ] {

@@ -1,18 +1,17 @@
 //! The mirror as a page in a browser: its camera's frames come in over a WebSocket, reflections go back.
 //!
 //! Listens on loopback unless it is given a certificate and a token, answers its own page only ([`guard`]) and stores nothing.
-//! The messages are those of [`wire`]; each frame is answered by a text message, the JSON of what was seen, and a binary
-//! one, the reflections. One thread looks into the mirror for all pages ([`worker`]); of each page it takes the newest frame, and
-//! a frame that was overtaken is answered at once, in words (`{"dropped":true}`) and without a reflection.
+//! The messages are those of [`wire`]. Some threads serve all pages in turn ([`pipeline`]): each frame is answered in words when it
+//! was looked at, a page's newest first; pictures come as fast as they can be drawn, of whatever was seen last.
 
 mod controls;
 mod files;
 mod guard;
 mod metrics;
+mod pipeline;
 mod socket;
 mod tls;
 mod wire;
-mod worker;
 
 pub use controls::Controls;
 pub use metrics::Pulse;
@@ -29,12 +28,12 @@ use files::FILES;
 use frame::Image;
 use guard::{Guard, Verdict};
 use metrics::Metrics;
+use pipeline::Desk;
 use serde::Serialize;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
-use worker::Desk;
 
 /// What answers frames.
 pub trait Reflector: Send + Sync + 'static {
@@ -49,11 +48,11 @@ pub trait Reflector: Send + Sync + 'static {
 
 /// The mirror for one page. It is dropped with the page.
 pub trait Session: Send {
-    /// Looks at a frame. One thread does, one frame at a time.
+    /// Looks at a frame. One thread does, one frame at a time, while another draws what an earlier look came to.
     ///
     /// # Errors
     /// In words, where the picture cannot be looked at.
-    fn reflect(&mut self, glimpse: &Glimpse) -> Result<Answer, String>;
+    fn look(&mut self, glimpse: &Glimpse) -> Result<Look, String>;
 
     /// Forgets everybody.
     fn forget(&mut self);
@@ -69,14 +68,20 @@ pub struct Glimpse<'a> {
     pub pulse: Pulse,
 }
 
-/// The answer to a frame.
-pub struct Answer {
-    /// The reflections, squares of one size from left to right.
-    pub pictures: Vec<Image>,
-    /// Whether one of them is somebody's.
-    pub reflects: bool,
+/// What a look came to.
+pub struct Look {
     /// JSON of what was seen.
     pub seen: String,
+    /// Draws it. That is done for the newest look only whenever the one before is drawn; the others' are dropped.
+    pub draw: Box<dyn FnOnce() -> Drawn + Send>,
+}
+
+/// What is shown.
+pub struct Drawn {
+    /// The reflections, squares of one size from left to right.
+    pub pictures: Vec<Arc<Image>>,
+    /// Whether one of them is somebody's.
+    pub reflects: bool,
 }
 
 /// Where the page is served, and what it is told of the place.
@@ -335,8 +340,8 @@ mod tests {
     }
 
     impl Session for Nobody {
-        fn reflect(&mut self, _: &Glimpse) -> Result<Answer, String> {
-            Ok(Answer { pictures: Vec::new(), reflects: false, seen: "{}".into() })
+        fn look(&mut self, _: &Glimpse) -> Result<Look, String> {
+            Ok(Look { seen: "{}".into(), draw: Box::new(|| Drawn { pictures: Vec::new(), reflects: false }) })
         }
 
         fn forget(&mut self) {}

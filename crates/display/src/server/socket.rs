@@ -2,8 +2,7 @@
 
 use super::Site;
 use super::controls::Controls;
-use super::wire::Reply;
-use super::worker::{Counter, Letter};
+use super::pipeline::{Counter, Letter};
 use axum::extract::State;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -15,7 +14,7 @@ use tokio::time::timeout;
 
 /// Longest message of a page: a picture of 640x480 pixels takes a tenth of it.
 const MAX_MESSAGE_BYTES: usize = 1 << 20;
-/// Pages at a time; each holds two messages at most.
+/// Pages at a time; of each there wait a frame, a scene and a picture at most.
 const MAX_PAGES: usize = 8;
 /// A page that is silent for so long shows nobody anything: whoever stood there is forgotten. It may come back.
 const SILENCE: Duration = Duration::from_secs(2);
@@ -61,44 +60,33 @@ impl Drop for Seat {
 }
 
 async fn talk(mut socket: WebSocket, site: &Site) {
-    let (replies, mut answered) = tokio::sync::mpsc::unbounded_channel();
-    let counter = Arc::new(Counter::new(site.reflector.session(), replies));
+    let (answers, mut answered) = tokio::sync::mpsc::unbounded_channel();
+    let counter = Arc::new(Counter::new(site.reflector.session(), answers));
     let mut silent = false;
     loop {
-        let (letter, reply) = tokio::select! {
+        tokio::select! {
             message = timeout(SILENCE, socket.recv()) => match message {
                 Ok(Some(Ok(Message::Binary(bytes)))) => {
                     silent = false;
-                    let letter = Letter { bytes, at: Instant::now() };
-                    let Some(overtaken) = site.desk.hand_in(&counter, letter) else { continue };
-                    (overtaken, Reply::dropped())
+                    site.desk.hand_in(&counter, Letter { bytes, at: Instant::now() });
                 }
-                Ok(Some(Ok(Message::Text(text)))) => {
-                    match Controls::read(&text) {
-                        Some(controls) => counter.set_controls(controls),
-                        None => tracing::debug!("a page said something that is no wish"),
-                    }
-                    continue;
-                }
-                Ok(Some(Ok(_))) => continue,
+                Ok(Some(Ok(Message::Text(text)))) => match Controls::read(&text) {
+                    Some(controls) => counter.set_controls(controls),
+                    None => tracing::debug!("a page said something that is no wish"),
+                },
+                Ok(Some(Ok(_))) => {}
                 Ok(Some(Err(_)) | None) => break,
                 Err(_) => {
                     if !std::mem::replace(&mut silent, true) {
                         site.desk.forget(&counter);
                     }
-                    continue;
                 }
             },
-            Some(answer) = answered.recv() => answer,
-        };
-        let bytes = reply.to_bytes(&letter.bytes);
-        drop(letter);
-        let send = async {
-            socket.send(Message::Text(reply.seen.into())).await?;
-            socket.send(Message::Binary(bytes.into())).await
-        };
-        if !matches!(timeout(PATIENCE, send).await, Ok(Ok(()))) {
-            break;
+            Some(answer) = answered.recv() => {
+                if !matches!(timeout(PATIENCE, socket.send(answer)).await, Ok(Ok(()))) {
+                    break;
+                }
+            }
         }
     }
 }

@@ -1,56 +1,53 @@
 //! The messages between page and server, little endian.
 //!
-//! A frame: `"MF"`, version 1, format 0 (JPEG), `seq: u32`, `width: u16`, `height: u16`, `t_us: u32`, then the JPEG.
-//! An answer: the same header with the `seq` and `t_us` of its frame and the size of the reflection, then the
-//! microseconds that went by for `decode: u32`, `engine: u32` and `encode: u32`, then the JPEG of the reflections, squares from left to
-//! right.
+//! A frame: `"MF"`, version 1, format 0 (JPEG), `seq: u32`, `width: u16`, `height: u16`, `t_us: u32`, then the JPEG. A frame of 0 x 0
+//! pixels without a JPEG is a look with closed eyes: there is no camera, or the server has its own.
 //!
-//! A frame of 0 x 0 pixels without a JPEG is a look with closed eyes: there is no camera, or the server has its own.
+//! It is answered in words, `{"seq": …, "seen": …}`, when it was looked at, or with its `seq` alone when a newer one overtook it.
+//!
+//! A picture: the same header with `seq` and `t_us` of the newest frame that was looked at when it was begun and the size of the
+//! picture, then the microseconds that went by for `look: u32`, `draw: u32` and `encode: u32`, then the JPEG of the reflections, squares
+//! from left to right. Frames that were looked at while another was drawn have none.
 
 use frame::Image;
+use std::time::Duration;
 
 /// Bytes before the JPEG of a frame.
 pub const HEADER_BYTES: usize = 16;
 /// Longest side of a frame's picture, pixels.
 const MAX_SIDE: usize = 2048;
 
-/// What comes back for a frame.
-#[derive(Debug, Default)]
-pub struct Reply {
-    /// JSON of what was seen.
-    pub seen: String,
-    /// Width and height of that picture, pixels; zero without one.
-    pub size: (u16, u16),
-    /// Decode, engine, encode: microseconds.
-    pub times_us: [u32; 3],
-    /// The reflections; empty without one.
-    pub jpeg: Vec<u8>,
+/// Which frame of a page.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Stamp {
+    seq: [u8; 4],
+    t_us: [u8; 4],
 }
 
-impl Reply {
-    /// To a frame that a newer one overtook.
-    pub fn dropped() -> Self {
-        Self { seen: r#"{"dropped":true}"#.into(), ..Self::default() }
+impl Stamp {
+    /// As a message says it, whatever else that is.
+    pub fn of(message: &[u8]) -> Self {
+        let field = |at: usize| message.get(at..at + 4).and_then(|f| f.try_into().ok()).unwrap_or_default();
+        Self { seq: field(4), t_us: field(12) }
     }
+}
 
-    /// To a frame that cannot be looked at.
-    pub fn refused(why: &str) -> Self {
-        Self { seen: serde_json::json!({ "error": why }).to_string(), ..Self::default() }
-    }
+/// The answer to a frame; `seen` is the JSON of what was seen in it.
+pub fn words(stamp: Stamp, seen: Option<&str>) -> String {
+    let seq = u32::from_le_bytes(stamp.seq);
+    seen.map_or_else(|| format!(r#"{{"seq":{seq}}}"#), |seen| format!(r#"{{"seq":{seq},"seen":{seen}}}"#))
+}
 
-    /// The binary message; `frame` is what it answers.
-    pub fn to_bytes(&self, frame: &[u8]) -> Vec<u8> {
-        let field = |at: usize| frame.get(at..at + 4).unwrap_or(&[0; 4]);
-        let mut bytes = Vec::with_capacity(HEADER_BYTES + 12 + self.jpeg.len());
-        bytes.extend_from_slice(b"MF\x01\x00");
-        bytes.extend_from_slice(field(4));
-        bytes.extend_from_slice(&self.size.0.to_le_bytes());
-        bytes.extend_from_slice(&self.size.1.to_le_bytes());
-        bytes.extend_from_slice(field(12));
-        bytes.extend(self.times_us.iter().flat_map(|t| t.to_le_bytes()));
-        bytes.extend_from_slice(&self.jpeg);
-        bytes
-    }
+/// A picture; `times` are those of look, draw, encode.
+pub fn picture(stamp: Stamp, size: [u16; 2], times: [Duration; 3], jpeg: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(HEADER_BYTES + 12 + jpeg.len());
+    bytes.extend_from_slice(b"MF\x01\x00");
+    bytes.extend_from_slice(&stamp.seq);
+    bytes.extend(size.iter().flat_map(|s| s.to_le_bytes()));
+    bytes.extend_from_slice(&stamp.t_us);
+    bytes.extend(times.iter().flat_map(|t| (t.as_micros() as u32).to_le_bytes()));
+    bytes.extend_from_slice(jpeg);
+    bytes
 }
 
 /// The picture of a frame; `None` of a look with closed eyes.
@@ -91,16 +88,20 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_carries_the_number_and_the_time_of_its_frame() {
+    fn answers_and_pictures_carry_number_and_time_of_their_frame() {
         let frame = message(b"MF\x01\x00", 8, &jpeg(8));
         assert_eq!(open(&frame).unwrap().expect("a picture").width, 8);
         assert_eq!(open(&message(b"MF\x01\x00", 0, b"")).unwrap(), None);
-        let reply = Reply { size: (5, 6), times_us: [1, 2, 3], jpeg: vec![42], ..Reply::default() };
+        let stamp = Stamp::of(&frame);
         assert_eq!(
-            reply.to_bytes(&frame),
+            (words(stamp, Some("{}")), words(stamp, None)),
+            (r#"{"seq":7,"seen":{}}"#.into(), r#"{"seq":7}"#.into())
+        );
+        assert_eq!(
+            picture(stamp, [5, 6], [1, 2, 3].map(Duration::from_micros), &[42]),
             *b"MF\x01\x00\x07\0\0\0\x05\0\x06\0\x09\x08\x07\x06\x01\0\0\0\x02\0\0\0\x03\0\0\0\x2a"
         );
-        assert_eq!(Reply::dropped().to_bytes(b"").len(), HEADER_BYTES + 12);
+        assert_eq!(words(Stamp::of(b""), None), r#"{"seq":0}"#);
     }
 
     #[test]

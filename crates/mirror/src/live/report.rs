@@ -1,8 +1,8 @@
-//! What a live mirror saw and drew, as JSON for its page and for other programs.
+//! What a live mirror saw and shows, as JSON for its page and for other programs.
 
-use super::{Glance, Noticed, Shown};
+use super::{Glance, Noticed, Seated};
+use crate::engine::Mirror;
 use crate::features::Group;
-use crate::inverter::Inverter;
 use crate::report::FaceReport;
 use crate::wish::Wish;
 use frame::Image;
@@ -69,19 +69,20 @@ pub struct Sizes {
 }
 
 impl LiveReport {
-    /// Of what a frame came to.
-    pub fn new(glance: &Glance, picture: Option<&Image>, wish: &Wish, inverter: &Inverter) -> Self {
-        let reflects = glance.glasses.iter().any(|g| g.viewer.is_some());
+    /// Of what a look came to.
+    pub fn new(glance: &Glance, picture: Option<&Image>, wish: &Wish, mirror: &Mirror) -> Self {
+        let reflects = glance.seats.iter().any(|s| s.viewer.is_some());
+        let inverter = mirror.inverter();
         Self {
             state: if reflects { "reflecting" } else { "dreaming" },
             faces: glance.faces.iter().map(NamedFace::from).collect(),
-            glasses: glance.glasses.iter().map(GlassReport::from).collect(),
+            glasses: glance.seats.iter().map(GlassReport::from).collect(),
             sizes: Sizes {
                 picture_bytes: picture.map_or(0, |p| p.data.len()),
                 numbers: wish.dial.given(inverter.order()).into_iter().filter(|given| *given).count(),
                 of: inverter.order().len(),
                 latent: inverter.settings.latent_size,
-                reflection_bytes: glance.glasses.first().map_or(0, |g| g.image.data.len()),
+                reflection_bytes: 3 * mirror.painter().resolution().pow(2),
             },
             eyes_closed_secs: glance.eyes_closed_secs,
         }
@@ -94,13 +95,13 @@ impl From<&Noticed> for NamedFace {
     }
 }
 
-impl From<&Shown> for GlassReport {
-    fn from(shown: &Shown) -> Self {
-        let survival = shown.survival.as_ref();
+impl From<&Seated> for GlassReport {
+    fn from(seat: &Seated) -> Self {
+        let survival = seat.survival.as_ref();
         Self {
-            viewer: shown.viewer,
-            arrived: shown.arrived,
-            distance: shown.distance,
+            viewer: seat.viewer,
+            arrived: seat.arrived,
+            distance: seat.distance,
             kept: survival.map(|s| s.kept.clone()),
             age: survival.map(|s| s.seen.attributes.age.mean),
             female: survival.map(|s| s.seen.attributes.female),

@@ -2,7 +2,7 @@
 
 use super::source::Source;
 use crate::watchdog::Watchdog;
-use display::server::{Answer, Controls, Glimpse, Pulse, Reflector, Session};
+use display::server::{Controls, Drawn, Glimpse, Look, Pulse, Reflector, Session};
 use mirror::engine::Mirror;
 use mirror::features::Group;
 use mirror::inverter::Dial;
@@ -58,23 +58,28 @@ struct Message<'a> {
 }
 
 impl Session for Viewing {
-    fn reflect(&mut self, glimpse: &Glimpse) -> Result<Answer, String> {
+    fn look(&mut self, glimpse: &Glimpse) -> Result<Look, String> {
         let Glimpse { picture, controls, pulse } = *glimpse;
         let own = self.source.stream.as_ref().and_then(|s| s.newest());
         let picture = own.as_ref().map(|frame| &frame.image).or(picture);
         let direction = direction(controls);
         let at = self.began.elapsed().as_secs_f64();
         let glance = self.live.look(picture, &direction, !controls.waiting, at).map_err(|e| e.to_string())?;
-        self.watchdog.ping();
-        let mut report = LiveReport::new(&glance, picture, &direction.wish, self.live.mirror().inverter());
+        let mut report = LiveReport::new(&glance, picture, &direction.wish, self.live.mirror());
         if controls.waiting {
             // Nobody has agreed to be measured: closed eyes are all that is said.
             report.faces.clear();
         }
-        let reflects = glance.glasses.iter().any(|g| g.viewer.is_some());
         let seen = serde_json::to_string(&Message { report, pulse, controls }).map_err(|e| e.to_string())?;
-        let pictures = glance.glasses.into_iter().map(|g| g.image).collect();
-        Ok(Answer { pictures, reflects, seen })
+        let (glasses, watchdog, began) = (self.live.glasses().clone(), self.watchdog.clone(), self.began);
+        let scene = glance.scene;
+        let draw = move || {
+            let shown = glasses.draw(&scene, began.elapsed().as_secs_f64());
+            watchdog.ping();
+            let reflects = shown.iter().any(|s| s.viewer.is_some());
+            Drawn { pictures: shown.into_iter().map(|s| s.image).collect(), reflects }
+        };
+        Ok(Look { seen, draw: Box::new(draw) })
     }
 
     fn forget(&mut self) {
