@@ -133,19 +133,18 @@ impl Side {
     /// Of all that can grow the one with the least gradient, and that gradient.
     #[inline(always)]
     fn growing(&self) -> (usize, f32) {
-        let mut lanes = [f32::NEG_INFINITY; LANES];
+        let (mut lanes, mut at) = ([f32::NEG_INFINITY; LANES], [0u32; LANES]);
         let chunks = self.gradient.as_chunks::<LANES>().0.iter().zip(self.full.as_chunks::<LANES>().0);
-        for (g, f) in chunks.clone() {
+        for (c, (g, f)) in chunks.enumerate() {
             for l in 0..LANES {
-                lanes[l] = larger(lanes[l], -(g[l] + f[l]));
+                let v = -(g[l] + f[l]);
+                at[l] = if v >= lanes[l] { (c * LANES + l) as u32 } else { at[l] };
+                lanes[l] = larger(lanes[l], v);
             }
         }
         let value = reduce(lanes, larger);
-        let mut at = [0u32; LANES];
-        for (c, (g, f)) in chunks.enumerate() {
-            for l in 0..LANES {
-                at[l] = if -(g[l] + f[l]) == value { (c * LANES + l) as u32 } else { at[l] };
-            }
+        for l in 0..LANES {
+            at[l] = if lanes[l] == value { at[l] } else { 0 };
         }
         (reduce(at, u32::max) as usize, -value)
     }
@@ -196,9 +195,8 @@ impl Side {
 fn add_difference(g: &mut [f32], factor: f32, a: &[f32], b: &[f32]) {
     let rows = a.as_chunks::<LANES>().0.iter().zip(b.as_chunks::<LANES>().0);
     for (g, (a, b)) in g.as_chunks_mut::<LANES>().0.iter_mut().zip(rows) {
-        for l in 0..LANES {
-            g[l] += factor * (a[l] - b[l]);
-        }
+        // By value: so the compiler knows that what is written is not what is read.
+        *g = std::array::from_fn(|l| g[l] + factor * (a[l] - b[l]));
     }
 }
 
@@ -230,9 +228,7 @@ pub fn solve(
                 let sign = if s == of { alpha } else { -alpha };
                 let row = row(s, i, of).as_chunks::<LANES>().0;
                 for (g, k) in work.sides[of].gradient.as_chunks_mut::<LANES>().0.iter_mut().zip(row) {
-                    for l in 0..LANES {
-                        g[l] += sign * k[l];
-                    }
+                    *g = std::array::from_fn(|l| g[l] + sign * k[l]);
                 }
             }
         }
