@@ -63,13 +63,90 @@ pub fn check(nu: f64, counts: &[usize]) -> Result<(), Infeasible> {
     if nu > most || nu <= 0.0 { Err(Infeasible { nu, small, large, most }) } else { Ok(()) }
 }
 
+/// Points of length 1, or 0 where nothing moves.
+#[derive(Debug, Default)]
+pub struct Points {
+    /// `[coordinate][point]`, whole registers of points; the last coordinate is minus half the squared length.
+    coordinates: Vec<f32>,
+    count: usize,
+    features: usize,
+    /// Of minus half a squared distance in the kernel's exponent: twice gamma, which is one over the number of features.
+    scale: f32,
+}
+
+impl Points {
+    /// Of the values of one feature after the other, scales each point.
+    #[inline(always)]
+    pub fn begin<'a>(&mut self, features: impl Iterator<Item = &'a [f32]> + Clone) {
+        let count = features.clone().next().map_or(0, |f| f.len().next_multiple_of(LANES));
+        self.count = count;
+        self.coordinates.clear();
+        for values in features {
+            self.coordinates.extend_from_slice(values);
+            self.coordinates.resize(self.coordinates.len().next_multiple_of(LANES), 0.0);
+        }
+        let all = self.coordinates.len();
+        self.features = all / count.max(1);
+        self.scale = 2.0 / self.features as f32;
+        self.coordinates.resize(all + count, 0.0);
+        let (coordinates, lengths) = self.coordinates.split_at_mut(all);
+        for values in coordinates.chunks_exact(count) {
+            lengths.iter_mut().zip(values).for_each(|(n, v)| *n += v * v);
+        }
+        for n in &mut *lengths {
+            *n = if *n > 0.0 { n.sqrt().recip() } else { 0.0 };
+        }
+        for values in coordinates.chunks_exact_mut(count) {
+            values.iter_mut().zip(&*lengths).for_each(|(v, f)| *v *= f);
+        }
+        for n in lengths {
+            *n = if *n > 0.0 { -0.5 } else { 0.0 };
+        }
+    }
+
+    /// The kernels of point `i` of `of` with [`LANES`] of these from `from` on.
+    #[inline(always)]
+    fn kernels_with(&self, of: &Self, i: usize, from: usize) -> [f32; LANES] {
+        let last = of.features;
+        let near = |coordinate: usize| &self.coordinates[coordinate * self.count + from..][..LANES];
+        let lengths = near(last);
+        let half = of.coordinates[last * of.count + i];
+        // Minus half the squared distance.
+        let mut sums = [0.0; LANES];
+        for l in 0..LANES {
+            sums[l] = lengths[l] + half;
+        }
+        for c in 0..last {
+            let (near, v) = (near(c), of.coordinates[c * of.count + i]);
+            for l in 0..LANES {
+                sums[l] += v * near[l];
+            }
+        }
+        for s in &mut sums {
+            *s = exp(of.scale * *s);
+        }
+        sums
+    }
+
+    /// The kernels of point `i` with those from `from` on, as many as there is room for.
+    #[inline(always)]
+    pub fn kernels(&self, i: usize, from: usize, out: &mut [f32]) {
+        for (c, out) in out.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
+            *out = self.kernels_with(self, i, from + c * LANES);
+        }
+    }
+}
+
 /// One pair's machine: `sum of weights times kernels, minus offset`; above 0 speaks for the first class.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Machine {
-    /// Of the samples of the first and of the second class, none negative; the second class counts against.
-    pub weights: [Vec<f32>; 2],
+    /// Which points it keeps.
+    supports: Vec<usize>,
+    /// Their weights, positive for the first class, filled up with 0.
+    weights: Vec<f32>,
+    points: Points,
     /// Subtracted at the end.
-    pub offset: f32,
+    offset: f32,
 }
 
 /// Memory of [`solve`] that is used again.
@@ -133,19 +210,18 @@ impl Side {
     /// Of all that can grow the one with the least gradient, and that gradient.
     #[inline(always)]
     fn growing(&self) -> (usize, f32) {
-        let mut lanes = [f32::NEG_INFINITY; LANES];
+        let (mut lanes, mut at) = ([f32::NEG_INFINITY; LANES], [0u32; LANES]);
         let chunks = self.gradient.as_chunks::<LANES>().0.iter().zip(self.full.as_chunks::<LANES>().0);
-        for (g, f) in chunks.clone() {
+        for (c, (g, f)) in chunks.enumerate() {
             for l in 0..LANES {
-                lanes[l] = larger(lanes[l], -(g[l] + f[l]));
+                let v = -(g[l] + f[l]);
+                at[l] = if v >= lanes[l] { (c * LANES + l) as u32 } else { at[l] };
+                lanes[l] = larger(lanes[l], v);
             }
         }
         let value = reduce(lanes, larger);
-        let mut at = [0u32; LANES];
-        for (c, (g, f)) in chunks.enumerate() {
-            for l in 0..LANES {
-                at[l] = if -(g[l] + f[l]) == value { (c * LANES + l) as u32 } else { at[l] };
-            }
+        for l in 0..LANES {
+            at[l] = if lanes[l] == value { at[l] } else { 0 };
         }
         (reduce(at, u32::max) as usize, -value)
     }
@@ -196,9 +272,8 @@ impl Side {
 fn add_difference(g: &mut [f32], factor: f32, a: &[f32], b: &[f32]) {
     let rows = a.as_chunks::<LANES>().0.iter().zip(b.as_chunks::<LANES>().0);
     for (g, (a, b)) in g.as_chunks_mut::<LANES>().0.iter_mut().zip(rows) {
-        for l in 0..LANES {
-            g[l] += factor * (a[l] - b[l]);
-        }
+        // By value: so the compiler knows that what is written is not what is read.
+        *g = std::array::from_fn(|l| g[l] + factor * (a[l] - b[l]));
     }
 }
 
@@ -230,9 +305,7 @@ pub fn solve(
                 let sign = if s == of { alpha } else { -alpha };
                 let row = row(s, i, of).as_chunks::<LANES>().0;
                 for (g, k) in work.sides[of].gradient.as_chunks_mut::<LANES>().0.iter_mut().zip(row) {
-                    for l in 0..LANES {
-                        g[l] += sign * k[l];
-                    }
+                    *g = std::array::from_fn(|l| g[l] + sign * k[l]);
                 }
             }
         }
@@ -246,7 +319,7 @@ pub fn solve(
                 continue;
             }
             let (gain, j, most) = work.sides[s].shrinking(least, row(s, i, s));
-            violation = violation.max(most - least);
+            violation = larger(violation, most - least);
             if gain > best.0 {
                 best = (gain, s, i, j);
             }
@@ -269,23 +342,37 @@ pub fn solve(
     let levels = [work.sides[0].level(classes[0].count), work.sides[1].level(classes[1].count)];
     let margin = (levels[0] + levels[1]) / 2.0;
     machine.offset = (levels[0] - levels[1]) / 2.0 / margin;
-    for (weights, side) in machine.weights.iter_mut().zip(&work.sides) {
-        weights.clear();
-        weights.extend(side.alpha.iter().map(|a| a / margin));
+    machine.supports.clear();
+    machine.weights.clear();
+    for ((side, class), sign) in work.sides.iter().zip(classes).zip([1.0, -1.0]) {
+        for (i, alpha) in side.alpha.iter().enumerate().filter(|(_, alpha)| **alpha > 0.0) {
+            machine.supports.push(class.start + i);
+            machine.weights.push(sign * alpha / margin);
+        }
     }
+    machine.weights.resize(machine.supports.len().next_multiple_of(LANES), 0.0);
 }
 
 impl Machine {
-    /// The decision for a sample whose kernels with all training samples are `row`.
+    /// Takes along what it needs of the points that it learned from.
     #[inline(always)]
-    pub fn decide(&self, row: &[f32], classes: [Block; 2]) -> f32 {
+    pub fn keep_points(&mut self, points: &Points) {
+        self.points.count = self.weights.len();
+        self.points.coordinates.clear();
+        for values in points.coordinates.chunks_exact(points.count) {
+            self.points.coordinates.extend(self.supports.iter().map(|i| values[*i]));
+            self.points.coordinates.resize(self.points.coordinates.len().next_multiple_of(LANES), 0.0);
+        }
+    }
+
+    /// The decision for point `i` of some.
+    #[inline(always)]
+    pub fn decide(&self, of: &Points, i: usize) -> f32 {
         let mut sums = [0.0f32; LANES];
-        for (s, sign) in [(0, 1.0f32), (1, -1.0)] {
-            let row = row[classes[s].start..][..classes[s].padded()].as_chunks::<LANES>().0;
-            for (w, k) in self.weights[s].as_chunks::<LANES>().0.iter().zip(row) {
-                for l in 0..LANES {
-                    sums[l] += sign * w[l] * k[l];
-                }
+        for (c, weights) in self.weights.as_chunks::<LANES>().0.iter().enumerate() {
+            let kernels = self.points.kernels_with(of, i, c * LANES);
+            for l in 0..LANES {
+                sums[l] += weights[l] * kernels[l];
             }
         }
         reduce(sums, |a, b| a + b) - self.offset
@@ -300,19 +387,17 @@ pub fn pairs(classes: usize) -> impl Iterator<Item = (usize, usize)> {
 /// `exp(x)` for x from -2 to 0, to 2e-7.
 #[inline(always)]
 pub fn exp(x: f32) -> f32 {
-    // The Taylor series around -1, to the tenth power.
+    // The Chebyshev series of exp(t - 1) for t from -1 to 1, up to the eighth power.
     let t = x + 1.0;
-    let mut sum = 1.013_777e-7f32;
+    let mut sum = 9.380_63e-6f32;
     for c in [
-        1.013_777_1e-6,
-        9.123_994e-6,
-        7.299_195e-5,
-        5.109_436_5e-4,
-        3.065_662e-3,
-        1.532_831e-2,
-        6.131_324e-2,
-        1.839_397_2e-1,
-        3.678_794_4e-1,
+        7.530_489_7e-5,
+        5.107_182e-4,
+        3.063_919_3e-3,
+        1.532_839_1e-2,
+        6.131_372_5e-2,
+        1.839_397_1e-1,
+        3.678_794e-1,
         3.678_794_4e-1,
     ] {
         sum = sum * t + c;

@@ -1,12 +1,12 @@
 //! The paper's search: sequential forward selection of spatial features that tell expressions apart.
 
 use super::expressions::Expressions;
-use super::nu_svc::{self, Block, Infeasible, LANES, Machine, Work};
+use super::nu_svc::{self, Block, Infeasible, Machine, Points, Work};
 use crate::progress::bar;
-use indicatif::ProgressBar as Progress;
 use nn::Rng;
 use rayon::prelude::*;
 use std::collections::BTreeSet;
+use std::sync::Mutex;
 
 /// How the machines are trained.
 #[derive(Clone, Copy, Debug)]
@@ -28,31 +28,41 @@ impl Default for Rules {
 pub struct Problem {
     rules: Rules,
     classes: Vec<Block>,
+    /// The machines in the order in which they vote.
+    machines: Vec<(usize, usize)>,
     /// Columns of the training samples, filled-up ones included.
     columns: usize,
     /// Class of each sample that judges.
     truth: Vec<usize>,
+    /// How many judge of each class.
+    judges: Vec<usize>,
     /// Of each feature the training samples' values (0 in columns that are filled up), then the others'.
     features: Vec<Vec<f32>>,
-}
-
-/// The features chosen so far: products of all samples with the training samples, before any scaling to unit norm.
-struct Chosen {
-    /// A row a sample that is learned from, at its column, then a row a sample that judges.
-    products: Vec<f32>,
-    /// Squared norms, rows as above.
-    norms: Vec<f32>,
-    count: usize,
 }
 
 /// What one thread needs to judge a candidate.
 #[derive(Default)]
 struct Desk {
+    /// All samples at unit norm.
+    points: Points,
+    /// Of the training samples, those of filled-up columns too.
     kernels: Vec<f32>,
-    row: Vec<f32>,
-    factors: Vec<f32>,
+    /// `[class][class]`: whether the kernels between the samples of two classes are there.
+    known: Vec<bool>,
     work: Work,
-    machines: Vec<Machine>,
+    machine: Machine,
+    ballot: Ballot,
+}
+
+/// The votes of a candidate's machines so far.
+#[derive(Default)]
+struct Ballot {
+    /// `[sample that judges][class]`
+    votes: Vec<u32>,
+    /// How many machines of each class have not voted yet.
+    left: Vec<u32>,
+    /// The samples that are still asked about.
+    open: Vec<usize>,
 }
 
 impl Problem {
@@ -75,7 +85,7 @@ impl Problem {
         let blocks = nu_svc::layout(&counts);
         let columns = blocks.iter().map(|b| b.padded()).sum();
         let mut next: Vec<usize> = blocks.iter().map(|b| b.start).collect();
-        let (mut places, mut truth) = (Vec::new(), Vec::new());
+        let (mut places, mut truth, mut judges) = (Vec::new(), Vec::new(), vec![0; classes]);
         for (label, learn) in labels.iter().zip(learn) {
             if *learn {
                 places.push(next[*label]);
@@ -83,6 +93,7 @@ impl Problem {
             } else {
                 places.push(columns + truth.len());
                 truth.push(*label);
+                judges[*label] += 1;
             }
         }
         let arrange = |values: &Vec<f32>| {
@@ -90,150 +101,171 @@ impl Problem {
             values.iter().zip(&places).for_each(|(v, place)| all[*place] = *v);
             all
         };
-        Ok(Self { rules, classes: blocks, columns, features: values.iter().map(arrange).collect(), truth })
+        let features = values.iter().map(arrange).collect();
+        // All machines of the smallest class first, then the rest of the next: they are the cheapest, and few samples, each of
+        // which counts for much, soon have all their votes.
+        let mut by_size: Vec<usize> = (0..classes).collect();
+        by_size.sort_by_key(|c| counts[*c]);
+        let pair = |(a, b): (usize, usize)| (by_size[a].min(by_size[b]), by_size[a].max(by_size[b]));
+        let machines = nu_svc::pairs(classes).map(pair).collect();
+        Ok(Self { rules, classes: blocks, machines, columns, truth, judges, features })
     }
 
-    fn chosen(&self, features: &[usize]) -> Chosen {
-        let rows = self.columns + self.truth.len();
-        let (mut products, mut norms) = (vec![0.0; rows * self.columns], vec![0.0; rows]);
-        for values in features.iter().map(|f| &self.features[*f]) {
-            for (row, v) in products.chunks_exact_mut(self.columns).zip(values) {
-                row.iter_mut().zip(values).for_each(|(p, w)| *p += v * w);
-            }
-            norms.iter_mut().zip(values).for_each(|(n, v)| *n += v * v);
-        }
-        Chosen { products, norms, count: features.len() }
+    /// The mean over the classes of the share that the machines recognise with some features. `None` as soon as `hope` is
+    /// false of the most that it can still become: of the share of samples whose class may yet win.
+    fn score(&self, features: &[usize], desk: &mut Desk, hope: impl Fn(f64) -> bool) -> Option<f64> {
+        let mut most = 0.0;
+        let mut go_on = |ballot: &mut Ballot| {
+            ballot.drop_lost(&self.truth);
+            let mut right = vec![0; self.judges.len()];
+            ballot.open.iter().for_each(|i| right[self.truth[*i]] += 1);
+            // The score itself when all have voted: then just those are left whose class has won.
+            most = mean_share(&right, &self.judges);
+            hope(most)
+        };
+        let voted = pulp::Arch::new().dispatch(Vote { problem: self, features, desk, go_on: &mut go_on });
+        voted.then_some(most)
     }
 
-    /// The machines with one more feature: how many samples of each class they call each class, `[truth][called]`.
-    fn judge(&self, chosen: &Chosen, feature: usize, desk: &mut Desk) -> Vec<Vec<usize>> {
-        pulp::Arch::new().dispatch(Judge { problem: self, chosen, feature, desk })
-    }
-
-    /// Fills `desk.machines`.
-    #[inline(always)]
-    fn train(&self, chosen: &Chosen, feature: usize, desk: &mut Desk) {
-        let values = &self.features[feature];
-        desk.factors.clear();
-        desk.factors.extend(chosen.norms.iter().zip(values).map(|(n, v)| {
-            let square = n + v * v;
-            if square > 0.0 { square.sqrt().recip() } else { 0.0 }
-        }));
-        desk.kernels.resize(self.columns * self.columns, 0.0);
-        for block in &self.classes {
-            for i in block.start..block.start + block.count {
-                let row = &mut desk.kernels[i * self.columns..(i + 1) * self.columns];
-                self.kernels(chosen, values, &desk.factors, i, row);
-            }
-        }
-        let n = self.classes.len();
-        desk.machines.resize_with(n * (n - 1) / 2, Machine::default);
-        for (machine, (a, b)) in desk.machines.iter_mut().zip(nu_svc::pairs(n)) {
-            let classes = [self.classes[a], self.classes[b]];
-            let rules = (self.rules.nu, self.rules.tolerance);
-            nu_svc::solve(&desk.kernels, self.columns, classes, rules, &mut desk.work, machine);
-        }
-    }
-
-    /// Every pair's decision for sample `i` of those that judge.
-    #[inline(always)]
-    fn decide(
-        &self,
-        chosen: &Chosen,
-        feature: usize,
-        i: usize,
-        desk: &mut Desk,
-        take: &mut impl FnMut((usize, usize), f32),
-    ) {
-        desk.row.resize(self.columns, 0.0);
-        self.kernels(chosen, &self.features[feature], &desk.factors, self.columns + i, &mut desk.row);
-        for (machine, (a, b)) in desk.machines.iter().zip(nu_svc::pairs(self.classes.len())) {
-            take((a, b), machine.decide(&desk.row, [self.classes[a], self.classes[b]]));
-        }
-    }
-
-    /// The kernels of row `i` with all training samples, gamma one over the number of features.
-    #[inline(always)]
-    fn kernels(&self, chosen: &Chosen, values: &[f32], factors: &[f32], i: usize, row: &mut [f32]) {
-        let products = &chosen.products[i * self.columns..(i + 1) * self.columns];
-        let (v, f, gamma) = (values[i], factors[i], 1.0 / (chosen.count + 1) as f32);
-        let own = if f > 0.0 { 1.0f32 } else { 0.0 };
-        let columns = products.as_chunks::<LANES>().0.iter();
-        let columns = columns.zip(values.as_chunks::<LANES>().0).zip(factors.as_chunks::<LANES>().0);
-        for (out, ((p, w), g)) in row.as_chunks_mut::<LANES>().0.iter_mut().zip(columns) {
-            for l in 0..LANES {
-                // Vectors of length 1, or 0 where nothing moves.
-                let other = if g[l] > 0.0 { 1.0 } else { 0.0 };
-                let apart = own + other - 2.0 * (p[l] + v * w[l]) * f * g[l];
-                let apart = if apart > 0.0 { apart } else { 0.0 };
-                out[l] = nu_svc::exp(-gamma * apart);
-            }
-        }
-    }
-
-    /// Mean over the classes of the share that is recognised.
-    fn score(&self, chosen: &Chosen, feature: usize, desk: &mut Desk) -> f64 {
-        mean_class_accuracy(&self.judge(chosen, feature, desk))
-    }
-
-    /// The best of some features to add to the chosen ones, of which `first` is the first: among equals the first.
-    fn best_of(&self, chosen: &Chosen, first: usize, more: &[usize], progress: &Progress, desk: &mut Desk) -> Best {
-        let mut best = Best::NONE;
-        for feature in more {
-            let score = self.score(chosen, *feature, desk);
-            best = best.or(Best { score, first, second: *feature });
-        }
-        progress.inc(more.len() as u64);
-        best
-    }
-}
-
-/// [`Problem::judge`] for the best instruction set. What it calls must be inlined.
-struct Judge<'a> {
-    problem: &'a Problem,
-    chosen: &'a Chosen,
-    feature: usize,
-    desk: &'a mut Desk,
-}
-
-impl pulp::NullaryFnOnce for Judge<'_> {
-    type Output = Vec<Vec<usize>>;
-
-    #[inline(always)]
-    fn call(self) -> Self::Output {
-        let Self { problem, chosen, feature, desk } = self;
-        let classes = problem.classes.len();
-        problem.train(chosen, feature, desk);
-        let (mut confusion, mut votes) = (vec![vec![0; classes]; classes], vec![0; classes]);
-        for (i, truth) in problem.truth.iter().enumerate() {
-            problem.decide(chosen, feature, i, desk, &mut |(a, b), decision| {
-                votes[if decision > 0.0 { a } else { b }] += 1;
-            });
+    /// How many samples of each class the machines with some features call each class, `[truth][called]`.
+    fn confusion(&self, features: &[usize], desk: &mut Desk) -> Vec<Vec<usize>> {
+        pulp::Arch::new().dispatch(Vote { problem: self, features, desk, go_on: &mut |_: &mut Ballot| true });
+        let classes = self.classes.len();
+        let mut confusion = vec![vec![0; classes]; classes];
+        for (truth, votes) in self.truth.iter().zip(desk.ballot.votes.chunks_exact(classes)) {
             // The first of those with most votes, as LIBSVM.
             let called = (0..classes).rev().max_by_key(|c| votes[*c]).expect("there are classes");
             confusion[*truth][called] += 1;
-            votes.fill(0);
         }
         confusion
     }
+
+    /// Clears the desk for a candidate.
+    #[inline(always)]
+    fn begin(&self, features: &[usize], desk: &mut Desk) {
+        let classes = self.classes.len();
+        desk.points.begin(features.iter().map(|f| self.features[*f].as_slice()));
+        desk.kernels.resize(self.columns * self.columns, 0.0);
+        desk.known.clear();
+        desk.known.resize(classes * classes, false);
+        let ballot = &mut desk.ballot;
+        ballot.votes.clear();
+        ballot.votes.resize(self.truth.len() * classes, 0);
+        ballot.left.clear();
+        ballot.left.resize(classes, classes as u32 - 1);
+        ballot.open.clear();
+        ballot.open.extend(0..self.truth.len());
+    }
+
+    /// Makes the machine of two classes.
+    #[inline(always)]
+    fn train(&self, (a, b): (usize, usize), desk: &mut Desk) {
+        for (of, with) in [(a, a), (a, b), (b, a), (b, b)] {
+            if std::mem::replace(&mut desk.known[of * self.classes.len() + with], true) {
+                continue;
+            }
+            let (of, with) = (self.classes[of], self.classes[with]);
+            for i in of.start..of.start + of.count {
+                let row = &mut desk.kernels[i * self.columns + with.start..][..with.padded()];
+                desk.points.kernels(i, with.start, row);
+            }
+        }
+        let (classes, rules) = ([self.classes[a], self.classes[b]], (self.rules.nu, self.rules.tolerance));
+        nu_svc::solve(&desk.kernels, self.columns, classes, rules, &mut desk.work, &mut desk.machine);
+        desk.machine.keep_points(&desk.points);
+    }
+
+    /// The decision of that machine for sample `i` of those that judge.
+    #[inline(always)]
+    fn decide(&self, i: usize, desk: &mut Desk) -> f32 {
+        desk.machine.decide(&desk.points, self.columns + i)
+    }
+
+    /// Adds to the chosen features each of some others, for as long as it may become the leader.
+    fn challenge(&self, chosen: &[usize], more: &[usize], leader: &Mutex<Best>, desk: &mut Desk) {
+        let mut features = [chosen, &[0]].concat();
+        for added in more {
+            features[chosen.len()] = *added;
+            // Who leads only gets better: what cannot beat an earlier leader cannot beat the last.
+            let led = *leader.lock().expect("no thread panics here");
+            let best = |score| Best { score, first: chosen[0], added: *added };
+            if let Some(score) = self.score(&features, desk, |most| best(most).beats(&led)) {
+                let mut leader = leader.lock().expect("no thread panics here");
+                if best(score).beats(&leader) {
+                    *leader = best(score);
+                }
+            }
+        }
+    }
 }
 
-/// The best candidate so far.
+impl Ballot {
+    /// Asks no more about samples whose class cannot win any more, even if it gets all votes that it still can.
+    fn drop_lost(&mut self, truth: &[usize]) {
+        let classes = self.left.len();
+        let machines = classes * (classes - 1) / 2;
+        self.open.retain(|i| {
+            let (class, votes) = (truth[*i], &self.votes[i * classes..(i + 1) * classes]);
+            let most = votes[class] + self.left[class];
+            // No class before it may have as many, none after it more; and so there must be room for all votes.
+            let room = machines + class <= classes * most as usize;
+            room && votes[..class].iter().all(|v| *v < most) && votes[class + 1..].iter().all(|v| *v <= most)
+        });
+    }
+}
+
+/// Lets machine after machine vote on all open samples, for as long as `go_on` says so of the votes; whether it always did.
+/// What it calls must be inlined, for the best instruction set.
+struct Vote<'a, F> {
+    problem: &'a Problem,
+    features: &'a [usize],
+    desk: &'a mut Desk,
+    go_on: &'a mut F,
+}
+
+impl<F: FnMut(&mut Ballot) -> bool> pulp::NullaryFnOnce for Vote<'_, F> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn call(self) -> bool {
+        let Self { problem, features, desk, go_on } = self;
+        problem.begin(features, desk);
+        let classes = problem.classes.len();
+        for (a, b) in &problem.machines {
+            problem.train((*a, *b), desk);
+            for o in 0..desk.ballot.open.len() {
+                let i = desk.ballot.open[o];
+                let decision = problem.decide(i, desk);
+                desk.ballot.votes[i * classes + if decision > 0.0 { *a } else { *b }] += 1;
+            }
+            desk.ballot.left[*a] -= 1;
+            desk.ballot.left[*b] -= 1;
+            if !go_on(&mut desk.ballot) {
+                return false;
+            }
+        }
+        true
+    }
+}
+
+/// A candidate and its score.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Best {
     score: f64,
     first: usize,
-    second: usize,
+    added: usize,
 }
 
 impl Best {
-    const NONE: Self = Self { score: f64::NEG_INFINITY, first: usize::MAX, second: usize::MAX };
+    /// What every candidate beats that scores more.
+    fn to_beat(score: f64) -> Self {
+        Self { score, first: 0, added: 0 }
+    }
 
-    /// The better, or the earlier of two equally good ones: so threads may work in any order.
-    fn or(self, other: Self) -> Self {
-        let place = |b: &Self| (b.first, b.second);
-        let other_wins = other.score > self.score || (other.score == self.score && place(&other) < place(&self));
-        if other_wins { other } else { self }
+    /// Whether it is better, or the earlier of two equally good ones: so threads may work in any order.
+    fn beats(&self, other: &Self) -> bool {
+        let place = |b: &Self| (b.first, b.added);
+        self.score > other.score || (self.score == other.score && place(self) < place(other))
     }
 }
 
@@ -272,12 +304,15 @@ pub fn search(problem: &Problem, pairs: Option<u64>, seed: u64) -> Selection {
     let tried: u64 = seconds.iter().map(|s| s.len() as u64).sum();
     let progress = bar(tried, "pairs");
     let firsts: Vec<usize> = (0..n).filter(|a| !seconds[*a].is_empty()).collect();
-    let best = (firsts.par_iter().with_max_len(1))
-        .map_init(Desk::default, |desk, a| problem.best_of(&problem.chosen(&[*a]), *a, &seconds[*a], &progress, desk))
-        .reduce(|| Best::NONE, Best::or);
+    let leader = Mutex::new(Best::to_beat(f64::NEG_INFINITY));
+    firsts.par_iter().with_max_len(1).for_each_init(Desk::default, |desk, a| {
+        problem.challenge(&[*a], &seconds[*a], &leader, desk);
+        progress.inc(seconds[*a].len() as u64);
+    });
     progress.finish_and_clear();
+    let best = leader.into_inner().expect("no thread panics here");
     let mut found = Selection {
-        features: vec![best.first, best.second],
+        features: vec![best.first, best.added],
         scores: vec![best.score],
         candidates: tried,
         pairs_left_out: all - tried,
@@ -285,16 +320,19 @@ pub fn search(problem: &Problem, pairs: Option<u64>, seed: u64) -> Selection {
     loop {
         let left: Vec<usize> = (0..n).filter(|f| !found.features.contains(f)).collect();
         let progress = bar(left.len() as u64, "one more");
-        let (chosen, first) = (problem.chosen(&found.features), found.features[0]);
-        let best = (left.par_chunks(64))
-            .map_init(Desk::default, |desk, more| problem.best_of(&chosen, first, more, &progress, desk))
-            .reduce(|| Best::NONE, Best::or);
+        let so_far = *found.scores.last().expect("a pair's score");
+        let leader = Mutex::new(Best::to_beat(so_far));
+        left.par_chunks(64).for_each_init(Desk::default, |desk, more| {
+            problem.challenge(&found.features, more, &leader, desk);
+            progress.inc(more.len() as u64);
+        });
         progress.finish_and_clear();
         found.candidates += left.len() as u64;
-        if best.score <= *found.scores.last().expect("a pair's score") {
+        let best = leader.into_inner().expect("no thread panics here");
+        if best.score <= so_far {
             return found;
         }
-        found.features.push(best.second);
+        found.features.push(best.added);
         found.scores.push(best.score);
     }
 }
@@ -327,8 +365,7 @@ pub fn leave_one_subject_out(
     let judged = subjects.par_iter().map_init(Desk::default, |desk, subject| {
         let learn: Vec<bool> = expressions.sequences.iter().map(|s| s.subject != **subject).collect();
         let problem = Problem::new(&values, &labels, classes, &learn, rules)?;
-        let but_last: Vec<usize> = (0..features.len() - 1).collect();
-        Ok(problem.judge(&problem.chosen(&but_last), features.len() - 1, desk))
+        Ok(problem.confusion(&(0..features.len()).collect::<Vec<_>>(), desk))
     });
     let mut sum = vec![vec![0; classes]; classes];
     for confusion in judged.collect::<Result<Vec<_>, _>>()? {
@@ -340,12 +377,15 @@ pub fn leave_one_subject_out(
 
 /// Mean over the classes of the share that is called by its name; classes that nobody belongs to do not count.
 pub fn mean_class_accuracy(confusion: &[Vec<usize>]) -> f64 {
-    let rows = confusion.iter().enumerate().filter_map(|(c, row)| {
-        let all: usize = row.iter().sum();
-        (all > 0).then(|| row[c] as f64 / all as f64)
-    });
-    let shares: Vec<f64> = rows.collect();
-    shares.iter().sum::<f64>() / shares.len().max(1) as f64
+    let right: Vec<usize> = confusion.iter().enumerate().map(|(c, row)| row[c]).collect();
+    let all: Vec<usize> = confusion.iter().map(|row| row.iter().sum()).collect();
+    mean_share(&right, &all)
+}
+
+/// Mean of `right / all` over the classes that have any. More in a class never make it less, not even by rounding.
+fn mean_share(right: &[usize], all: &[usize]) -> f64 {
+    let shares = right.iter().zip(all).filter(|(_, all)| **all > 0).map(|(right, all)| *right as f64 / *all as f64);
+    shares.sum::<f64>() / all.iter().filter(|all| **all > 0).count().max(1) as f64
 }
 
 #[cfg(test)]
@@ -372,43 +412,91 @@ mod tests {
             let classes = labels.iter().max().unwrap() + 1;
             let rules = Rules { nu: case["nu"].as_f64().unwrap(), tolerance: 1e-5 };
             let problem = Problem::new(&values, &labels, classes, &learn, rules).unwrap();
-            let but_last: Vec<usize> = (0..values.len() - 1).collect();
-            let (chosen, last, mut desk) = (problem.chosen(&but_last), values.len() - 1, Desk::default());
-            problem.train(&chosen, last, &mut desk);
+            let mut desk = Desk::default();
+            problem.begin(&(0..values.len()).collect::<Vec<_>>(), &mut desk);
             let largest = want.iter().flatten().fold(1.0f32, |m, v| m.max(v.abs()));
-            for (i, want) in want.iter().enumerate() {
-                let mut got = Vec::new();
-                problem.decide(&chosen, last, i, &mut desk, &mut |_, decision| got.push(decision));
-                for (g, w) in got.iter().zip(want) {
-                    assert!((g - w).abs() < 1e-3 * largest, "sample {i}: {g} and {w}");
+            for (m, pair) in nu_svc::pairs(classes).enumerate() {
+                problem.train(pair, &mut desk);
+                for (i, want) in want.iter().enumerate() {
+                    let (got, want) = (problem.decide(i, &mut desk), want[m]);
+                    assert!((got - want).abs() < 1e-3 * largest, "sample {i}: {got} and {want}");
                 }
             }
         }
     }
 
-    #[test]
-    fn the_search_finds_what_trying_all_finds() {
-        let expressions = Expressions::synthetic(3);
-        let few: Vec<usize> = (0..CANDIDATES).step_by(311).collect();
-        let (values, labels) = (expressions.values(&few), expressions.labels());
-        let learn = split(&labels, 7, 0.6, &mut Rng::new(1));
-        let problem = Problem::new(&values, &labels, 7, &learn, Rules::default()).unwrap();
-        let found = search(&problem, None, 0);
-        let mut desk = Desk::default();
-        let mut best = (f64::NEG_INFINITY, 0, 0);
-        for a in 0..few.len() {
-            for b in a + 1..few.len() {
-                let score = problem.score(&problem.chosen(&[a]), b, &mut desk);
-                if score > best.0 {
-                    best = (score, a, b);
+    /// A search that gives no candidate up, and judges each by all votes on all samples.
+    fn try_all(problem: &Problem) -> (Vec<usize>, Vec<f64>) {
+        let (n, mut desk) = (problem.features.len(), Desk::default());
+        let mut score = |features: &[usize]| mean_class_accuracy(&problem.confusion(features, &mut desk));
+        let (mut features, mut scores) = (Vec::new(), vec![f64::NEG_INFINITY]);
+        for a in 0..n {
+            for b in a + 1..n {
+                let score = score(&[a, b]);
+                if score > scores[0] {
+                    (features, scores[0]) = (vec![a, b], score);
                 }
             }
         }
-        assert_eq!((found.scores[0], found.features[0], found.features[1]), best);
-        assert!(found.scores.windows(2).all(|w| w[1] > w[0]) && found.pairs_left_out == 0);
-        let sampled = search(&problem, Some(20), 0);
-        assert_eq!(sampled.pairs_left_out, (few.len() * (few.len() - 1) / 2) as u64 - 20);
-        assert!(sampled.scores[0] <= found.scores[0]);
+        loop {
+            let mut best = (*scores.last().unwrap(), None);
+            for f in (0..n).filter(|f| !features.contains(f)) {
+                let score = score(&[features.as_slice(), &[f]].concat());
+                if score > best.0 {
+                    best = (score, Some(f));
+                }
+            }
+            let (score, Some(f)) = best else { return (features, scores) };
+            features.push(f);
+            scores.push(score);
+        }
+    }
+
+    #[test]
+    fn the_search_finds_what_trying_all_finds() {
+        for (seed, classes, step) in [(1, 7, 400), (2, 7, 200), (3, 5, 311), (4, 3, 250), (5, 2, 250)] {
+            let expressions = Expressions::synthetic(seed);
+            let few: Vec<usize> = (0..CANDIDATES).step_by(step).collect();
+            // Some twice and some negated, which ties them; and of every class few to judge by, which does so too.
+            let mut values: Vec<Vec<f32>> = expressions.values(&few);
+            values.extend(values.clone().into_iter().step_by(3));
+            values.extend(values.iter().step_by(5).map(|v| v.iter().map(|v| -v).collect()).collect::<Vec<_>>());
+            values.reverse();
+            let labels: Vec<usize> = expressions.labels().into_iter().map(|l| l % classes).collect();
+            let learn = split(&labels, classes, if seed == 2 { 0.9 } else { 0.6 }, &mut Rng::new(seed));
+            let problem = Problem::new(&values, &labels, classes, &learn, Rules::default()).unwrap();
+            let want = try_all(&problem);
+            for threads in [1, 2, 5] {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                let found = pool.install(|| search(&problem, None, 0));
+                assert_eq!((&found.features, &found.scores), (&want.0, &want.1), "seed {seed}, {threads} threads");
+                assert_eq!(found.pairs_left_out, 0);
+            }
+            let sampled = search(&problem, Some(20), 0);
+            assert_eq!(sampled.pairs_left_out, (values.len() * (values.len() - 1) / 2) as u64 - 20);
+            assert!(sampled.scores[0] <= want.1[0]);
+        }
+    }
+
+    #[test]
+    fn what_is_given_up_could_not_have_won() {
+        let expressions = Expressions::synthetic(6);
+        let (values, labels) = (expressions.values(&[10, 700, 1500, 2600, 3400, 4100]), expressions.labels());
+        let learn = split(&labels, 7, 0.6, &mut Rng::new(6));
+        let problem = Problem::new(&values, &labels, 7, &learn, Rules::default()).unwrap();
+        let mut desk = Desk::default();
+        for (a, b) in nu_svc::pairs(values.len()) {
+            let whole = mean_class_accuracy(&problem.confusion(&[a, b], &mut desk));
+            let bounds = std::cell::RefCell::new(Vec::new());
+            let hope = |most| {
+                bounds.borrow_mut().push(most);
+                true
+            };
+            assert_eq!(problem.score(&[a, b], &mut desk, hope), Some(whole));
+            let bounds = bounds.into_inner();
+            assert!(bounds.len() == 21 && bounds.windows(2).all(|w| w[1] <= w[0]) && bounds[20] == whole);
+            assert_eq!(problem.score(&[a, b], &mut desk, |most| most > whole), None);
+        }
     }
 
     #[test]
