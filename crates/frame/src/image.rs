@@ -74,6 +74,12 @@ impl Image {
     }
 }
 
+/// Brightness of a colour, 0 to 255: Rec. 601 luma, as JPEG has it.
+pub fn luma(rgb: [u8; 3]) -> f32 {
+    let [r, g, b] = rgb.map(f32::from);
+    0.299 * r + 0.587 * g + 0.114 * b
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,6 +8,6 @@ mod latest;
 mod stream;
 
 pub use crate::file::{ImageError, MAX_PIXELS, MAX_SIDE};
-pub use crate::image::Image;
+pub use crate::image::{Image, luma};
 pub use crate::latest::Latest;
 pub use crate::stream::{Frame, FrameSink, FrameSource};

@@ -11,21 +11,20 @@
 //! Or on anybody's own pictures: a folder with a table `faces.csv` (see [`own_faces`]).
 
 use crate::augment::{self, Photometric, cut_short, occlude};
-use crate::data::{self, Gender, Negative, Portrait, hash};
-use crate::deform::{Deformation, Jitter, Patch, REACH};
+use crate::data::{self, Gender, Negative, Portrait};
+use crate::deform::{Deformation, Jitter, Patch};
 use crate::lesson::{self, Examination, Lesson};
 use crate::progress::bar;
-use crate::turn::{Relief, Turn};
+use crate::turn::{Turn, turned_heads};
 use anyhow::{Context, Result};
 use frame::Image;
 use mirror::engine::{self, Mirror};
 use mirror::face::Rect;
-use mirror::face::align::{Similarity, crop_square, portrait_crop};
+use mirror::face::align::portrait_crop;
 use mirror::face::attributes::{
     AGE_BINS, AGE_STEP, AGE_TEMPERATURE_KEY, CROP, Calibration, GENDER_TEMPERATURE_KEY, OUTPUTS, attributes_of,
     bin_age, input, logits, network,
 };
-use mirror::features::Pose;
 use mirror::pack::Pack;
 use nn::{Rng, Sequential, Tensor};
 use rayon::prelude::*;
@@ -141,22 +140,11 @@ impl Example {
         let patch = Patch::cut(&portrait.image, &crop, &[], PATCH);
         let weight = if portrait.gender_source == "era" { 0.3 } else { 1.0 };
         let female = portrait.gender.map(|g| (f32::from(u8::from(g == Gender::Female)), weight));
-        let turned = turned(portrait, &crop);
+        // In profile there is hardly a face left to judge.
+        let turns = Turn::of(portrait).map(|turn| Turn { yaw: turn.yaw.clamp(-0.8, 0.8), ..turn });
+        let turned = turned_heads(portrait, PATCH, portrait_crop, turns.take(1)).pop();
         Some(Self { patch, turned, label: Label { age: AgeLabel::of(portrait), female } })
     }
-}
-
-/// A portrait with the head turned, cut out as [`Patch::cut`] would cut it; the same way whenever asked.
-fn turned(portrait: &Portrait, crop: &Similarity) -> Option<Patch> {
-    let wide = Similarity::new(REACH, 0.0, [0.0; 2]).then(crop);
-    let image = crop_square(&portrait.image, &wide, PATCH);
-    let pixels = PATCH as f32 / (2.0 * REACH);
-    let patch_from_crop = Similarity::new(pixels, 0.0, [REACH * pixels; 2]);
-    let landmarks = portrait.landmarks.map(&crop.inverse().then(&patch_from_crop));
-    let turn = Turn::random(Pose::of(&portrait.landmarks), &mut Rng::new(hash(&portrait.file)));
-    let turn = Turn { yaw: turn.yaw.clamp(-0.8, 0.8), ..turn };
-    let turned = Relief::new(&image, &landmarks, patch_from_crop).turn(turn);
-    Some(Patch::cut(&turned.image, &portrait_crop(&turned.landmarks)?, &[], PATCH))
 }
 
 /// A row of the table `faces.csv` of a folder of pictures.

@@ -135,9 +135,7 @@ pub fn detail(image: &mut Image, factor: f32, radius: usize) {
     /// Variance from which on something is an edge, square grey levels.
     const EDGE: f32 = 300.0;
     let (w, h) = (image.width, image.height);
-    let luma: Vec<f32> = (image.data.chunks_exact(3))
-        .map(|p| 0.299 * f32::from(p[0]) + 0.587 * f32::from(p[1]) + 0.114 * f32::from(p[2]))
-        .collect();
+    let luma: Vec<f32> = image.data.chunks_exact(3).map(|p| frame::luma([p[0], p[1], p[2]])).collect();
     let mean = box_mean(&luma, w, h, radius);
     let squares = box_mean(&luma.iter().map(|v| v * v).collect::<Vec<_>>(), w, h, radius);
     let slopes: Vec<f32> = (mean.iter().zip(&squares))

@@ -6,10 +6,10 @@
 //! these are what the default pack's detector takes for faces in pictures without any (hard negatives).
 
 use crate::augment::{Photometric, hat, occlude};
-use crate::data::{self, Negative, Portrait, hash};
+use crate::data::{self, Negative, Portrait};
 use crate::deform::{Deformation, Jitter, Patch, REACH};
 use crate::lesson::{self, Examination, Lesson};
-use crate::turn::{Relief, Turn};
+use crate::turn::{Turn, turned_heads};
 use anyhow::Result;
 use frame::Image;
 use mirror::face::align::{MIRROR, Similarity, crop_square};
@@ -18,7 +18,6 @@ use mirror::face::landmarks::{
     CROP, MEAN_SHAPE_KEY, OUTPUTS, crop_of_face, input, key_points, mean_shape, mean_shape_text, network, points_of,
 };
 use mirror::face::{LANDMARKS, Landmarks, Rect};
-use mirror::features::Pose;
 use mirror::pack::{Net, Pack};
 use nn::{Layer, Rng, Sequential, Tensor};
 use rayon::prelude::*;
@@ -41,7 +40,7 @@ const PHOTOMETRIC: Photometric =
     Photometric { tone: 0.8, cast: 0.4, light: 0.35, grey: 0.25, blur: 0.2, rescale: 0.12, noise: 0.3, jpeg: 0.25 };
 
 /// Turned copies of each portrait, and their share of the crops with a face: the archive itself looks straight ahead.
-const TURNS: u64 = 2;
+const TURNS: usize = 2;
 const TURNED: f32 = 0.35;
 
 /// Share of the crops without a face, or with one in the wrong place.
@@ -120,23 +119,10 @@ fn draw(patches: &[Patch], turned: &[Patch], faceless: &Faceless, rng: &mut Rng)
     Sample { crop, points: Some(points) }
 }
 
-/// Copies of a portrait's face with the head turned, cut out as [`Patch::cut`] would cut them.
+/// Copies of a portrait's face with the head turned.
 fn turned(portrait: &Portrait, mean_shape: &[[f32; 2]; LANDMARKS]) -> Vec<Patch> {
-    let Some(upright) = Similarity::fit(mean_shape, &portrait.landmarks.points) else { return Vec::new() };
-    // A head that is larger than it is kept would be drawn in detail for nothing.
-    let wide = Similarity::new(REACH, 0.0, [0.0, 0.0]).then(&upright);
-    let image = crop_square(&portrait.image, &wide, PATCH);
-    let pixels = PATCH as f32 / (2.0 * REACH);
-    let patch_from_crop = Similarity::new(pixels, 0.0, [REACH * pixels; 2]);
-    let landmarks = portrait.landmarks.map(&upright.inverse().then(&patch_from_crop));
-    let relief = Relief::new(&image, &landmarks, patch_from_crop);
-    let (pose, mut rng) = (Pose::of(&portrait.landmarks), Rng::new(hash(&portrait.file)));
-    let turns = (0..TURNS).filter_map(|_| {
-        let turned = relief.turn(Turn::random(pose, &mut rng));
-        let upright = Similarity::fit(mean_shape, &turned.landmarks.points)?;
-        Some(Patch::cut(&turned.image, &upright, &turned.landmarks.points, PATCH))
-    });
-    turns.collect()
+    let upright = |landmarks: &Landmarks| Similarity::fit(mean_shape, &landmarks.points);
+    turned_heads(portrait, PATCH, upright, Turn::of(portrait).take(TURNS))
 }
 
 /// A crop that a detector might hand over: what it once took for a face, a piece of a picture without faces, a part of a

@@ -1,12 +1,11 @@
 //! Made-up scenes for the detector: portraits in, on and among photographs without faces, boxes and points known.
 
 use crate::augment::{self, Photometric};
-use crate::data::{Negative, Portrait, hash};
+use crate::data::{Negative, Portrait};
 use crate::turn::{Relief, Turn};
 use frame::Image;
 use mirror::face::align::Similarity;
 use mirror::face::{Face, KEY_POINTS, Landmarks, Rect};
-use mirror::features::Pose;
 use nn::Rng;
 use rayon::prelude::*;
 
@@ -56,8 +55,7 @@ impl Subject {
 
     /// With the head turned somewhere, the same way whenever asked. `None` if the landmarks span no face.
     fn turned(portrait: &Portrait) -> Option<Self> {
-        let turn = Turn::random(Pose::of(&portrait.landmarks), &mut Rng::new(hash(&portrait.file)));
-        let (image, face) = turn_head(portrait, turn)?;
+        let (image, face) = turn_head(portrait, Turn::of(portrait).next()?)?;
         Some(Self { face, pictures: Pyramid::new(&image) })
     }
 }

@@ -4,6 +4,8 @@
 //! The archive holds hardly a head turned by more than 20 degrees; visitors come in profile, and bend over their hats. The
 //! depths are those of a mean head, hung on each portrait's own landmarks.
 
+use crate::data::{Portrait, hash};
+use crate::deform::{self, Patch};
 use frame::Image;
 use mirror::face::align::Similarity;
 use mirror::face::{LANDMARKS, Landmarks};
@@ -66,6 +68,12 @@ pub struct Turn {
 }
 
 impl Turn {
+    /// Turns of the head of a portrait, one after another, as in [`Turn::random`]; the same ones whenever asked.
+    pub fn of(portrait: &Portrait) -> impl Iterator<Item = Self> {
+        let (pose, mut rng) = (Pose::of(&portrait.landmarks), Rng::new(hash(&portrait.file)));
+        std::iter::repeat_with(move || Self::random(pose, &mut rng))
+    }
+
     /// For a head that was photographed in this pose: mostly up to 45 degrees to either side in all and 25 up and down; a sixth
     /// of them nearly in profile. Who looks to a side already looks further to that side: what the camera did not see of a
     /// head cannot be turned into view.
@@ -79,6 +87,28 @@ impl Turn {
         }
         Self { yaw: (yaw - already.abs()).max(0.0) * already.signum(), pitch }
     }
+}
+
+/// A portrait's head after each of some turns, with its landmarks, cut out as [`Patch::cut`] would cut it, `size` pixels wide. `upright` tells
+/// the upright crop of a face with these landmarks (pixels); where there is none, there is no such head.
+pub fn turned_heads(
+    portrait: &Portrait,
+    size: usize,
+    upright: impl Fn(&Landmarks) -> Option<Similarity>,
+    turns: impl Iterator<Item = Turn>,
+) -> Vec<Patch> {
+    let Some(image_from_crop) = upright(&portrait.landmarks) else { return Vec::new() };
+    // A head that is larger than it is kept would be drawn in detail for nothing.
+    let image = Patch::cut(&portrait.image, &image_from_crop, &[], size).image;
+    let pixels = size as f32 / (2.0 * deform::REACH);
+    let patch_from_crop = Similarity::new(pixels, 0.0, [deform::REACH * pixels; 2]);
+    let landmarks = portrait.landmarks.map(&image_from_crop.inverse().then(&patch_from_crop));
+    let relief = Relief::new(&image, &landmarks, patch_from_crop);
+    let heads = turns.filter_map(|turn| {
+        let Turned { image, landmarks } = relief.turn(turn);
+        Some(Patch::cut(&image, &upright(&landmarks)?, &landmarks.points, size))
+    });
+    heads.collect()
 }
 
 /// A portrait as a relief.
@@ -255,7 +285,7 @@ impl Canvas<'_> {
                 if depth < *nearest {
                     *nearest = depth;
                     let from = [0, 1].map(|k| mix(a.from[k], b.from[k], c.from[k]) - 0.5);
-                    let colour = crate::deform::bilinear(source, from);
+                    let colour = deform::bilinear(source, from);
                     for (to, v) in self.image.data[(y * w + x) * 3..][..3].iter_mut().zip(colour) {
                         *to = v.round() as u8;
                     }

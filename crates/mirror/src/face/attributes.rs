@@ -110,10 +110,7 @@ pub fn input<'a>(crops: impl IntoIterator<Item = &'a Image>) -> Tensor {
     let mut n = 0;
     for crop in crops {
         let start = data.len();
-        data.extend(crop.data.chunks_exact(3).map(|p| {
-            // Rec. 601 luma, as JPEG has it.
-            0.299 * f32::from(p[0]) + 0.587 * f32::from(p[1]) + 0.114 * f32::from(p[2])
-        }));
+        data.extend(crop.data.chunks_exact(3).map(|p| frame::luma([p[0], p[1], p[2]])));
         let luma = &mut data[start..];
         let mean = luma.iter().sum::<f32>() / luma.len().max(1) as f32;
         let variance = luma.iter().map(|v| (v - mean).powi(2)).sum::<f32>() / luma.len().max(1) as f32;

@@ -49,10 +49,7 @@ fn brightness(picture: &Image, x: f32, y: f32) -> f32 {
         return 0.0;
     }
     let (x, y) = (x.clamp(0.0, (picture.width - 1) as f32), y.clamp(0.0, (picture.height - 1) as f32));
-    let at = |x: usize, y: usize| {
-        let [r, g, b] = picture.pixel(x.min(picture.width - 1), y.min(picture.height - 1)).map(f32::from);
-        0.299 * r + 0.587 * g + 0.114 * b
-    };
+    let at = |x: usize, y: usize| frame::luma(picture.pixel(x.min(picture.width - 1), y.min(picture.height - 1)));
     let (left, top) = (x as usize, y as usize);
     let (fx, fy) = (x - left as f32, y - top as f32);
     let row = |y: usize| at(left, y) * (1.0 - fx) + at(left + 1, y) * fx;
