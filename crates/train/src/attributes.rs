@@ -1,8 +1,9 @@
 //! Trains the age and gender net on the archive's portraits.
 //!
 //! The archive is lopsided: nine in ten of its people are men, most of them between 45 and 70. Portraits are drawn so
-//! that women and men come equally often and ages nearly so; genders that were only inferred from the era count for
-//! little. Ages of portraits from the Biographical Directory are dated by the last Congress served; the photograph is
+//! that women and men come equally often and ages nearly so, in every era of photography: its people grew older over the
+//! years (47 in the middle before 1880, 58 after 2000), and a net that is not kept from it takes a beard for youth. Genders
+//! that were only inferred from the era count for little. Ages of portraits from the Biographical Directory are dated by the last Congress served; the photograph is
 //! older, so these ages are lowered by half a career, blurred, and count half.
 //!
 //! The net learns what a face says of its age; what is likely before one looks is not the archive's to say. It expects the
@@ -56,6 +57,8 @@ const MOST_FURROWED: f32 = 3.0;
 const FURROWS: f32 = 0.5;
 /// Age of a skin that has no furrows yet, years.
 const SMOOTH: f32 = 18.0;
+/// Years in which photography became another: plates and beards, flash and film, colour.
+const ERAS: [i32; 3] = [1900, 1940, 1985];
 /// Labels of gender are this far from 0 and 1.
 const GENDER_SMOOTHING: f32 = 0.06;
 /// Years by which the photograph is older than the last Congress served, on average: careers last about eight years.
@@ -82,11 +85,15 @@ struct Label {
 }
 
 impl Label {
-    /// Of a face that is `share` of another.
+    /// Of a face that is `share` of another: as much of each label (mixup: Zhang et al., ICLR 2018), ages by mean and spread.
     fn blended(&self, other: &Self, share: f32) -> Self {
         let mix = |a: f32, b: f32| a + share * (b - a);
         let female = self.female.zip(other.female).map(|((a, v), (b, w))| (mix(a, b), v.min(w)));
-        Self { age: None, female }
+        let age = self.age.zip(other.age).map(|(a, b)| {
+            let variance = mix(a.sigma.powi(2), b.sigma.powi(2)) + share * (1.0 - share) * (a.years - b.years).powi(2);
+            AgeLabel { years: mix(a.years, b.years), sigma: variance.sqrt(), weight: a.weight.min(b.weight) }
+        });
+        Self { age, female }
     }
 }
 
@@ -123,6 +130,8 @@ struct Example {
     /// The same face with the head turned; `None` for pictures of one's own, which come as they are.
     turned: Option<Patch>,
     label: Label,
+    /// When it was photographed (see [`ERAS`]).
+    era: usize,
 }
 
 impl Example {
@@ -132,7 +141,8 @@ impl Example {
         let Some(crop) = portrait_crop(&seen.landmarks) else { return Ok(None) };
         let age = row.age.map(|years| AgeLabel { years, sigma: 4.0, weight: 1.0 });
         let female = row.gender.map(|g| (f32::from(u8::from(g == Gender::Female)), 1.0));
-        Ok(Some(Self { patch: Patch::cut(image, &crop, &[], PATCH), turned: None, label: Label { age, female } }))
+        let patch = Patch::cut(image, &crop, &[], PATCH);
+        Ok(Some(Self { patch, turned: None, label: Label { age, female }, era: 0 }))
     }
 
     fn of(portrait: &Portrait) -> Option<Self> {
@@ -143,7 +153,8 @@ impl Example {
         // In profile there is hardly a face left to judge.
         let turns = Turn::of(portrait).map(|turn| Turn { yaw: turn.yaw.clamp(-0.8, 0.8), ..turn });
         let turned = turned_heads(portrait, PATCH, portrait_crop, turns.take(1)).pop();
-        Some(Self { patch, turned, label: Label { age: AgeLabel::of(portrait), female } })
+        let era = ERAS.partition_point(|end| *end <= portrait.photo_year);
+        Some(Self { patch, turned, label: Label { age: AgeLabel::of(portrait), female }, era })
     }
 }
 
@@ -199,25 +210,30 @@ fn portraits(root: &Path) -> Result<(Vec<Example>, Vec<Example>)> {
     Ok((cut(false), cut(true)))
 }
 
-/// How often each example is drawn, summed up: women 48 %, men 48 %, the rest unknown; within each, rare decades
-/// of age more often than they occur.
+/// How often each example is drawn, summed up: women 48 %, men 48 %, the rest unknown; of each every era of photography as often as it
+/// occurs; in each of those rare decades of age more often than they occur, so that an age has no era.
 fn cumulative_weights(examples: &[Example]) -> Vec<f32> {
-    let class = |l: &Label| l.female.map_or(2, |(f, _)| usize::from(f > 0.5));
-    let key = |l: &Label| (class(l), l.age.map_or(-1, |a| (a.years / 10.0) as i32));
-    let mut counts: HashMap<(usize, i32), f32> = HashMap::new();
-    examples.iter().for_each(|e| *counts.entry(key(&e.label)).or_default() += 1.0);
-    let raw: Vec<f32> = examples
-        .iter()
-        // Exponent 1 would be flat, but would show the one woman of 28 in every batch.
-        .map(|e| counts[&key(&e.label)].max(12.0).powf(-0.85) * e.label.female.map_or(1.0, |(_, w)| w.max(0.5)))
-        .collect();
-    let mut sums = [0.0f32; 3];
-    examples.iter().zip(&raw).for_each(|(e, w)| sums[class(&e.label)] += w);
-    let shares = [0.48, 0.48, 0.04];
+    const SHARES: [f32; 3] = [0.48, 0.48, 0.04];
+    let class = |e: &Example| e.label.female.map_or(2, |(f, _)| usize::from(f > 0.5));
+    let decade = |e: &Example| e.label.age.map_or(-1, |a| (a.years / 10.0) as i32);
+    let trust = |e: &Example| e.label.female.map_or(1.0, |(_, w)| w.max(0.5));
+    let mut of_class = [0.0f32; 3];
+    let mut of_decade: HashMap<_, f32> = HashMap::new();
+    for e in examples {
+        of_class[class(e)] += 1.0;
+        *of_decade.entry((class(e), e.era, decade(e))).or_default() += 1.0;
+    }
+    // Exponent 1 would be flat, but would show the one woman of 28 in every batch.
+    let rarity = |e: &Example| of_decade[&(class(e), e.era, decade(e))].max(12.0).powf(-0.85) * trust(e);
+    let mut of_era: HashMap<_, (f32, f32)> = HashMap::new();
+    for e in examples {
+        let (count, sum) = of_era.entry((class(e), e.era)).or_default();
+        (*count, *sum) = (*count + 1.0, *sum + rarity(e));
+    }
     let mut total = 0.0;
-    let weights = examples.iter().zip(&raw).map(|(e, w)| {
-        let c = class(&e.label);
-        total += shares[c] * w / sums[c].max(1e-9);
+    let weights = examples.iter().map(|e| {
+        let (count, sum) = of_era[&(class(e), e.era)];
+        total += SHARES[class(e)] * count / of_class[class(e)] * rarity(e) / sum;
         total
     });
     weights.collect()
@@ -496,6 +512,9 @@ mod tests {
         let of = |female: f32, weight: f32| Label { age: None, female: Some((female, weight)) };
         assert_eq!(of(1.0, 1.0).blended(&of(0.0, 0.3), 0.25).female, Some((0.75, 0.3)));
         assert_eq!(of(1.0, 1.0).blended(&Label { age: None, female: None }, 0.25).female, None);
+        let aged = |years: f32| Label { age: Some(known(years)), female: None };
+        let age = aged(30.0).blended(&aged(70.0), 0.5).age.unwrap();
+        assert!(age.years == 50.0 && (age.sigma - 416f32.sqrt()).abs() < 1e-3, "{age:?}");
     }
 
     #[test]
@@ -544,6 +563,7 @@ mod tests {
             patch: patch(),
             turned: None,
             label: Label { age: Some(known(age)), female: Some((female, 1.0)) },
+            era: 0,
         };
         let examples: Vec<Example> =
             (0..100).map(|i| example(f32::from(u8::from(i % 10 == 0)), 30.0 + (i / 2) as f32)).collect();
@@ -557,6 +577,30 @@ mod tests {
     }
 
     #[test]
+    fn an_age_has_no_era() {
+        let patch = || Patch { image: Image { width: 1, height: 1, data: vec![0; 3] }, points: Vec::new() };
+        // Of 200 old photographs nine in ten show people of 40, of 600 new ones nine in ten people of 60.
+        let examples: Vec<Example> = (0..800)
+            .map(|i| {
+                let (era, rare) = (usize::from(i >= 200), i % 10 == 0);
+                let years = if (era == 0) == rare { 60.0 } else { 40.0 };
+                let label = Label { age: Some(known(years)), female: Some((0.0, 1.0)) };
+                Example { patch: patch(), turned: None, label, era }
+            })
+            .collect();
+        let cumulative = cumulative_weights(&examples);
+        let before = std::iter::once(&0.0).chain(&cumulative);
+        let weights: Vec<f32> = cumulative.iter().zip(before).map(|(c, b)| c - b).collect();
+        let share = |era: usize, years: f32| -> f32 {
+            let of = |e: &Example| e.era == era && e.label.age.unwrap().years == years;
+            examples.iter().zip(&weights).filter(|(e, _)| of(e)).map(|(_, w)| w).sum::<f32>() / cumulative[799]
+        };
+        assert!((share(0, 40.0) + share(0, 60.0) - 0.25).abs() < 0.01);
+        let common = |era: usize, years: f32| share(era, years) / (share(era, 40.0) + share(era, 60.0));
+        assert!((0.5..0.65).contains(&common(0, 40.0)) && (0.5..0.65).contains(&common(1, 60.0)));
+    }
+
+    #[test]
     fn overconfident_logits_get_a_high_temperature() {
         // Sure at 8, right three times in four: log(3) would be honest.
         let patch = || Patch { image: Image { width: 1, height: 1, data: vec![0; 3] }, points: Vec::new() };
@@ -565,11 +609,13 @@ mod tests {
                 patch: patch(),
                 turned: None,
                 label: Label { age: None, female: Some((f32::from(u8::from(i % 4 != 0)), 1.0)) },
+                era: 0,
             })
             .chain((0..40).map(|i| Example {
                 patch: patch(),
                 turned: None,
                 label: Label { age: None, female: Some((f32::from(u8::from(i % 4 == 0)), 1.0)) },
+                era: 0,
             }))
             .collect();
         let logits: Vec<[f32; OUTPUTS]> = (0..80)

@@ -1,5 +1,6 @@
 //! The pictures a GAN learns from, at every level.
 
+use crate::data::Gender;
 use crate::progress::bar;
 use anyhow::{Context, Result};
 use frame::Image;
@@ -7,7 +8,7 @@ use nn::{AvgPool, Layer, Rng, Tensor, Upsample};
 use rayon::prelude::*;
 use std::path::{Path, PathBuf};
 
-/// Which portraits are good enough (see the data's README).
+/// Which portraits are good enough (see the data's README), and which are drawn how often.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub struct Filter {
     /// Softest portraits: aligned pixels a source pixel.
@@ -22,6 +23,59 @@ pub struct Filter {
     /// First year: before about 1975 what has colours are toned prints and paintings, of which a GAN makes brown and blue ruins.
     #[arg(long, default_value_t = 1975)]
     pub since: i32,
+    /// Share of the portraits drawn that show women, from 0 to 1; the archive's own is one in six, and a generator that learns that
+    /// makes a man of nearly everybody.
+    #[arg(long, default_value_t = 0.5, value_parser = share)]
+    pub women: f32,
+}
+
+fn share(text: &str) -> Result<f32, String> {
+    text.parse().ok().filter(|s| (0.0..=1.0).contains(s)).ok_or_else(|| "expected a number from 0 to 1".to_owned())
+}
+
+/// Groups of pictures, and what share of the drawn ones is of each.
+pub struct Mix(Vec<(f32, Vec<usize>)>);
+
+impl Mix {
+    /// Each of `n` pictures as often as any other.
+    pub fn even(n: usize) -> Self {
+        Self(vec![(1.0, (0..n).collect())])
+    }
+
+    /// `share` of one group, the rest of another. A group of which there is a share must not be empty.
+    fn of_two(share: f32, some: Vec<usize>, others: Vec<usize>) -> Self {
+        let mut groups = vec![(share, some), (1.0 - share, others)];
+        groups.retain(|(share, _)| *share > 0.0);
+        Self(groups)
+    }
+
+    /// A random one.
+    fn pick(&self, rng: &mut Rng) -> usize {
+        let mut at = if self.0.len() > 1 { rng.uniform() } else { 0.0 };
+        let last = self.0.len() - 1;
+        let (_, group) = self.0[..last]
+            .iter()
+            .find(|(share, _)| {
+                let within = at < *share;
+                at -= share;
+                within
+            })
+            .unwrap_or(&self.0[last]);
+        group[rng.below(group.len())]
+    }
+
+    /// As many different ones as there are of every group in its share, in random order.
+    pub fn without_repeats(&self, rng: &mut Rng) -> Vec<usize> {
+        let most = self.0.iter().map(|(share, group)| group.len() as f32 / share).fold(f32::INFINITY, f32::min);
+        let mut drawn: Vec<usize> = Vec::new();
+        for (share, group) in &self.0 {
+            let mut group = group.clone();
+            rng.shuffle(&mut group);
+            drawn.extend(&group[..((share * most).round() as usize).min(group.len())]);
+        }
+        rng.shuffle(&mut drawn);
+        drawn
+    }
 }
 
 /// 8-bit pictures at all levels from 4 pixels up.
@@ -30,6 +84,8 @@ pub struct Dataset {
     levels: Vec<Vec<u8>>,
     /// Whom each picture shows; its file where that is not known.
     pub people: Vec<String>,
+    /// Which are drawn how often.
+    pub mix: Mix,
 }
 
 impl Dataset {
@@ -39,7 +95,7 @@ impl Dataset {
     /// If the table or a picture cannot be read, or no picture passes.
     pub fn congress(root: &Path, filter: &Filter, finest: usize) -> Result<Self> {
         let folder = root.join("congress/aligned");
-        let mut files = Vec::new();
+        let (mut files, mut women, mut others) = (Vec::new(), Vec::new(), Vec::new());
         for p in crate::data::read_table(root)? {
             let good = p.upsampling <= filter.max_upsampling
                 && p.yaw_cue.abs() < filter.max_yaw
@@ -47,10 +103,20 @@ impl Dataset {
                 && p.photo_year >= filter.since;
             let path = folder.join(&p.file);
             if good && path.exists() {
+                let group = if p.gender == Some(Gender::Female) { &mut women } else { &mut others };
+                group.push(files.len());
                 files.push((path, if p.bioguide.is_empty() { p.file } else { p.bioguide }));
             }
         }
-        Self::load(files, finest)
+        anyhow::ensure!(
+            (filter.women == 0.0 || !women.is_empty()) && (filter.women == 1.0 || !others.is_empty()),
+            "{} portraits of women and {} others pass: --women {} cannot be drawn",
+            women.len(),
+            others.len(),
+            filter.women
+        );
+        let mix = Mix::of_two(filter.women, women, others);
+        Ok(Self { mix, ..Self::load(files, finest)? })
     }
 
     /// All pictures of a folder, cut to squares: an archive of one's own.
@@ -83,7 +149,8 @@ impl Dataset {
 
     fn of_pyramids(pyramids: &[Vec<Vec<u8>>], finest: usize, people: Vec<String>) -> Self {
         let level = |i: usize| pyramids.iter().flat_map(|p| p[i].iter().copied()).collect();
-        Self { levels: (0..=finest - 2).map(level).collect(), people }
+        let mix = Mix::even(people.len());
+        Self { levels: (0..=finest - 2).map(level).collect(), people, mix }
     }
 
     /// A data set of pictures in memory.
@@ -109,13 +176,13 @@ impl Dataset {
         Image { width: side, height: side, data }
     }
 
-    /// `n` random pictures from -1 to 1, half of them mirrored, blended with their half-size selves in a fade.
+    /// `n` random pictures of the mix from -1 to 1, half of them mirrored, blended with their half-size selves in a fade.
     pub fn draw(&self, n: usize, level: usize, fade: f32, rng: &mut Rng) -> Tensor {
         let side = 1 << level;
         let len = side * side * 3;
         let mut x = Tensor::zeros([n, side, side, 3]);
         for row in x.data.chunks_exact_mut(len) {
-            let bytes = &self.levels[level - 2][rng.below(self.len()) * len..][..len];
+            let bytes = &self.levels[level - 2][self.mix.pick(rng) * len..][..len];
             let mirrored = rng.chance(0.5);
             for (i, (to, _)) in row.chunks_exact_mut(3).zip(0..).enumerate() {
                 let from = if mirrored { i / side * side + side - 1 - i % side } else { i };
@@ -216,6 +283,21 @@ mod tests {
         assert_eq!((fine.width, coarse.width), (32, 16));
         let mean = [0, 3, 32 * 3, 33 * 3].iter().map(|i| f32::from(fine.data[*i])).sum::<f32>() / 4.0;
         assert!((mean - f32::from(coarse.data[0])).abs() <= 1.0);
+    }
+
+    #[test]
+    fn women_are_drawn_as_often_as_was_asked_for() {
+        let rng = &mut Rng::new(3);
+        for share in [0.0, 0.25, 0.5, 1.0] {
+            let mix = Mix::of_two(share, (0..20).collect(), (20..120).collect());
+            let women = (0..4000).filter(|_| mix.pick(rng) < 20).count() as f32 / 4000.0;
+            assert!((women - share).abs() < 0.03, "{women} of {share}");
+            let mut once = mix.without_repeats(rng);
+            let women = once.iter().filter(|i| **i < 20).count() as f32 / once.len() as f32;
+            assert!((women - share).abs() < 0.01, "{women} of {share}");
+            once.sort_unstable();
+            assert!(once.windows(2).all(|w| w[0] < w[1]));
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ mod schedule;
 mod trainer;
 
 pub use augment::Augmentation;
-pub use data::{Dataset, Filter};
+pub use data::{Dataset, Filter, Mix};
 pub use discriminator::{Discriminator, DiscriminatorTape};
 pub use penalty::{add_r1, add_wgan_gp};
 pub use schedule::Schedule;

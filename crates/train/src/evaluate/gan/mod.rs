@@ -11,7 +11,7 @@ mod swd;
 use super::detector::Share;
 use super::interval::{interval, mean, median};
 use crate::data::data_root;
-use crate::gan::{Dataset, Filter};
+use crate::gan::{Dataset, Filter, Mix};
 use crate::progress::bar;
 use anyhow::{Context, Result};
 use frame::Image;
@@ -91,17 +91,17 @@ pub fn run(options: &Options) -> Result<()> {
     let dataset = Dataset::congress(&data_root(options.data.as_deref())?, &options.filter, config.levels())?;
     anyhow::ensure!(dataset.len() >= 4, "{} portraits are too few to compare with", dataset.len());
     let portraits = (0..dataset.len()).map(|i| dataset.picture(config.levels(), i)).collect();
-    let bench = Bench { painter: Painter::new(&generator), detector, portraits, people: dataset.people };
+    let (people, mix) = (dataset.people, dataset.mix);
+    let bench = Bench { painter: Painter::new(&generator), detector, portraits, people, mix };
 
     let (swd, swd_mean) = bench.swd(options);
     let fakes = bench.draw(options.samples, options.seed);
-    let mut order: Vec<usize> = (0..bench.portraits.len()).collect();
-    Rng::new(options.seed).shuffle(&mut order);
+    let order = bench.mix.without_repeats(&mut Rng::new(options.seed));
     let report = Report {
         generator: name,
         pixels: config.resolution,
         samples: options.samples,
-        portraits: bench.portraits.len(),
+        portraits: order.len(),
         draws: options.draws,
         swd,
         swd_mean,
@@ -123,6 +123,8 @@ struct Bench {
     portraits: Vec<Image>,
     /// Whom each portrait shows.
     people: Vec<String>,
+    /// Which portraits the samples shall be like.
+    mix: Mix,
 }
 
 impl Bench {
@@ -135,8 +137,8 @@ impl Bench {
 
     /// The distances of every level and their mean. The figure is the mean over the draws.
     fn swd(&self, options: &Options) -> (Vec<LevelDistance>, Beside<Estimate>) {
-        let n = options.samples.min(self.portraits.len());
-        let half = self.portraits.len() / 2;
+        let portraits = self.mix.without_repeats(&mut Rng::new(options.seed)).len();
+        let (n, half) = (options.samples.min(portraits), portraits / 2);
         let bar = bar(options.draws as u64 * 2, "distances");
         // [draw][samples, halves][level]
         let mut drawn: Vec<[Vec<f64>; 2]> = Vec::new();
@@ -145,8 +147,8 @@ impl Bench {
             // Streams that no other draw of a nearby seed uses; the first draw's samples are those of the other figures.
             let mut rng = Rng::new(options.seed ^ ((draw + 1) << 32));
             let fakes = self.draw(n, if draw == 0 { options.seed } else { rng.next_u64() });
-            let mut reals: Vec<&Image> = self.portraits.iter().collect();
-            rng.shuffle(&mut reals);
+            let reals: Vec<&Image> =
+                self.mix.without_repeats(&mut rng).into_iter().map(|i| &self.portraits[i]).collect();
             let fakes: Vec<&Image> = fakes.iter().collect();
             let mut compare = |a: &[&Image], a_mirrored, b: &[&Image]| -> Vec<f64> {
                 let a = swd::patches(a, a_mirrored, rng.next_u64());
@@ -275,6 +277,7 @@ mod tests {
             detector: Detector::from_net(DetectorNet::new(rng), 0.999),
             portraits: (0..40).map(|i| test_pictures::noisy(16, 4, i)).collect(),
             people: (0..40).map(|i| i.to_string()).collect(),
+            mix: Mix::even(40),
         };
         let options = Options {
             generator: None,
@@ -284,7 +287,7 @@ mod tests {
             samples: 20,
             draws: 2,
             seed: 1,
-            filter: Filter { max_upsampling: 2.0, max_yaw: 0.22, min_inside: 0.9, since: 0 },
+            filter: Filter { max_upsampling: 2.0, max_yaw: 0.22, min_inside: 0.9, since: 0, women: 0.5 },
             json: false,
         };
         let (levels, mean) = bench.swd(&options);
