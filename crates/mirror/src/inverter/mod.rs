@@ -54,6 +54,17 @@ pub struct Inverter {
     personal_directions: Vec<f32>,
 }
 
+/// By how much the logit of a gender is smaller among strangers than among portraits and samples, which the net knows better. Chosen after a look at
+/// strangers' reflections.
+const UNSURE: f32 = 3.0;
+
+/// The probability that a net gives a stranger to whom it would give `p` if it had seen the like. By rank among portraits, of which it is nearly always sure,
+/// all strangers would stand in the middle, between the genders.
+fn as_of_strangers(p: f32) -> f32 {
+    let p = p.clamp(1e-6, 1.0 - 1e-6);
+    nn::loss::sigmoid((p / (1.0 - p)).ln() / UNSURE)
+}
+
 /// What a group counts in comparisons: by what people notice, not by how many numbers it has.
 fn group_weight(group: Group) -> f32 {
     match group {
@@ -157,6 +168,10 @@ impl Inverter {
         let row = |f: &FeatureVector| f.values().iter().copied().chain(order.iter().map(|n| n.of(f))).collect();
         self.samples.fit(&samples.iter().map(row).collect::<Vec<Vec<f32>>>());
         self.visitors.fit(&visitors.iter().map(row).collect::<Vec<Vec<f32>>>());
+        let numbers = order.iter().enumerate().filter(|(_, n)| n.group() == Group::Gender).map(|(i, _)| FEATURES + i);
+        for i in Group::Gender.range().chain(numbers) {
+            self.visitors.derive(i, &self.samples, as_of_strangers);
+        }
     }
 
     /// The numbers that it takes of a face, the one that says most about it first.
@@ -340,7 +355,19 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn features(rng: &mut Rng) -> FeatureVector {
-        FeatureVector::new(std::array::from_fn(|i| i as f32 + rng.normal())).unwrap()
+        let gender = Group::Gender.range().start;
+        let value = |i: usize, normal: f32| if i == gender { nn::loss::sigmoid(normal) } else { i as f32 + normal };
+        FeatureVector::new(std::array::from_fn(|i| value(i, rng.normal()))).unwrap()
+    }
+
+    #[test]
+    fn a_stranger_who_is_probably_a_woman_is_asked_for_as_one_who_surely_is() {
+        let (inverter, gender) = (inverter(), Group::Gender.range().start);
+        for p in [0.1f32, 0.3, 0.5, 0.6, 0.8] {
+            let sure = nn::loss::sigmoid(UNSURE * (p / (1.0 - p)).ln());
+            let (stranger, sample) = (inverter.visitors.score(gender, p), inverter.samples.score(gender, sure));
+            assert!((stranger - sample).abs() < 0.05, "{p}: {stranger} and {sample}");
+        }
     }
 
     #[test]
@@ -412,7 +439,10 @@ pub(crate) mod tests {
     fn all_is_kept_of_a_face_as_unusual_and_nothing_of_one_a_deviation_away() {
         let inverter = inverter();
         let asked = features(&mut Rng::new(21));
-        let same = inverter.kept(&asked, &asked);
+        let mut reflected = *asked.values();
+        let gender = &mut reflected[Group::Gender.range().start];
+        *gender = nn::loss::sigmoid(UNSURE * (*gender / (1.0 - *gender)).ln());
+        let same = inverter.kept(&asked, &FeatureVector::new(reflected).unwrap());
         assert!(same.len() == Group::ALL.len() && same.values().all(|k| *k == 1.0), "{same:?}");
         let mut rng = Rng::new(5);
         let strangers: Vec<f32> =

@@ -55,6 +55,13 @@ impl Quantiles {
         }
     }
 
+    /// Takes one number's distribution from that of another population, by a rising function of the values there.
+    pub(super) fn derive(&mut self, i: usize, other: &Self, value: impl Fn(f32) -> f32) {
+        for level in 0..LEVELS {
+            self.table.value[level * self.width + i] = value(other.at(i, level));
+        }
+    }
+
     /// Makes a table from a file rise, whatever the file says.
     pub(super) fn mend(&mut self) {
         for at in self.width..LEVELS * self.width {
