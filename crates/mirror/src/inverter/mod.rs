@@ -57,12 +57,18 @@ pub struct Inverter {
 /// By how much the logit of a gender is smaller among strangers than among portraits and samples, which the net knows better. Chosen after a look at
 /// strangers' reflections.
 const UNSURE: f32 = 3.0;
+/// Score of a woman or a man who is sure enough: more of it is asked of nobody.
+const SURE: f32 = 1.25;
 
-/// The probability that a net gives a stranger to whom it would give `p` if it had seen the like. By rank among portraits, of which it is nearly always sure,
-/// all strangers would stand in the middle, between the genders.
-fn as_of_strangers(p: f32) -> f32 {
+/// The probability that a net gives a stranger to whom it would give `p`, which has this score among samples, if it had seen the like. By rank among
+/// portraits, of which it is nearly always sure, all strangers would stand in the middle, between the genders.
+fn as_of_strangers(score: f32, p: f32) -> f32 {
     let p = p.clamp(1e-6, 1.0 - 1e-6);
-    nn::loss::sigmoid((p / (1.0 - p)).ln() / UNSURE)
+    match score {
+        s if s < -SURE => 0.0,
+        s if s > SURE => 1.0,
+        _ => nn::loss::sigmoid((p / (1.0 - p)).ln() / UNSURE),
+    }
 }
 
 /// What a group counts in comparisons: by what people notice, not by how many numbers it has.
@@ -363,10 +369,13 @@ pub(crate) mod tests {
     #[test]
     fn a_stranger_who_is_probably_a_woman_is_asked_for_as_one_who_surely_is() {
         let (inverter, gender) = (inverter(), Group::Gender.range().start);
-        for p in [0.1f32, 0.3, 0.5, 0.6, 0.8] {
+        for p in [0.42f32, 0.5, 0.55, 0.58] {
             let sure = nn::loss::sigmoid(UNSURE * (p / (1.0 - p)).ln());
             let (stranger, sample) = (inverter.visitors.score(gender, p), inverter.samples.score(gender, sure));
-            assert!((stranger - sample).abs() < 0.05, "{p}: {stranger} and {sample}");
+            assert!((stranger - sample).abs() < 0.05 && sample.abs() < SURE, "{p}: {stranger} and {sample}");
+        }
+        for (p, score) in [(0.02, -SURE), (0.98, SURE)] {
+            assert!((inverter.visitors.score(gender, p) - score).abs() < 0.2);
         }
     }
 
@@ -439,9 +448,8 @@ pub(crate) mod tests {
     fn all_is_kept_of_a_face_as_unusual_and_nothing_of_one_a_deviation_away() {
         let inverter = inverter();
         let asked = features(&mut Rng::new(21));
-        let mut reflected = *asked.values();
-        let gender = &mut reflected[Group::Gender.range().start];
-        *gender = nn::loss::sigmoid(UNSURE * (*gender / (1.0 - *gender)).ln());
+        let (mut reflected, gender) = (*asked.values(), Group::Gender.range().start);
+        reflected[gender] = inverter.samples.value(gender, inverter.visitors.score(gender, reflected[gender]));
         let same = inverter.kept(&asked, &FeatureVector::new(reflected).unwrap());
         assert!(same.len() == Group::ALL.len() && same.values().all(|k| *k == 1.0), "{same:?}");
         let mut rng = Rng::new(5);

@@ -55,10 +55,10 @@ impl Quantiles {
         }
     }
 
-    /// Takes one number's distribution from that of another population, by a rising function of the values there.
-    pub(super) fn derive(&mut self, i: usize, other: &Self, value: impl Fn(f32) -> f32) {
+    /// Takes one number's distribution from that of another population, by a rising function of the scores and values there.
+    pub(super) fn derive(&mut self, i: usize, other: &Self, value: impl Fn(f32, f32) -> f32) {
         for level in 0..LEVELS {
-            self.table.value[level * self.width + i] = value(other.at(i, level));
+            self.table.value[level * self.width + i] = value(level_score(level), other.at(i, level));
         }
     }
 
