@@ -6,7 +6,8 @@
 //! features leave open is filled by the noise, so that the latent is as lively as one drawn from the prior.
 //!
 //! Visitors are not samples of the generator. Both nets speak of [`Quantiles`], in which visitor and sample are alike
-//! when they are as unusual, each among their own.
+//! when they are as unusual, each among their own. Only the gender, a probability, is compared otherwise: a stranger's is made as sure as
+//! a sample's would be.
 
 mod asked;
 mod quantiles;
