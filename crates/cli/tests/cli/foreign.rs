@@ -1,6 +1,6 @@
 //! Generators from elsewhere, on the command line.
 
-use crate::setting::{files, narcissus};
+use crate::setting::{Setting, files, narcissus, viewer};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -41,6 +41,29 @@ fn the_discriminator_becomes_a_file() {
     assert!(nn::io::read(&std::fs::read(out).unwrap()).unwrap().tensors.contains_key("4x4/Dense1/weight"));
     narcissus(&["import", &file, "--network", "D", "--out", out]).assert_one_error(&["already exists"]);
     assert_eq!(narcissus(&["import", &file, "--network", "H", "--out", "x"]).code, 2);
+}
+
+#[test]
+fn a_foreign_generator_is_taught_further_beside_its_own_discriminator() {
+    let setting = Setting::new();
+    (0..2).for_each(|i| drop(setting.put_picture(&format!("{i}.png"), &viewer(i))));
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    narcissus(&["import", &fixture("theano-p4.pkl"), "--network", "D", "--out", &path("d.safetensors")])
+        .assert_success();
+    narcissus(&["import", &fixture("theano-p4.pkl"), "--network", "G", "--out", &path("pack")]).assert_success();
+    let go_on = |g: &str, d: &str, out: &str| {
+        let pictures = setting.input().to_str().unwrap().to_owned();
+        let [g, d, out] = [g, d, out].map(path);
+        let files = ["--init-generator", &g, "--init-discriminator", &d, "--out", &out];
+        narcissus(&[&["train", "gan", "--kimg", "0.05", "--batch", "4", "--pictures", &pictures], &files[..]].concat())
+    };
+    go_on("pack/generator.safetensors", "d.safetensors", "first").assert_success();
+    go_on("first/generator.safetensors", "first/discriminator.safetensors", "second").assert_success();
+    assert!(dir.path().join("second/discriminator.safetensors").exists());
+    let outcome = go_on("first/generator.safetensors", "second/generator.safetensors", "third");
+    outcome.assert_one_error(&["second/generator.safetensors", "FromRGB"]);
+    assert!(!dir.path().join("third").exists());
 }
 
 #[test]

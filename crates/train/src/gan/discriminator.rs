@@ -1,11 +1,23 @@
 //! Judges pictures: the discriminator of "Progressive Growing of GANs", a mirror image of the generator.
 
 use mirror::generator::Config;
-use nn::{AvgPool, Conv2d, Dense, Init, Layer, LeakyRelu, MinibatchStddev, Param, Rng, Sequential, Tape, Tensor};
+use nn::io::{self, Dtype};
+use nn::{
+    AvgPool, Conv2d, Dense, Error, Init, Layer, LeakyRelu, MinibatchStddev, Param, Rng, Sequential, Tape, Tensor,
+};
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// Pictures whose variety is looked at together; a batch must be a multiple of it, or smaller.
 pub const GROUP: usize = 4;
+
+/// The metadata entry `format` of a discriminator's weight file.
+const FORMAT: &str = "narcissus-pggan-discriminator-1";
+
+/// Where 4x4 pixels of maps become one vector: PyTorch, and so the file, has all pixels of a map together; in memory all maps
+/// of a pixel are.
+const FLATTENED: &str = "4x4/Dense0/weight";
+const PIXELS: usize = 16;
 
 /// The discriminator: pictures `[n, 2^r, 2^r, 3]` of level `r` in, scores `[n, 1, 1, 1]` out (high: a real one).
 pub struct Discriminator {
@@ -173,6 +185,39 @@ impl Discriminator {
         }
     }
 
+    /// The bytes of a weight file: PyTorch's layouts, the run-time scale multiplied in.
+    pub fn to_bytes(&self, about: &BTreeMap<String, String>, dtype: Dtype) -> Vec<u8> {
+        let filed = |p: &Param| {
+            let mut p = p.clone();
+            if p.name == FLATTENED {
+                let maps = p.shape[0] / PIXELS;
+                reorder(&mut p, |row| row % PIXELS * maps + row / PIXELS);
+            }
+            (p.name.clone(), io::filed(&p))
+        };
+        let mut metadata = about.clone();
+        metadata.insert("format".into(), FORMAT.into());
+        io::write(&io::Weights { metadata, tensors: self.params().into_iter().map(filed).collect() }, dtype)
+    }
+
+    /// Takes the weights of a file: one of ours, or one that `narcissus import --network D` wrote.
+    ///
+    /// # Errors
+    /// If the bytes are no discriminator's, or one's of another shape; then nothing has changed.
+    pub fn fill(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        io::load_into(bytes, self.params_mut())?;
+        self.turn();
+        Ok(())
+    }
+
+    /// What was filled in the order of files gets that of memory.
+    fn turn(&mut self) {
+        for p in self.params_mut().into_iter().filter(|p| p.name == FLATTENED) {
+            let maps = p.shape[0] / PIXELS;
+            reorder(p, |row| row % maps * PIXELS + row / maps);
+        }
+    }
+
     fn parts(&self) -> impl Iterator<Item = &Sequential> {
         self.from_rgb.iter().chain(&self.blocks).chain(std::iter::once(&self.last))
     }
@@ -199,6 +244,12 @@ impl Discriminator {
     }
 }
 
+/// Row `i` of a weight `[in, out]` becomes what row `from(i)` was.
+fn reorder(p: &mut Param, from: impl Fn(usize) -> usize) {
+    let row = |i: usize| p.value[from(i) * p.shape[1]..][..p.shape[1]].iter().copied();
+    p.value = (0..p.shape[0]).flat_map(row).collect();
+}
+
 fn scaled(x: &Tensor, factor: f32) -> Tensor {
     Tensor::new(x.shape, x.data.iter().map(|v| v * factor).collect())
 }
@@ -207,13 +258,12 @@ fn scaled(x: &Tensor, factor: f32) -> Tensor {
 mod tests {
     use super::*;
     use crate::gan::penalty;
-    use std::collections::BTreeMap;
 
     type Golden = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
 
     /// The golden discriminator, and what PyTorch computed with it.
     fn golden() -> (Discriminator, Golden, Tensor) {
-        let file = nn::io::read(&std::fs::read(testing::testdata().join("pggan.safetensors")).unwrap()).unwrap();
+        let file = io::read(&std::fs::read(testing::testdata().join("pggan.safetensors")).unwrap()).unwrap();
         let number = |key: &str| file.metadata[key].parse().unwrap();
         let config = Config {
             resolution: number("resolution"),
@@ -222,24 +272,16 @@ mod tests {
             latent_size: number("latent_size"),
         };
         let mut d = Discriminator::new(config, &mut Rng::new(1));
-        let mut weights = nn::io::Weights::default();
+        let mut weights = io::Weights::default();
         for (name, tensor) in &file.tensors {
             if let Some(name) = name.strip_prefix("D/") {
                 weights.tensors.insert(name.into(), tensor.clone());
             }
         }
-        nn::io::load_into(&nn::io::write(&weights, nn::io::Dtype::F32), d.params_mut()).unwrap();
-        d.params_mut().into_iter().filter(|p| p.name == "4x4/Dense0/weight").for_each(|p| p.value = pixels_first(p));
+        d.fill(&io::write(&weights, Dtype::F32)).unwrap();
         let (shape, x) = &file.tensors["golden/x"];
         let x = to_nhwc([shape[0], shape[1], shape[2], shape[3]], x);
         (d, file.tensors, x)
-    }
-
-    /// PyTorch flattens maps before pixels, we pixels before maps.
-    fn pixels_first(p: &Param) -> Vec<f32> {
-        let (maps, out) = (p.shape[0] / 16, p.shape[1]);
-        let row = |i: usize| &p.value[(i % maps * 16 + i / maps) * out..][..out];
-        (0..p.shape[0]).flat_map(|i| row(i).iter().copied()).collect()
     }
 
     fn to_nhwc([n, c, h, w]: [usize; 4], x: &[f32]) -> Tensor {
@@ -259,13 +301,14 @@ mod tests {
         for (p, grad) in d.params().into_iter().zip(grads) {
             let Some((shape, want)) = golden.get(&format!("golden/{kind}/{}", p.name)) else { continue };
             let mut filed = Param { value: vec![0.0; want.len()], scale: 1.0, ..p.clone() };
-            let weights = nn::io::Weights {
+            let weights = io::Weights {
                 tensors: BTreeMap::from([(p.name.clone(), (shape.clone(), want.clone()))]),
                 ..Default::default()
             };
-            nn::io::load_into(&nn::io::write(&weights, nn::io::Dtype::F32), vec![&mut filed]).unwrap();
-            if p.name == "4x4/Dense0/weight" {
-                filed.value = pixels_first(&filed);
+            io::load_into(&io::write(&weights, Dtype::F32), vec![&mut filed]).unwrap();
+            if p.name == FLATTENED {
+                let maps = filed.shape[0] / PIXELS;
+                reorder(&mut filed, |row| row % maps * PIXELS + row / maps);
             }
             let size = rms(&filed.value).max(least);
             for (got, want) in grad.iter().zip(&filed.value) {
@@ -298,6 +341,24 @@ mod tests {
         }
         let error = worst(&d, &grads, &golden, "d");
         assert!(error < 1e-3, "relative error of the parameters' gradients {error}");
+    }
+
+    #[test]
+    fn a_discriminator_survives_its_file_and_another_is_refused() {
+        let config = Config { resolution: 8, fmap_base: 32, fmap_max: 6, latent_size: 5 };
+        let [a, mut b] = [1, 2].map(|seed| Discriminator::new(config, &mut Rng::new(seed)));
+        let about = BTreeMap::from([("kimg".to_owned(), "7".to_owned())]);
+        b.fill(&a.to_bytes(&about, Dtype::F32)).unwrap();
+        for (a, b) in a.params().into_iter().zip(b.params()) {
+            assert!(a.value.iter().zip(&b.value).all(|(a, b)| (a - b).abs() < 1e-6), "{}", a.name);
+        }
+        let before: Vec<_> = b.params().into_iter().cloned().collect();
+        let other = Discriminator::new(Config { fmap_max: 5, ..config }, &mut Rng::new(3));
+        let generator = mirror::generator::Generator::new(config, &mut Rng::new(4));
+        for bytes in [other.to_bytes(&about, Dtype::F16), generator.to_bytes(&about, Dtype::F16), vec![1, 2, 3]] {
+            assert!(b.fill(&bytes).is_err());
+        }
+        assert!(before.iter().zip(b.params()).all(|(a, b)| a.value == b.value));
     }
 
     /// Two first-order passes stand for the second-order one that PyTorch makes.

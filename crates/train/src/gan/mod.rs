@@ -1,7 +1,8 @@
 //! Trains the progressive GAN: from 4x4 pixels up, or on from a generator that can draw already.
 //!
-//! Leaves in the run's folder: `generator.safetensors` (the averaged generator, as large as it has grown), `checkpoint.safetensors`,
-//! `log.csv`, `reals.png`, and `fakes-XXXXXX.png` after so many thousand pictures.
+//! Leaves in the run's folder: `generator.safetensors` (the averaged generator, as large as it has grown), `discriminator.safetensors`
+//! (what another run needs besides, to go on from it), `checkpoint.safetensors` (what this one needs), `log.csv`, `reals.png`, and
+//! `fakes-XXXXXX.png` after so many thousand pictures.
 
 mod augment;
 mod data;
@@ -57,8 +58,11 @@ pub struct Options {
     /// Begins at full resolution with the generator of this file; its shape counts, not the options'.
     #[arg(long, value_name = "FILE")]
     init_generator: Option<PathBuf>,
-    /// With --init-generator: thousands of pictures over which the discriminator first learns alone, level after level.
-    #[arg(long, default_value_t = 40.0)]
+    /// The discriminator that this generator learned with.
+    #[arg(long, value_name = "FILE", requires = "init_generator")]
+    init_discriminator: Option<PathBuf>,
+    /// With --init-generator alone: thousands of pictures over which a new discriminator first learns by itself, level after level.
+    #[arg(long, default_value_t = 40.0, conflicts_with = "init_discriminator")]
     warm_up: f64,
     /// Width and height of the pictures, 4 to 1024.
     #[arg(long, default_value_t = 64)]
@@ -125,6 +129,7 @@ pub fn run(options: &Options) -> Result<()> {
         // A generator that can draw already has no beginnings to forget.
         average_share: if options.init_generator.is_some() { f32::INFINITY } else { 0.1 },
     };
+    let newcomer = options.init_generator.is_some() && options.init_discriminator.is_none();
     let first = match options.init_generator {
         Some(_) => last,
         None => power_of_two(options.start_resolution, last).context("--start-resolution")?,
@@ -148,7 +153,7 @@ pub fn run(options: &Options) -> Result<()> {
         let progress = options.kimg.map_or(f64::from(session.fraction()), |whole| kimg / whole);
         let part_over = options.stop_after.is_some_and(|m| began.elapsed().as_secs_f64() > m * 60.0);
         let over = progress >= 1.0 || part_over;
-        let alone = options.init_generator.is_some() && kimg < options.warm_up;
+        let alone = newcomer && kimg < options.warm_up;
         let drawn = trainer.steps > 0 && !alone;
         let (level, fade) = match schedule.at(progress) {
             _ if alone => warm_up.at(kimg / options.warm_up),
@@ -173,11 +178,10 @@ pub fn run(options: &Options) -> Result<()> {
         if trainer.steps > 0 && (over || session.checkpoint_due()) {
             trainer.save(&checkpoint, session.seconds())?;
             if drawn {
-                trainer.finished().save(
-                    &session.path("generator.safetensors"),
-                    &about(options, &trainer),
-                    Dtype::F16,
-                )?;
+                let about = about(options, &trainer);
+                trainer.finished().save(&session.path("generator.safetensors"), &about, Dtype::F16)?;
+                let discriminator = trainer.d.to_bytes(&about, Dtype::F16);
+                nn::io::write_atomically(&session.path("discriminator.safetensors"), &discriminator)?;
             }
         }
         if over {
@@ -211,9 +215,13 @@ fn begin(options: &Options) -> Result<Trainer> {
         config.check().map_err(anyhow::Error::msg)?;
         return Ok(Trainer::new(config, options.seed));
     };
-    let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
-    let g = Generator::from_bytes_to_train(&bytes).with_context(|| path.display().to_string())?;
-    Ok(Trainer::of_generator(g, Rng::new(options.seed)))
+    let read = |path: &Path| std::fs::read(path).with_context(|| path.display().to_string());
+    let g = Generator::from_bytes_to_train(&read(path)?).with_context(|| path.display().to_string())?;
+    let mut trainer = Trainer::of_generator(g, Rng::new(options.seed));
+    if let Some(path) = &options.init_discriminator {
+        trainer.d.fill(&read(path)?).with_context(|| path.display().to_string())?;
+    }
+    Ok(trainer)
 }
 
 fn load_data(options: &Options, finest: usize) -> Result<Dataset> {

@@ -31,7 +31,7 @@ pub struct Rules {
     pub r1_every: u64,
     /// Probability of each part of the augmentation.
     pub augment: f32,
-    /// Adam's learning rate.
+    /// Adam's learning rate; at a level's beginning it rises to this over [`RISE`] steps.
     pub rate: f32,
     /// Half-life of the averaged generator, in pictures.
     pub average_over: f32,
@@ -42,6 +42,10 @@ pub struct Rules {
 
 /// At a fade of 1 the lod would already be that of the level below.
 const FADE_MOST: f32 = 0.999;
+
+/// Adam that has seen nothing yet moves every weight by the whole rate: of a net that can do something already, that leaves
+/// nothing. So the rate rises over its first steps.
+const RISE: f32 = 100.0;
 
 /// WGAN-GP as published.
 const GP_WEIGHT: f32 = 10.0;
@@ -192,7 +196,7 @@ impl Trainer {
                 figures.penalty = Some(penalty::add_wgan_gp(&self.d, &between, lod, GP_WEIGHT, &mut grads));
             }
         }
-        self.adam_d.lr = rules.rate;
+        self.adam_d.lr = risen(rules.rate, &self.adam_d);
         self.adam_d.step(self.d.params_mut(), &grads);
         self.pictures += n as u64;
         self.steps += 1;
@@ -218,7 +222,7 @@ impl Trainer {
         let dy = augmentation.backward(&self.d.backward(&judged, &dscores, None));
         let mut grads = nn::grads_like(&self.g.params());
         self.g.backward(&tape, &dy, Some(&mut grads));
-        self.adam_g.lr = rules.rate;
+        self.adam_g.lr = risen(rules.rate, &self.adam_g);
         self.adam_g.step(self.g.params_mut(), &grads);
         value
     }
@@ -276,6 +280,10 @@ impl Trainer {
         self.fade = c.number("fade")? as f32;
         c.number("seconds")
     }
+}
+
+fn risen(rate: f32, adam: &Adam) -> f32 {
+    rate * ((adam.t + 1) as f32 / RISE).min(1.0)
 }
 
 fn copy(from: &Generator, to: &mut Generator) {
