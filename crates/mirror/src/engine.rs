@@ -263,7 +263,7 @@ impl Eyes {
 /// sum of the logarithms of the odds, the detector's counting [`DETECTOR_WEIGHT`] times, as its scores lie closer together).
 /// Neither net can say it alone: the detector takes wheels for faces, the landmark net doubts some that are bent under a hat.
 pub fn is_face(score: f32, confidence: f32) -> bool {
-    let log_odds = |p: f32| (p / (1.0 - p)).ln().clamp(-MOST, MOST);
+    let log_odds = |p: f32| nn::loss::logit(p).clamp(-MOST, MOST);
     confidence >= LEAST_CONFIDENCE && log_odds(confidence) + DETECTOR_WEIGHT * log_odds(score) >= LEAST_BELIEF
 }
 

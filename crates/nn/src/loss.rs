@@ -10,6 +10,11 @@ pub fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + (-x).exp())
 }
 
+/// `log(p / (1 - p))`, the inverse of [`sigmoid`]; infinite at 0 and 1.
+pub fn logit(p: f32) -> f32 {
+    (p / (1.0 - p)).ln()
+}
+
 /// Cross-entropy of a logit and a probability.
 pub fn bce_with_logits(logit: f32, target: f32) -> (f32, f32) {
     let (value, slope) = softplus(logit);

@@ -556,9 +556,12 @@ mod tests {
         assert!(shift[14] > 0.5, "60 is commoner here than in the world: {shift:?}");
     }
 
+    fn patch() -> Patch {
+        Patch { image: Image { width: 1, height: 1, data: vec![0; 3] }, points: Vec::new() }
+    }
+
     #[test]
     fn women_are_drawn_as_often_as_men() {
-        let patch = || Patch { image: Image { width: 1, height: 1, data: vec![0; 3] }, points: Vec::new() };
         let example = |female: f32, age: f32| Example {
             patch: patch(),
             turned: None,
@@ -578,7 +581,6 @@ mod tests {
 
     #[test]
     fn an_age_has_no_era() {
-        let patch = || Patch { image: Image { width: 1, height: 1, data: vec![0; 3] }, points: Vec::new() };
         // Of 200 old photographs nine in ten show people of 40, of 600 new ones nine in ten people of 60.
         let examples: Vec<Example> = (0..800)
             .map(|i| {
@@ -603,7 +605,6 @@ mod tests {
     #[test]
     fn overconfident_logits_get_a_high_temperature() {
         // Sure at 8, right three times in four: log(3) would be honest.
-        let patch = || Patch { image: Image { width: 1, height: 1, data: vec![0; 3] }, points: Vec::new() };
         let examples: Vec<Example> = (0..40)
             .map(|i| Example {
                 patch: patch(),

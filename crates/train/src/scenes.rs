@@ -4,8 +4,7 @@ use crate::augment::{self, Photometric};
 use crate::data::{Negative, Portrait};
 use crate::turn::{Relief, Turn};
 use frame::Image;
-use mirror::face::align::Similarity;
-use mirror::face::{Face, KEY_POINTS, Landmarks, Rect};
+use mirror::face::{Face, KEY_POINTS, Rect};
 use nn::Rng;
 use rayon::prelude::*;
 
@@ -63,11 +62,8 @@ impl Subject {
 /// A portrait's picture with the head turned, and the face in it. The box is that of the face's ellipse after the turn.
 fn turn_head(portrait: &Portrait, turn: Turn) -> Option<(Image, Face)> {
     let Portrait { image, landmarks, rect, pts5, .. } = portrait;
-    let upright = Similarity::fit(&Landmarks::schematic().points, &landmarks.points)?;
-    // Half a crop is about two thirds of a box's height.
+    let relief = Relief::of_face(image, landmarks, rect)?;
     let middle = [rect.x + 0.5 * rect.w, rect.y + 0.5 * rect.h];
-    let image_from_crop = Similarity::new(0.7 * rect.h, upright.turn(), middle);
-    let relief = Relief::new(image, landmarks, image_from_crop);
     let ellipse: [[f32; 2]; 48] = std::array::from_fn(|i| {
         let (angle, radius) = (std::f32::consts::TAU * (i % 16) as f32 / 16.0, 1.0 - 0.2 * (i / 16) as f32);
         let (sin, cos) = angle.sin_cos();

@@ -8,7 +8,7 @@ use crate::data::{Portrait, hash};
 use crate::deform::{self, Patch};
 use frame::Image;
 use mirror::face::align::Similarity;
-use mirror::face::{LANDMARKS, Landmarks};
+use mirror::face::{LANDMARKS, Landmarks, Rect};
 use mirror::features::Pose;
 use nn::Rng;
 
@@ -144,6 +144,14 @@ impl<'a> Relief<'a> {
         let rest = REST_OF_HEAD.map(|[x, y, z]| [eyes[0] + unit * x, eyes[1] + unit * y, z]);
         let anchors = own.chain(rest).collect();
         Self { image, image_from_crop, eyes, unit, anchors }
+    }
+
+    /// The face with these landmarks and this box (pixels), whose upright crop is not known. `None` if the landmarks span no face.
+    pub fn of_face(image: &'a Image, landmarks: &Landmarks, rect: &Rect) -> Option<Self> {
+        let upright = Similarity::fit(&Landmarks::schematic().points, &landmarks.points)?;
+        // Half a crop is about two thirds of a box's height.
+        let middle = [rect.x + 0.5 * rect.w, rect.y + 0.5 * rect.h];
+        Some(Self::new(image, landmarks, Similarity::new(0.7 * rect.h, upright.turn(), middle)))
     }
 
     /// Depth of the head at a place of the crop, inter-ocular distances: the anchors' mean, by the cube of their nearness.

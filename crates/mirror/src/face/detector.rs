@@ -308,7 +308,7 @@ fn overlap(r: &Rect, w: f32, h: f32) -> f32 {
 /// Adds the cells of one level's output whose score reaches the threshold, as faces in net pixels.
 pub fn candidates(output: &[f32], columns: usize, stride: usize, threshold: f32, faces: &mut Vec<Face>) {
     let (s, unit) = (stride as f32, box_unit(stride));
-    let least = (threshold / (1.0 - threshold)).ln();
+    let least = nn::loss::logit(threshold);
     for (i, cell) in output.chunks_exact(OUTPUTS).enumerate() {
         if cell[0].is_nan() || cell[0] < least {
             continue;

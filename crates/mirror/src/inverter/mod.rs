@@ -59,16 +59,16 @@ pub struct Inverter {
 /// strangers' reflections.
 const UNSURE: f32 = 3.0;
 /// Score of a woman or a man who is sure enough: more of it is asked of nobody.
-const SURE: f32 = 1.25;
+const SURE_SCORE: f32 = 1.25;
 
 /// The probability that a net gives a stranger to whom it would give `p`, which has this score among samples, if it had seen the like. By rank among
 /// portraits, of which it is nearly always sure, all strangers would stand in the middle, between the genders.
 fn as_of_strangers(score: f32, p: f32) -> f32 {
     let p = p.clamp(1e-6, 1.0 - 1e-6);
     match score {
-        s if s < -SURE => 0.0,
-        s if s > SURE => 1.0,
-        _ => nn::loss::sigmoid((p / (1.0 - p)).ln() / UNSURE),
+        s if s < -SURE_SCORE => 0.0,
+        s if s > SURE_SCORE => 1.0,
+        _ => nn::loss::sigmoid(nn::loss::logit(p) / UNSURE),
     }
 }
 
@@ -371,11 +371,11 @@ pub(crate) mod tests {
     fn a_stranger_who_is_probably_a_woman_is_asked_for_as_one_who_surely_is() {
         let (inverter, gender) = (inverter(), Group::Gender.range().start);
         for p in [0.42f32, 0.5, 0.55, 0.58] {
-            let sure = nn::loss::sigmoid(UNSURE * (p / (1.0 - p)).ln());
+            let sure = nn::loss::sigmoid(UNSURE * nn::loss::logit(p));
             let (stranger, sample) = (inverter.visitors.score(gender, p), inverter.samples.score(gender, sure));
-            assert!((stranger - sample).abs() < 0.05 && sample.abs() < SURE, "{p}: {stranger} and {sample}");
+            assert!((stranger - sample).abs() < 0.05 && sample.abs() < SURE_SCORE, "{p}: {stranger} and {sample}");
         }
-        for (p, score) in [(0.02, -SURE), (0.98, SURE)] {
+        for (p, score) in [(0.02, -SURE_SCORE), (0.98, SURE_SCORE)] {
             assert!((inverter.visitors.score(gender, p) - score).abs() < 0.2);
         }
     }

@@ -2,6 +2,7 @@
 
 use super::interval::correlation;
 use crate::data::data_root;
+use crate::turn::{Relief, Turn};
 use anyhow::{Result, ensure};
 use frame::Image;
 use mirror::engine::{Mirror, Seen, nearest};
@@ -50,6 +51,9 @@ const STILL: usize = 90;
 const NOISE: f32 = 2.0;
 /// Frames a second of the still face.
 const RATE: f64 = 30.0;
+/// Turns of its head: from so many degrees to one side to as many to the other, in steps.
+const MOST_TURN: i32 = 24;
+const TURN_STEP: usize = 2;
 
 #[derive(Serialize)]
 struct Report {
@@ -61,6 +65,8 @@ struct Report {
     /// A still face under a camera's noise.
     still_smoothed: Still,
     still_frame_by_frame: Still,
+    /// The clip's own yaw may vary too little to tell.
+    turned: Turned,
     /// Standard deviation of a group's features over places in the frame, over their spread among the generator's samples;
     /// root mean square over the group.
     drift_over_places: BTreeMap<&'static str, f32>,
@@ -77,6 +83,17 @@ struct Following {
     change: f32,
     /// The same of the change's change: flicker.
     flicker: f32,
+}
+
+/// The still face with its head turned as a relief ([`crate::turn`]), each turn a picture by itself.
+#[derive(Serialize)]
+struct Turned {
+    /// Turns whose viewer and reflection are both seen as faces.
+    faces: usize,
+    /// Correlation of their yaws.
+    yaw: Option<f32>,
+    /// Degrees that the reflection turns by for one of the viewer's (least squares).
+    gain: Option<f32>,
 }
 
 #[derive(Serialize)]
@@ -154,6 +171,7 @@ pub fn run(options: &Options, seconds: f64, frames: impl Iterator<Item = Result<
         frame_by_frame: following(&viewers, &single),
         still_smoothed,
         still_frame_by_frame,
+        turned: turn_head(&mirror, &still)?,
         drift_over_places: drift(&mirror, &still)?,
     };
     if options.json {
@@ -173,6 +191,13 @@ pub fn run(options: &Options, seconds: f64, frames: impl Iterator<Item = Result<
     let (a, b) = (&report.still_smoothed, &report.still_frame_by_frame);
     row("still face: change from frame to frame", format!("{:.2}", a.change), format!("{:.2}", b.change));
     row("still face: landmarks, % of the eyes' distance", percent(a.landmarks), percent(b.landmarks));
+    let turned = &report.turned;
+    println!(
+        "its head turned by {MOST_TURN} degrees to either side: {} faces, correlation of yaw {}, degrees for a degree {}",
+        turned.faces,
+        number(turned.yaw),
+        number(turned.gain)
+    );
     println!("the same face elsewhere in the frame: features drift by, % of their spread");
     for (group, share) in &report.drift_over_places {
         println!("    {group:40} {:>10.1}", 100.0 * share);
@@ -219,6 +244,28 @@ fn stand_still(mirror: &Mirror, picture: &Image) -> Result<(Still, Still)> {
         Still { change: film.differences(1), landmarks }
     };
     Ok((still(&films[0]), still(&films[1])))
+}
+
+fn turn_head(mirror: &Mirror, picture: &Image) -> Result<Turned> {
+    let mut yaws = Vec::new();
+    if let Some(viewer) = nearest(mirror.look(picture)?)
+        && let Some(relief) = Relief::of_face(picture, &viewer.landmarks, &viewer.face.rect)
+    {
+        for degrees in (-MOST_TURN..=MOST_TURN).step_by(TURN_STEP) {
+            let turn = Turn { yaw: (degrees as f32).to_radians(), pitch: 0.0 };
+            let Some(viewer) = nearest(mirror.look(&relief.turn(turn).image)?) else { continue };
+            let wanted = yaw(&viewer.features);
+            let reflection = mirror.reflect_viewer(viewer, &Dial::default());
+            let seen = mirror.eyes().look_at_dream(&reflection.image)?;
+            yaws.extend(seen.map(|seen| (wanted, yaw(&seen.features))));
+        }
+    }
+    let spread = |of: fn(&(f32, f32)) -> f32| {
+        let mean = yaws.iter().map(of).sum::<f32>() / yaws.len() as f32;
+        root_mean_square(yaws.iter().map(|pair| of(pair) - mean))
+    };
+    let correlation = correlation(&yaws);
+    Ok(Turned { faces: yaws.len(), yaw: correlation, gain: correlation.map(|r| r * spread(|p| p.1) / spread(|p| p.0)) })
 }
 
 /// The frame moved across a wider one of its own mean colour, pixel by pixel and by much.
