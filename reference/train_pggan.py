@@ -2,7 +2,7 @@
 """The progressive GAN of `narcissus train gan` (Karras et al., ICLR 2018) in PyTorch, for whoever has an accelerator.
 
   train:   train_pggan.py --data congress/aligned --csv congress/faces.csv --out DIR --minutes 13 [--stop-after 9]
-  resume:  the same again (DIR/state.pt goes on), or with --init-generator and --init-discriminator: weight files of another
+  resume:  the same again (DIR/checkpoint.pt goes on), or with --init-generator and --init-discriminator: weight files of another
            run, of this program or of `train gan`
   check:   train_pggan.py --selftest
 
@@ -282,9 +282,9 @@ def train(a):
     adam = lambda net: torch.optim.Adam(net.parameters(), lr=a.rate, betas=(0.0, 0.99), eps=1e-8, fused=device.type == 'cuda')
     opt_g, opt_d = adam(G), adam(D)
     at = dict(pictures=0, steps=0, seconds=0.0, level=0, began=0, since=0)
-    if os.path.exists(path('state.pt')):
-        state = torch.load(path('state.pt'), map_location=device, weights_only=True)
-        for k, x in (('G', G), ('D', D), ('averaged', averaged), ('opt_g', opt_g), ('opt_d', opt_d)):
+    if os.path.exists(path('checkpoint.pt')):
+        state = torch.load(path('checkpoint.pt'), map_location=device, weights_only=True)
+        for k, x in (('G', G), ('D', D), ('Gs', averaged), ('opt_g', opt_g), ('opt_d', opt_d)):
             x.load_state_dict(state[k])
         at = state['at']
         torch.manual_seed(a.seed + at['steps'])
@@ -307,8 +307,8 @@ def train(a):
         replace(lambda f: save_file(averaged.export(), f, meta), path('generator.safetensors'))
         meta['format'] = 'narcissus-pggan-discriminator-1'
         replace(lambda f: save_file(D.export(), f, meta), path('discriminator.safetensors'))
-        replace(lambda f: torch.save(dict(G=G.state_dict(), D=D.state_dict(), averaged=averaged.state_dict(), at=at,
-                                          opt_g=opt_g.state_dict(), opt_d=opt_d.state_dict()), f), path('state.pt'))
+        replace(lambda f: torch.save(dict(G=G.state_dict(), D=D.state_dict(), Gs=averaged.state_dict(), at=at,
+                                          opt_g=opt_g.state_dict(), opt_d=opt_d.state_dict()), f), path('checkpoint.pt'))
         with torch.no_grad(), amp:
             x = averaged(seen, level, fade)
         x = (x * 127.5 + 127.5).round().clamp(0, 255).to(torch.uint8).view(6, 8, *x.shape[1:]).permute(0, 3, 1, 4, 2)
