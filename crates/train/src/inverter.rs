@@ -99,7 +99,7 @@ pub fn run(options: &Options) -> Result<()> {
         order,
         latent_size: generator.config().latent_size,
         hidden: 384,
-        forward_hidden: 512,
+        forward_hidden: 1024,
         individuality: options.individuality,
         refine_steps: options.refine_steps,
         quality_target: options.quality,
@@ -113,8 +113,7 @@ pub fn run(options: &Options) -> Result<()> {
     anyhow::ensure!(train.found().len() >= 100, "only {} faces among the samples: too few", train.found().len());
     // What is left of the time: less than half for the forward model, the rest for the inverter.
     let now = session.fraction();
-    let ceiling =
-        forward::teach(&mut inverter, &train, &held, (now, now + 0.45 * (1.0 - now)), &mut session, &mut rng)?;
+    let ceiling = forward::teach(&mut inverter, &train, &held, now + 0.45 * (1.0 - now), &mut session, &mut rng)?;
     bend::teach(&mut inverter, &train, options.prior_weight, (session.fraction(), 1.0), &mut session, &mut rng)?;
 
     let mut about = inverter.settings.to_metadata();
@@ -287,7 +286,7 @@ mod tests {
             quality_target,
         };
         let mut inverter = Inverter::new(settings, &mut rng);
-        let explained = forward::teach(&mut inverter, &train, &held, (0.0, 0.3), &mut session, &mut rng).unwrap();
+        let explained = forward::teach(&mut inverter, &train, &held, 0.3, &mut session, &mut rng).unwrap();
         assert!(explained.iter().all(|e| e.1 > 0.7), "{explained:?}");
         bend::teach(&mut inverter, &train, 1.0, (0.3, 1.0), &mut session, &mut rng).unwrap();
 

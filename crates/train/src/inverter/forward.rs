@@ -10,15 +10,17 @@ use nn::{Adam, Layer, Rng, Tensor, grads_like};
 const BATCH: usize = 128;
 const LR: f32 = 1e-3;
 /// Pull of the weights towards 0 a step, as a share of the learning rate: the pairs are few.
-const DECAY: f32 = 0.05;
+const DECAY: f32 = 0.5;
 /// Steps between looks at the held-out pairs.
 const LOOK_EVERY: u64 = 100;
-/// Looks without a gain after which learning stops.
-const PATIENCE: usize = 12;
+/// Looks without a gain after which the rate falls by [`FALL`]; at the last rate, learning stops.
+const PATIENCE: usize = 10;
+const FALL: f32 = 0.4;
+const FALLS: i32 = 4;
 /// Weight of the quality among the outputs; the features' weights sum to 1.
 const QUALITY_WEIGHT: f32 = 0.1;
 
-/// Trains from one share of the session's time to another, or until the held-out pairs gain nothing; keeps the best.
+/// Trains until one share of the session's time, or until the held-out pairs gain nothing at the lowest rate; keeps the best.
 /// Gives the share of the held-out variance that it explains, a number a group.
 ///
 /// # Errors
@@ -27,16 +29,22 @@ pub fn teach(
     inverter: &mut Inverter,
     train: &Table,
     held: &Table,
-    (from, to): (f32, f32),
+    to: f32,
     session: &mut Session,
     rng: &mut Rng,
 ) -> Result<Vec<(Group, f32)>> {
     let mut adam = Adam::new(LR, 0.9, 0.99);
-    let (mut best, mut best_weights, mut since) = (f32::INFINITY, Vec::new(), 0);
+    let (mut best, mut best_weights, mut since, mut falls) = (f32::INFINITY, Vec::new(), 0, 0);
     let mut step = 0;
-    while session.fraction() < to && since < PATIENCE {
+    while session.fraction() < to {
+        if since >= PATIENCE {
+            if falls == FALLS {
+                break;
+            }
+            (falls, since) = (falls + 1, 0);
+            adam.lr *= FALL;
+        }
         let rows: Vec<&Row> = (0..BATCH).map(|_| &train.rows[rng.below(train.rows.len())]).collect();
-        adam.lr = LR * (1.0 - (session.fraction() - from) / (to - from)).clamp(0.05, 1.0);
         learn(inverter, &mut adam, &rows);
         step += 1;
         if step % LOOK_EVERY == 0 {
