@@ -134,7 +134,7 @@ impl AttributeNet {
     /// # Errors
     /// If the bytes are no such file, a tensor is missing or has the wrong shape, or a temperature is missing or not positive.
     pub fn from_weights(bytes: &[u8]) -> Result<Self, nn::Error> {
-        let mut net = network(&mut Rng::new(0));
+        let mut net = network(&mut Rng::blank());
         let metadata = nn::io::load_into(bytes, net.params_mut())?;
         let temperature = |key: &str| {
             let text = metadata.get(key).map_or("", String::as_str);

@@ -233,7 +233,7 @@ impl Detector {
     /// # Errors
     /// If the bytes are no such file, a tensor is missing or has the wrong shape, or the threshold is no probability.
     pub fn from_weights(bytes: &[u8]) -> Result<Self, nn::Error> {
-        let mut net = DetectorNet::new(&mut Rng::new(0));
+        let mut net = DetectorNet::new(&mut Rng::blank());
         let metadata = nn::io::load_into(bytes, net.params_mut())?;
         let text = metadata.get(THRESHOLD_KEY).map_or("", String::as_str);
         match text.parse::<f32>() {

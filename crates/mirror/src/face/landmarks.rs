@@ -112,7 +112,7 @@ impl LandmarkNet {
     /// # Errors
     /// If the bytes are no such file, a tensor is missing or has the wrong shape, or the mean shape is missing.
     pub fn from_weights(bytes: &[u8]) -> Result<Self, nn::Error> {
-        let mut net = network(&mut Rng::new(0));
+        let mut net = network(&mut Rng::blank());
         let metadata = nn::io::load_into(bytes, net.params_mut())?;
         let mean_shape = mean_shape_from(&metadata)?;
         Ok(Self { net, mean_shape, looks: LOOKS })

@@ -142,7 +142,7 @@ impl Generator {
 
     /// One with all weights 0 and no run-time scale, to be filled from a file.
     fn empty(shape: Shape) -> Self {
-        Self::build(shape, Init::Zero, Init::Zero, Init::Zero, &mut Rng::new(0))
+        Self::build(shape, Init::Zero, Init::Zero, Init::Zero, &mut Rng::blank())
     }
 
     fn build(Shape { config, pixel_biases }: Shape, init: Init, dense: Init, to_rgb: Init, rng: &mut Rng) -> Self {

@@ -32,7 +32,7 @@ impl Generator {
     /// As [`Generator::from_bytes`].
     pub fn from_bytes_to_train(bytes: &[u8]) -> Result<Self, Error> {
         let (shape, file) = inspect(bytes)?;
-        Self::equalized(shape, &mut Rng::new(0)).filled(file)
+        Self::equalized(shape, &mut Rng::blank()).filled(file)
     }
 
     /// Reads a weight file for drawing.

@@ -150,7 +150,7 @@ impl Inverter {
     /// If the bytes are no such file, a tensor or an entry of the metadata is missing, or a shape is wrong.
     pub fn from_weights(bytes: &[u8]) -> Result<Self, nn::Error> {
         let settings = Settings::from_metadata(&nn::io::read(bytes)?.metadata)?;
-        let mut inverter = Self::new(settings, &mut Rng::new(0));
+        let mut inverter = Self::new(settings, &mut Rng::blank());
         nn::io::load_into(bytes, inverter.params_mut())?;
         inverter.samples.mend();
         inverter.visitors.mend();

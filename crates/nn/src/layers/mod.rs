@@ -122,7 +122,11 @@ impl Param {
             Init::Equalized { gain } => (1.0, gain * per_input),
             Init::Zero => (0.0, 1.0),
         };
-        let value = (0..shape.iter().product()).map(|_| std * rng.normal()).collect();
+        let len = shape.iter().product();
+        let value = match std == 0.0 || rng.is_blank() {
+            true => vec![0.0; len],
+            false => (0..len).map(|_| std * rng.normal()).collect(),
+        };
         Self { name: format!("{name}/weight"), shape, value, scale }
     }
 
