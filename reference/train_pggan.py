@@ -248,7 +248,7 @@ def augment(x, p):
 # ---------------------------------------------------------------- training
 def schedule(share, top):
     """(level, fade, learning rate's factor) when `share` of the time is over."""
-    levels = [r for r in range(2, top + 1)]
+    levels = range(2, top + 1)
     whole, t = sum(SHARES[2 ** r] for r in levels), 0.0
     for r in levels:
         part = SHARES[2 ** r] / whole
@@ -361,7 +361,9 @@ def train(a):
         opt_g.step()
 
         at['pictures'], at['steps'], at['since'], n_sums = at['pictures'] + n, at['steps'] + 1, at['since'] + 1, n_sums + 1
-        half_life = min(a.average_over * 1000, 0.05 * at['pictures'], 0.1 * (at['pictures'] - at['began']) + n)
+        half_life = a.average_over * 1000
+        if not a.init_generator:                                        # which has no beginnings to forget
+            half_life = min(half_life, 0.05 * at['pictures'], 0.1 * (at['pictures'] - at['began']) + n)
         torch._foreach_lerp_(list(averaged.parameters()), list(G.parameters()), 1 - 0.5 ** (n / half_life))
         sums[:4] += torch.stack([loss_g.detach(), loss_d.detach(), s_real.detach().mean(), s_fake.detach().mean()])
         if time.time() - t_log > 10:

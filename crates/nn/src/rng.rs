@@ -19,7 +19,7 @@ impl Rng {
         Self { s }
     }
 
-    /// Nothing but zeros (the state that xoshiro never leaves): for nets whose weights a file is about to fill.
+    /// Nothing but zeros (the state that xoshiro never leaves): for nets whose weights a file or another net is about to fill.
     pub fn blank() -> Self {
         Self { s: [0; 4] }
     }

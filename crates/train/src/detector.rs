@@ -253,7 +253,7 @@ impl Validation {
     /// chapter 7): the landmark net denies most of what is found and wrong, but cannot find what was missed.
     fn measure(&self, net: &DetectorNet) -> [f32; 3] {
         // The detector holds its net; a copy by way of its parameters.
-        let mut copy = DetectorNet::new(&mut Rng::new(0));
+        let mut copy = DetectorNet::new(&mut Rng::blank());
         for (to, from) in copy.params_mut().into_iter().zip(net.params()) {
             to.value.clone_from(&from.value);
         }

@@ -149,9 +149,9 @@ impl Inverter {
     /// # Errors
     /// If the bytes are no such file, a tensor or an entry of the metadata is missing, or a shape is wrong.
     pub fn from_weights(bytes: &[u8]) -> Result<Self, nn::Error> {
-        let settings = Settings::from_metadata(&nn::io::read(bytes)?.metadata)?;
-        let mut inverter = Self::new(settings, &mut Rng::blank());
-        nn::io::load_into(bytes, inverter.params_mut())?;
+        let file = nn::io::read(bytes)?;
+        let mut inverter = Self::new(Settings::from_metadata(&file.metadata)?, &mut Rng::blank());
+        nn::io::fill_all(file, inverter.params_mut())?;
         inverter.samples.mend();
         inverter.visitors.mend();
         Ok(inverter)

@@ -190,8 +190,7 @@ impl Discriminator {
         let filed = |p: &Param| {
             let mut p = p.clone();
             if p.name == FLATTENED {
-                let maps = p.shape[0] / PIXELS;
-                reorder(&mut p, |row| row % PIXELS * maps + row / PIXELS);
+                maps_first(&mut p);
             }
             (p.name.clone(), io::filed(&p))
         };
@@ -206,16 +205,8 @@ impl Discriminator {
     /// If the bytes are no discriminator's, or one's of another shape; then nothing has changed.
     pub fn fill(&mut self, bytes: &[u8]) -> Result<(), Error> {
         io::load_into(bytes, self.params_mut())?;
-        self.turn();
+        self.params_mut().into_iter().filter(|p| p.name == FLATTENED).for_each(pixels_first);
         Ok(())
-    }
-
-    /// What was filled in the order of files gets that of memory.
-    fn turn(&mut self) {
-        for p in self.params_mut().into_iter().filter(|p| p.name == FLATTENED) {
-            let maps = p.shape[0] / PIXELS;
-            reorder(p, |row| row % maps * PIXELS + row / maps);
-        }
     }
 
     fn parts(&self) -> impl Iterator<Item = &Sequential> {
@@ -242,6 +233,18 @@ impl Discriminator {
         let parts = self.from_rgb.iter_mut().chain(&mut self.blocks).chain(std::iter::once(&mut self.last));
         parts.flat_map(Layer::params_mut).collect()
     }
+}
+
+/// Turns the inputs of a weight `[maps * 16, out]` from (map, pixel) order, as files have them, to (pixel, map) order.
+fn pixels_first(p: &mut Param) {
+    let maps = p.shape[0] / PIXELS;
+    reorder(p, |row| row % maps * PIXELS + row / maps);
+}
+
+/// The inverse of [`pixels_first`].
+fn maps_first(p: &mut Param) {
+    let maps = p.shape[0] / PIXELS;
+    reorder(p, |row| row % PIXELS * maps + row / PIXELS);
 }
 
 /// Row `i` of a weight `[in, out]` becomes what row `from(i)` was.
@@ -307,8 +310,7 @@ mod tests {
             };
             io::load_into(&io::write(&weights, Dtype::F32), vec![&mut filed]).unwrap();
             if p.name == FLATTENED {
-                let maps = filed.shape[0] / PIXELS;
-                reorder(&mut filed, |row| row % maps * PIXELS + row / maps);
+                pixels_first(&mut filed);
             }
             let size = rms(&filed.value).max(least);
             for (got, want) in grad.iter().zip(&filed.value) {

@@ -100,7 +100,7 @@ impl Trainer {
     /// Players of which one can draw already.
     pub fn of_generator(g: Generator, mut rng: Rng) -> Self {
         let d = Discriminator::new(g.config(), &mut rng);
-        let mut averaged = Generator::new(g.config(), &mut Rng::new(0));
+        let mut averaged = Generator::new(g.config(), &mut Rng::blank());
         copy(&g, &mut averaged);
         let adam = || Adam::new(0.0, 0.0, 0.99);
         let (adam_g, adam_d) = (adam(), adam());

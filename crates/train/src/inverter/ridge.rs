@@ -11,7 +11,7 @@ use nn::{Dense, Init, Layer, Rng};
 pub fn fit(train: &Table, held: &Table, numbers: usize) -> Result<Dense> {
     let (rows, held) = (train.found(), held.found());
     let size = rows.first().map_or(0, |r| r.latent.len());
-    let mut layer = Dense::new("ridge", numbers, size, Init::Zero, &mut Rng::new(0));
+    let mut layer = Dense::new("ridge", numbers, size, Init::Zero, &mut Rng::blank());
     let n = rows.len() as f64;
     let mut gram = vec![0.0f64; numbers * numbers];
     let mut mixed = vec![0.0f64; numbers * size];
