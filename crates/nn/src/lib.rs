@@ -21,8 +21,8 @@ mod tensor;
 
 pub use io::Error;
 pub use layers::{
-    AvgPool, Conv2d, Dense, GlobalAvgPool, Init, Kernel, Layer, LeakyRelu, MinibatchStddev, Param, PixelNorm, Step,
-    Upsample, UpsampleConv2d, add,
+    AvgPool, Conv2d, Dense, Dropout, GlobalAvgPool, Init, Kernel, Layer, LeakyRelu, MinibatchStddev, Param, PixelNorm,
+    Step, Upsample, UpsampleConv2d, add,
 };
 pub use optimizer::Adam;
 pub use rng::Rng;

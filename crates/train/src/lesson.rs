@@ -1,4 +1,4 @@
-//! The training loop of nets that look at one crop: Adam, a learning rate that rises and then falls as a cosine, an
+//! The training loop of nets that look at one crop: Adam, a learning rate that rises and then falls as a cosine, averaged weights, an
 //! examination and a checkpoint every minute.
 
 use crate::data;
@@ -12,6 +12,10 @@ use std::path::{Path, PathBuf};
 
 /// Steps over which the loss that is shown is averaged.
 const AVERAGED: f32 = 100.0;
+/// The weights that are kept are an average over all steps of the run, which at every moment is mostly of about the last one part in so many of
+/// them (polynomial-decay averaging: Shamir and Zhang, ICML 2013, section 4). What a single step has learned of single samples
+/// and wrong labels is averaged away.
+const RECENT: f32 = 4.0;
 
 /// Command-line options.
 #[derive(Debug, clap::Args)]
@@ -64,8 +68,16 @@ pub trait Lesson: Sized + Sync {
     /// If it cannot be read, or is too little.
     fn load(root: &Path) -> Result<Self>;
 
-    /// An untaught net.
+    /// The net as it is used, untaught.
     fn network(&self, rng: &mut Rng) -> Sequential;
+
+    /// The net as it learns: of the same parameters, perhaps with layers that only learning needs.
+    fn pupil(&self, rng: &mut Rng) -> Sequential {
+        self.network(rng)
+    }
+
+    /// Told of the net where it goes on from an earlier run: it may know more of what there is to learn from than the labels say.
+    fn reconsider(&mut self, _net: &Sequential) {}
 
     /// Draws a sample.
     fn draw(&self, rng: &mut Rng) -> Self::Sample;
@@ -95,13 +107,16 @@ pub struct Examination {
 /// # Errors
 /// If the data cannot be read or the run's folder not be written.
 pub fn teach<L: Lesson>(options: &Options) -> Result<()> {
-    let lesson = L::load(&data::data_root(options.data.as_deref())?)?;
+    let mut lesson = L::load(&data::data_root(options.data.as_deref())?)?;
     let out = options.out.clone().unwrap_or_else(|| Path::new("runs").join(L::NET));
     let batch = options.batch.unwrap_or(L::BATCH);
     let mut rng = Rng::new(options.seed);
-    let mut net = lesson.network(&mut rng);
+    let mut net = lesson.pupil(&mut rng);
+    // What is examined and kept.
+    let mut average = lesson.network(&mut Rng::blank());
     if let Some(path) = &options.init {
         start_from(path, net.params_mut())?;
+        start_from(path, average.params_mut())?;
     }
     let mut adam = Adam::new(options.rate, 0.9, 0.999);
     let (mut step, mut spent) = (0u64, 0.0);
@@ -109,9 +124,13 @@ pub fn teach<L: Lesson>(options: &Options) -> Result<()> {
     if options.resume {
         let c = Checkpoint::load(&checkpoint_path)?;
         c.take_params("net", net.params_mut())?;
+        c.take_params("average", average.params_mut())?;
         c.take_adam("adam", &mut adam)?;
         rng = c.rng("rng")?;
         (step, spent) = (c.number("step")? as u64, c.number("seconds")?);
+    }
+    if options.init.is_some() || options.resume {
+        lesson.reconsider(&average);
     }
     let columns = [&["rate", "loss"], L::FIGURES].concat();
     let minutes = options.minutes.unwrap_or(L::MINUTES);
@@ -121,7 +140,7 @@ pub fn teach<L: Lesson>(options: &Options) -> Result<()> {
     loop {
         let over = session.is_over();
         if over || session.checkpoint_due() {
-            let Examination { figures, words, mut metadata } = lesson.examine(&net);
+            let Examination { figures, words, mut metadata } = lesson.examine(&average);
             session.log(step, &[&[adam.lr, mean_loss], figures.as_slice()].concat())?;
             session.show(format!("loss {mean_loss:.3}, {words}"));
             let about = [("net", L::NET.to_owned()), ("steps", step.to_string()), ("batch", batch.to_string())];
@@ -129,13 +148,14 @@ pub fn teach<L: Lesson>(options: &Options) -> Result<()> {
             metadata.insert("seed".to_owned(), options.seed.to_string());
             let mut c = Checkpoint::default();
             c.put_params("net", &net.params());
+            c.put_params("average", &average.params());
             c.put_adam("adam", &adam);
             c.put_rng("rng", &rng);
             c.put_number("step", step as f64);
             c.put_number("seconds", session.seconds());
             c.save(&checkpoint_path)?;
             let weights = session.path(&format!("{}.safetensors", L::NET));
-            nn::io::save(&weights, &net.params(), &metadata, Dtype::F16)?;
+            nn::io::save(&weights, &average.params(), &metadata, Dtype::F16)?;
             if over {
                 session.finish();
                 eprintln!("{}: {step} steps; held out: {words}", weights.display());
@@ -153,6 +173,10 @@ pub fn teach<L: Lesson>(options: &Options) -> Result<()> {
         adam.decay(net.params_mut(), L::DECAY);
         adam.step(net.params_mut(), &grads);
         step += 1;
+        let share = (RECENT / (RECENT + step as f32 - 1.0)).min(1.0);
+        for (mean, p) in average.params_mut().into_iter().zip(net.params()) {
+            mean.value.iter_mut().zip(&p.value).for_each(|(mean, v)| *mean += share * (v - *mean));
+        }
         mean_loss += (value - mean_loss) / (step as f32).min(AVERAGED);
     }
 }
@@ -163,22 +187,29 @@ mod tests {
     use nn::{Dense, Init};
 
     /// Learns to double a number.
-    struct Doubling;
+    struct Doubling {
+        /// The factor of the net that it went on from.
+        began: f32,
+    }
 
     impl Lesson for Doubling {
         const NET: &'static str = "doubling";
         const MINUTES: f64 = 0.02;
         const BATCH: u32 = 8;
         const DECAY: f32 = 0.0;
-        const FIGURES: &'static [&'static str] = &["factor", "offset"];
+        const FIGURES: &'static [&'static str] = &["factor", "offset", "began"];
         type Sample = f32;
 
         fn load(_root: &Path) -> Result<Self> {
-            Ok(Self)
+            Ok(Self { began: 0.0 })
         }
 
         fn network(&self, rng: &mut Rng) -> Sequential {
             Sequential::new(vec![Box::new(Dense::new("d", 1, 1, Init::Zero, rng))])
+        }
+
+        fn reconsider(&mut self, net: &Sequential) {
+            self.began = net.params()[0].value[0];
         }
 
         fn draw(&self, rng: &mut Rng) -> f32 {
@@ -198,7 +229,7 @@ mod tests {
 
         fn examine(&self, net: &Sequential) -> Examination {
             let params = net.params();
-            let figures = vec![params[0].value[0], params[1].value[0]];
+            let figures = vec![params[0].value[0], params[1].value[0], self.began];
             let words = format!("{figures:?}");
             Examination { figures, words, metadata: BTreeMap::new() }
         }
@@ -222,11 +253,12 @@ mod tests {
         let row =
             |log: &str| -> Vec<f32> { log.lines().last().unwrap().split(',').map(|v| v.parse().unwrap()).collect() };
         let first = row(&log());
-        assert!(log().starts_with("step,seconds,rate,loss,factor,offset\n"));
-        assert!((first[4] - 2.0).abs() < 0.05 && first[5].abs() < 0.05, "{first:?}");
+        assert!(log().starts_with("step,seconds,rate,loss,factor,offset,began\n"));
+        assert!((first[4] - 2.0).abs() < 0.05 && first[5].abs() < 0.05 && first[6] == 0.0, "{first:?}");
         teach::<Doubling>(&options(true, 0.03)).unwrap();
         let second = row(&log());
         assert!(second[0] > first[0] && second[1] > first[1], "{second:?} after {first:?}");
+        assert!((second[6] - first[4]).abs() < 1e-4, "{second:?} after {first:?}");
         assert!(out.path().join("doubling.safetensors").exists());
     }
 }

@@ -7,7 +7,7 @@ mod kernel;
 mod pool;
 mod statistic;
 
-pub use activation::{LeakyRelu, PixelNorm};
+pub use activation::{Dropout, LeakyRelu, PixelNorm};
 pub use conv::{Conv2d, UpsampleConv2d};
 pub use dense::Dense;
 pub use kernel::Kernel;
