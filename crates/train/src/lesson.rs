@@ -42,7 +42,8 @@ pub struct Options {
     /// Goes on from the checkpoint in the run's folder.
     #[arg(long)]
     resume: bool,
-    /// Weights to start from, those of another run or of a pack, in place of random ones.
+    /// Weights to start from, those of another run or of a pack, in place of random ones. For attributes this net also says where the
+    /// archive's ages are too high.
     #[arg(long, conflicts_with = "resume")]
     init: Option<PathBuf>,
 }
