@@ -24,7 +24,7 @@ pub use layers::{
     AvgPool, Conv2d, Dense, Dropout, GlobalAvgPool, Init, Kernel, Layer, LeakyRelu, MinibatchStddev, Param, PixelNorm,
     Step, Upsample, UpsampleConv2d, add,
 };
-pub use optimizer::Adam;
+pub use optimizer::{Adam, average_towards};
 pub use rng::Rng;
 pub use sequential::{Sequential, Tape, grads_like};
 pub use tensor::Tensor;

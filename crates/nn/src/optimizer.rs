@@ -1,4 +1,4 @@
-//! Adam.
+//! Adam, and averages of the weights that it finds.
 
 use crate::Param;
 
@@ -65,6 +65,13 @@ impl Adam {
                 *p -= lr * *m / (v.sqrt() / root_c2 + self.eps);
             }
         }
+    }
+}
+
+/// Moves averaged weights the share `t`, 0 to 1, of the way to the weights of now.
+pub fn average_towards(averages: Vec<&mut Param>, now: &[&Param], t: f32) {
+    for (average, param) in averages.into_iter().zip(now) {
+        average.value.iter_mut().zip(&param.value).for_each(|(a, p)| *a += (p - *a) * t);
     }
 }
 

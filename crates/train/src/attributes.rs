@@ -13,7 +13,7 @@
 
 mod labels;
 
-use self::labels::{AgeLabel, Dated, Label, PriorShift, gender_label};
+use self::labels::{AgeLabel, Dated, Label, PriorShift, gender_label, womanhood_of};
 use crate::augment::{self, Photometric, cut_short, occlude};
 use crate::data::{self, Gender, Negative, Portrait};
 use crate::deform::{Deformation, Jitter, Patch};
@@ -81,7 +81,7 @@ impl Example {
         let Some(seen) = engine::nearest(eyes.look(image)?) else { return Ok(None) };
         let Some(crop) = portrait_crop(&seen.landmarks) else { return Ok(None) };
         let age = row.age.map(AgeLabel::known);
-        let female = row.gender.map(|g| (f32::from(u8::from(g == Gender::Female)), 1.0));
+        let female = row.gender.map(|gender| (womanhood_of(gender), 1.0));
         let patch = Patch::cut(image, &crop, &[], PATCH);
         Ok(Some(Self { patch, turned: None, label: Label { age, female }, era: 0, dated: None }))
     }
@@ -145,7 +145,7 @@ fn own_faces(folder: &Path) -> Result<(Vec<Example>, Vec<Example>)> {
 fn portraits(root: &Path) -> Result<(Vec<Example>, Vec<Example>)> {
     let portraits = data::load_portraits(root)?;
     let mut last_served: HashMap<&str, i32> = HashMap::new();
-    for p in portraits.iter().filter(|p| !p.file.starts_with("gpo-")) {
+    for p in portraits.iter().filter(|p| !p.is_from_guide()) {
         last_served.entry(&p.bioguide).and_modify(|year| *year = p.photo_year.max(*year)).or_insert(p.photo_year);
     }
     let cut = |held_out: bool| -> Vec<Example> {

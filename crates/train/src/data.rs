@@ -96,6 +96,11 @@ pub fn hash(key: &str) -> u64 {
 }
 
 impl Portrait {
+    /// Whether it is one of the Government Publishing Office's, not of the Biographical Directory's.
+    pub fn is_from_guide(&self) -> bool {
+        self.file.starts_with("gpo-")
+    }
+
     /// Whether this member is kept out of training: 5 % of the members with all their portraits.
     pub fn is_held_out(&self) -> bool {
         is_held_out(&self.bioguide, 20)

@@ -175,9 +175,7 @@ pub fn teach<L: Lesson>(options: &Options) -> Result<()> {
         adam.step(net.params_mut(), &grads);
         step += 1;
         let share = (RECENT / (RECENT + step as f32 - 1.0)).min(1.0);
-        for (mean, p) in average.params_mut().into_iter().zip(net.params()) {
-            mean.value.iter_mut().zip(&p.value).for_each(|(mean, v)| *mean += share * (v - *mean));
-        }
+        nn::average_towards(average.params_mut(), &net.params(), share);
         mean_loss += (value - mean_loss) / (step as f32).min(AVERAGED);
     }
 }

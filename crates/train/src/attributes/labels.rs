@@ -15,7 +15,7 @@ const SINCE_GUIDE: [f32; 2] = [2.0, 8.0];
 /// By how much a date may be too early, years.
 const TOO_EARLY: f32 = 2.5;
 /// Standard deviation of an age that is known as well as can be, years: people age differently.
-pub(super) const LEAST_SIGMA: f32 = 4.0;
+const LEAST_SIGMA: f32 = 4.0;
 /// Share of an age label that is spread over all bins.
 const AGE_SMOOTHING: f32 = 0.02;
 /// Share of the years since [`SMOOTH`] that twice the furrows add, or none take away. An assumption, not a measurement.
@@ -102,7 +102,7 @@ impl Dated {
     /// `last_served`: the last Congress of that member, if another portrait is dated by it. `None` without an age.
     pub fn of(portrait: &Portrait, last_served: Option<i32>) -> Option<Self> {
         let age = portrait.age.filter(|age| (0.0..110.0).contains(age))?;
-        Some(if portrait.file.starts_with("gpo-") {
+        Some(if portrait.is_from_guide() {
             let gone = GUIDES_UNTIL - last_served.map_or(GUIDES_UNTIL, |year| year.min(GUIDES_UNTIL));
             Self { latest: age - gone as f32, since: SINCE_GUIDE }
         } else {
@@ -141,10 +141,15 @@ impl Dated {
     }
 }
 
+/// See [`Label::womanhood`].
+pub(super) fn womanhood_of(gender: Gender) -> f32 {
+    f32::from(u8::from(gender == Gender::Female))
+}
+
 /// The gender as the archive has it: what was inferred from the era counts little.
 pub(super) fn gender_label(portrait: &Portrait) -> Option<(f32, f32)> {
     let weight = if portrait.gender_source == "era" { 0.3 } else { 1.0 };
-    portrait.gender.map(|g| (f32::from(u8::from(g == Gender::Female)), weight))
+    portrait.gender.map(|gender| (womanhood_of(gender), weight))
 }
 
 /// What to add to the logits of the ages of people who come as often as some examples, so that without it the net expects

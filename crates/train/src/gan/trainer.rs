@@ -231,9 +231,7 @@ impl Trainer {
         let of_level = self.pictures - self.level_began;
         let half_life = rules.average_over.min(rules.average_share * of_level as f32);
         let t = 1.0 - 0.5f32.powf(n as f32 / half_life.max(1.0));
-        for (a, p) in self.averaged.params_mut().into_iter().zip(self.g.params()) {
-            a.value.iter_mut().zip(&p.value).for_each(|(a, p)| *a += (p - *a) * t);
-        }
+        nn::average_towards(self.averaged.params_mut(), &self.g.params(), t);
     }
 
     /// Stores everything, and `seconds`.
