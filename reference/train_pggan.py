@@ -9,7 +9,7 @@
 Writes `generator.safetensors` (averaged weights, f16, format `narcissus-pggan-1`: goes into a pack as it is),
 `discriminator.safetensors` (to go on from), `log.csv` and `samples-KIMG.png`. --minutes is the whole schedule, all
 resumed parts together. The portraits are those of `train gan`: colour, since 1975, frontal, sharp, as many of
-women as of men.
+women as of men, the darkest faces --dark times as often as the others.
 """
 import argparse, copy, csv, json, math, os, sys, time
 import numpy as np
@@ -17,7 +17,8 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 from PIL import Image
-from safetensors.torch import load_file, save_file
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 SHARES = {4: 1, 8: 1, 16: 2, 32: 4, 64: 10, 128: 24, 256: 48}   # of the time, by level
 FADE = 0.3                                                      # of a level's time
@@ -134,10 +135,12 @@ class Net(nn.Module):
 
     @torch.no_grad()
     def read(self, file):
-        tensors = load_file(file)
-        for n, m in self.layers.items():
-            m.weight.copy_(tensors[n + '/weight'].float() / m.scale)
-            m.bias.copy_(tensors[n + '/bias'].float())
+        """Reads a weight file; how many thousands of pictures it has been shown."""
+        with safe_open(file, 'pt') as tensors:
+            for n, m in self.layers.items():
+                m.weight.copy_(tensors.get_tensor(n + '/weight').float() / m.scale)
+                m.bias.copy_(tensors.get_tensor(n + '/bias').float())
+            return float((tensors.metadata() or {}).get('kimg', 0))
 
 class Generator(Net):
     def __init__(self, a):
@@ -203,23 +206,53 @@ class Discriminator(Net):
             return F.linear(x, L['4x4/Dense1'].scaled(), L['4x4/Dense1'].bias).squeeze(1)
 
 # ---------------------------------------------------------------- portraits
+def skin(picture, landmarks):
+    """Of the cheeks of an aligned portrait: lightness (the mean of the brighter cheek's L* in the picture and against its
+    brightest fiftieth, so that a dim photograph is not a dark face), hue in degrees and chroma (CIE L*a*b*, D65)."""
+    srgb = np.asarray(picture, float) / 255
+    linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+    points = np.array(landmarks.split(), float).reshape(-1, 2)
+    i, j = np.mgrid[:linear.shape[0], :linear.shape[1]]
+    cheeks = []
+    for corners in ([2, 31, 48, 41], [14, 35, 54, 46]):            # jaw, nose, mouth, lower lid
+        x, y = points[corners].mean(0)
+        cheeks.append(linear[(j - x) ** 2 + (i - y) ** 2 < (0.05 * len(linear)) ** 2])
+    cube = lambda t: np.where(t > 0.008856, np.cbrt(t), 7.787 * t + 16 / 116)
+    to_xyz = np.array([[0.4124, 0.2126, 0.0193], [0.3576, 0.7152, 0.1192], [0.1805, 0.0722, 0.9505]]) / [0.9505, 1, 1.089]
+    luminance = max(np.median(c, 0) @ to_xyz[:, 1] for c in cheeks)
+    white = np.percentile(linear @ to_xyz[:, 1], 98)
+    fx, fy, fz = cube(np.median(np.concatenate(cheeks), 0) @ to_xyz)
+    a, b = 500 * (fx - fy), 200 * (fy - fz)
+    lightness = 116 * (cube(luminance) + cube(luminance / max(white, 1e-3))) / 2 - 16
+    return float(lightness), math.degrees(math.atan2(b, a)), math.hypot(a, b)
+
 class Portraits:
-    """Levels {log2 of the size: u8 [n, 3, s, s]}, and which are of women."""
+    """Levels {log2 of the size: u8 [n, 3, s, s]}, and how often each is drawn: women as often as men, and of each the darkest
+    faces up to three times as often as the others, for the archive has few."""
 
     def __init__(self, a, device):
         rows = [r for r in csv.DictReader(open(a.csv, newline='')) if os.path.exists(os.path.join(a.data, r['file']))
                 and r['photo_year'] and int(r['photo_year']) >= a.since and float(r['upsampling']) <= 2
                 and abs(float(r['yaw_cue'])) < 0.22 and float(r['inside']) >= 0.9]
-        pictures = [Image.open(os.path.join(a.data, r['file'])).convert('RGB').resize((a.resolution,) * 2, Image.LANCZOS)
-                    for r in rows]
+        pictures = [Image.open(os.path.join(a.data, r['file'])).convert('RGB') for r in rows]
+        cheeks = [skin(p, r['landmarks_aligned']) for p, r in zip(pictures, rows)]
+        inked = [not (0 < hue < 74 and chroma > 8) for _, hue, chroma in cheeks]       # toned prints, drawings
+        rows, pictures, cheeks = ([x for x, out in zip(xs, inked) if not out] for xs in (rows, pictures, cheeks))
+        pictures = [p.resize((a.resolution,) * 2, Image.LANCZOS) for p in pictures]
         x = torch.from_numpy(np.stack([np.asarray(p) for p in pictures])).permute(0, 3, 1, 2).float()
         self.levels, r = {}, int(math.log2(a.resolution))
         for r in range(r, 1, -1):
             self.levels[r] = x.round().to(torch.uint8).to(device)
             x = F.avg_pool2d(x, 2)
         women = torch.tensor([r['gender'] == 'F' for r in rows])
-        self.weights = torch.where(women, a.women / women.sum(), (1 - a.women) / (~women).sum()).to(device)
-        print(f'{len(rows)} portraits, {women.sum()} of women', flush=True)
+        light = torch.tensor([lightness for lightness, _, _ in cheeks])
+        self.weights = torch.zeros(len(rows))
+        for which, share in ((women, a.women), (~women, 1 - a.women)):
+            rank = light[which].argsort().argsort() / which.sum()
+            weight = 1 + (a.dark - 1) * ((0.2 - rank) / 0.12).clamp(0, 1)
+            self.weights[which] = share * weight / weight.sum()
+        self.weights = self.weights.to(device)
+        print(f'{len(rows)} portraits, {women.sum()} of women; {sum(inked)} toned prints left out', flush=True)
 
     def draw(self, n, level, fade):
         at = torch.multinomial(self.weights, n, replacement=True)
@@ -272,16 +305,16 @@ def train(a):
     portraits = Portraits(a, device)
     G, D = (net(a).to(device, memory_format=torch.channels_last) for net in (Generator, Discriminator))
     top = G.top
+    kimg = 0.0
     if a.init_generator:
-        G.read(a.init_generator)
-        D.read(a.init_discriminator)
+        kimg, _ = (net.read(f) for net, f in ((G, a.init_generator), (D, a.init_discriminator)))
     averaged = copy.deepcopy(G).requires_grad_(False)
     G.fused = D.fused = averaged.fused = device.type == 'cuda' and fused_agrees(device)
     print(f'{device}, fused {G.fused}, G {sum(p.numel() for p in G.parameters()):,}, '
           f'D {sum(p.numel() for p in D.parameters()):,} parameters', flush=True)
     adam = lambda net: torch.optim.Adam(net.parameters(), lr=a.rate, betas=(0.0, 0.99), eps=1e-8, fused=device.type == 'cuda')
     opt_g, opt_d = adam(G), adam(D)
-    at = dict(pictures=0, steps=0, seconds=0.0, level=0, began=0, since=0)
+    at = dict(pictures=round(1000 * kimg), steps=0, seconds=0.0, level=0, began=0, since=0)
     if os.path.exists(path('checkpoint.pt')):
         state = torch.load(path('checkpoint.pt'), map_location=device, weights_only=True)
         for k, x in (('G', G), ('D', D), ('Gs', averaged), ('opt_g', opt_g), ('opt_d', opt_d)):
@@ -416,7 +449,7 @@ def selftest():
     torch.autograd.grad(D(r, 5, one / 2).sum(), r, create_graph=True)[0].square().sum().backward()
     ok = max(v for k, v in errors.items() if k != 'read') < 1e-5 and errors['read'] < 1e-2
     ok &= D.conv(5, 0).weight.grad.abs().sum().item() > 0
-    ok &= Fused is None or fused_agrees(torch.device('cuda' if torch.cuda.is_available() else 'cpu'))
+    ok &= Fused is None or not torch.cuda.is_available() or fused_agrees(torch.device('cuda'))
     print(json.dumps({k: f'{v:.1e}' for k, v in errors.items()}), 'ok' if ok else 'FAILED')
     return 0 if ok else 1
 
@@ -426,7 +459,7 @@ def main():
         p.add_argument('--' + k)
     p.add_argument('--selftest', action='store_true')
     for k, v in dict(resolution=128, fmap_base=2048, fmap_max=256, latent=256, minutes=13.0, stop_after=0.0, since=1975,
-                     women=0.5, seed=1, batch=0, rate=0.002, r1_gamma=0.25, augment=0.7, average_over=15.0).items():
+                     women=0.5, dark=3.0, seed=1, batch=0, rate=0.002, r1_gamma=0.25, augment=0.7, average_over=15.0).items():
         p.add_argument('--' + k.replace('_', '-'), type=type(v), default=v)
     a = p.parse_args()
     if a.selftest:

@@ -19,7 +19,7 @@ pub enum Gender {
     Male,
 }
 
-/// One portrait of the archive. All coordinates are pixels of the stored picture.
+/// One portrait of the archive. Coordinates are pixels of the stored picture where nothing else is said.
 #[derive(Clone, Debug)]
 pub struct Portrait {
     /// File name within `congress/portraits`.
@@ -42,6 +42,8 @@ pub struct Portrait {
     pub pts5: [[f32; 2]; 5],
     /// The teacher's 68 landmarks, the jaw's moved along it to where the mark-up wants them.
     pub landmarks: Landmarks,
+    /// The teacher's 68 landmarks in the aligned picture, where there is one.
+    pub aligned: Option<Landmarks>,
     /// Variance of the Laplacian of the aligned crop.
     pub sharpness: f32,
     /// Aligned pixels (of 160) a source pixel: above 1.3 the crop is soft.
@@ -229,6 +231,10 @@ impl Row<'_> {
             rect: Rect { x, y, w, h },
             pts5: self.points("pts5", scale)?,
             landmarks: with_even_jaw(&Landmarks { points: self.points::<LANDMARKS>("landmarks_portrait", scale)? }),
+            aligned: match self.text("landmarks_aligned")? {
+                "" => None,
+                _ => Some(Landmarks { points: self.points::<LANDMARKS>("landmarks_aligned", 1.0)? }),
+            },
             sharpness: self.number("sharpness")?,
             upsampling: self.number("upsampling")?,
             inside: self.number("inside")?,

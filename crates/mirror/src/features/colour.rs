@@ -81,7 +81,7 @@ fn interquartile_mean(values: &mut [f32]) -> f32 {
 }
 
 /// CIE L*a*b* of an sRGB colour, white D65.
-fn lab(rgb: [u8; 3]) -> [f32; 3] {
+pub fn lab(rgb: [u8; 3]) -> [f32; 3] {
     let linear = rgb.map(|v| {
         let v = f32::from(v) / 255.0;
         if v <= 0.04045 { v / 12.92 } else { ((v + 0.055) / 1.055).powf(2.4) }

@@ -6,6 +6,7 @@ pub mod greedy;
 mod pose;
 pub mod spatial;
 
+pub use colour::lab;
 pub use pose::Pose;
 
 use crate::face::align::Similarity;

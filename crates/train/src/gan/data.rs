@@ -1,6 +1,7 @@
 //! The pictures a GAN learns from, at every level.
 
-use crate::data::Gender;
+use super::complexion::{self, Complexion};
+use crate::data::{Gender, Portrait};
 use crate::progress::bar;
 use anyhow::{Context, Result};
 use frame::Image;
@@ -8,7 +9,8 @@ use nn::{AvgPool, Layer, Rng, Tensor, Upsample};
 use rayon::prelude::*;
 use std::path::{Path, PathBuf};
 
-/// Which portraits are good enough (see the data's README), and which are drawn how often.
+/// Which portraits are good enough (see the data's README), and how many of those drawn are of women. Toned prints and drawings
+/// never are: of their blue cheeks a GAN makes blue shadows for eyes.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub struct Filter {
     /// Softest portraits: aligned pixels a source pixel.
@@ -34,18 +36,45 @@ fn share(text: &str) -> Result<f32, String> {
 }
 
 /// Groups of pictures, and what share of the drawn ones is of each.
-pub struct Mix(Vec<(f32, Vec<usize>)>);
+pub struct Mix(Vec<Group>);
+
+struct Group {
+    share: f32,
+    members: Vec<usize>,
+    /// Of the members up to each, how much they weigh when one is picked.
+    weights: Vec<f32>,
+}
+
+impl Group {
+    fn new(share: f32, members: Vec<usize>, weights: Vec<f32>) -> Self {
+        let up_to = weights.into_iter().scan(0.0, |sum, w| {
+            *sum += w;
+            Some(*sum)
+        });
+        Self { share, members, weights: up_to.collect() }
+    }
+
+    fn even(share: f32, members: Vec<usize>) -> Self {
+        let weights = vec![1.0; members.len()];
+        Self::new(share, members, weights)
+    }
+
+    fn pick(&self, rng: &mut Rng) -> usize {
+        let last = self.members.len() - 1;
+        let at = rng.uniform() * self.weights[last];
+        self.members[self.weights.partition_point(|up_to| *up_to <= at).min(last)]
+    }
+}
 
 impl Mix {
     /// Each of `n` pictures as often as any other.
     pub fn even(n: usize) -> Self {
-        Self(vec![(1.0, (0..n).collect())])
+        Self(vec![Group::even(1.0, (0..n).collect())])
     }
 
-    /// `share` of one group, the rest of another. A group of which there is a share must not be empty.
-    fn of_two(share: f32, some: Vec<usize>, others: Vec<usize>) -> Self {
-        let mut groups = vec![(share, some), (1.0 - share, others)];
-        groups.retain(|(share, _)| *share > 0.0);
+    /// Groups of which none that has a share may be empty.
+    fn of(mut groups: Vec<Group>) -> Self {
+        groups.retain(|g| g.share > 0.0);
         Self(groups)
     }
 
@@ -53,25 +82,22 @@ impl Mix {
     fn pick(&self, rng: &mut Rng) -> usize {
         let mut at = if self.0.len() > 1 { rng.uniform() } else { 0.0 };
         let last = self.0.len() - 1;
-        let (_, group) = self.0[..last]
-            .iter()
-            .find(|(share, _)| {
-                let within = at < *share;
-                at -= share;
-                within
-            })
-            .unwrap_or(&self.0[last]);
-        group[rng.below(group.len())]
+        let group = self.0[..last].iter().find(|g| {
+            let within = at < g.share;
+            at -= g.share;
+            within
+        });
+        group.unwrap_or(&self.0[last]).pick(rng)
     }
 
-    /// As many different ones as there are of every group in its share, in random order.
+    /// As many different ones as there are of every group in its share, in random order; within a group all alike.
     pub fn without_repeats(&self, rng: &mut Rng) -> Vec<usize> {
-        let most = self.0.iter().map(|(share, group)| group.len() as f32 / share).fold(f32::INFINITY, f32::min);
+        let most = self.0.iter().map(|g| g.members.len() as f32 / g.share).fold(f32::INFINITY, f32::min);
         let mut drawn: Vec<usize> = Vec::new();
-        for (share, group) in &self.0 {
-            let mut group = group.clone();
-            rng.shuffle(&mut group);
-            drawn.extend(&group[..((share * most).round() as usize).min(group.len())]);
+        for group in &self.0 {
+            let mut members = group.members.clone();
+            rng.shuffle(&mut members);
+            drawn.extend(&members[..((group.share * most).round() as usize).min(members.len())]);
         }
         rng.shuffle(&mut drawn);
         drawn
@@ -89,34 +115,46 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// The aligned portraits of the archive that pass the filter, up to level `finest`.
+    /// The aligned portraits of the archive that pass the filter, up to level `finest`. Of women and of others, the darkest faces are
+    /// drawn `dark` times as often as most.
     ///
     /// # Errors
     /// If the table or a picture cannot be read, or no picture passes.
-    pub fn congress(root: &Path, filter: &Filter, finest: usize) -> Result<Self> {
+    pub fn congress(root: &Path, filter: &Filter, dark: f32, finest: usize) -> Result<Self> {
         let folder = root.join("congress/aligned");
-        let (mut files, mut women, mut others) = (Vec::new(), Vec::new(), Vec::new());
-        for p in crate::data::read_table(root)? {
-            let good = p.upsampling <= filter.max_upsampling
+        let mut rows = crate::data::read_table(root)?;
+        rows.retain(|p| {
+            p.upsampling <= filter.max_upsampling
                 && p.yaw_cue.abs() < filter.max_yaw
                 && p.inside >= filter.min_inside
-                && p.photo_year >= filter.since;
-            let path = folder.join(&p.file);
-            if good && path.exists() {
-                let group = if p.gender == Some(Gender::Female) { &mut women } else { &mut others };
-                group.push(files.len());
-                files.push((path, if p.bioguide.is_empty() { p.file } else { p.bioguide }));
-            }
-        }
+                && p.photo_year >= filter.since
+                && p.aligned.is_some()
+                && folder.join(&p.file).exists()
+        });
+        let mut images = load(&rows.iter().map(|p| folder.join(&p.file)).collect::<Vec<_>>())?;
+        let complexion = |(image, p): (&Image, &Portrait)| Some(Complexion::of(image, p.aligned.as_ref()?));
+        let mut complexions: Vec<Complexion> = images.par_iter().zip(&rows).filter_map(complexion).collect();
+        let good: Vec<bool> = complexions.iter().map(Complexion::is_of_skin).collect();
+        retain(&mut rows, &good);
+        retain(&mut images, &good);
+        retain(&mut complexions, &good);
+
+        let group = |share, of_women| {
+            let members: Vec<usize> =
+                (0..rows.len()).filter(|i| (rows[*i].gender == Some(Gender::Female)) == of_women).collect();
+            let of_them: Vec<Complexion> = members.iter().map(|i| complexions[*i]).collect();
+            Group::new(share, members, complexion::weights(&of_them, dark))
+        };
+        let groups = vec![group(filter.women, true), group(1.0 - filter.women, false)];
         anyhow::ensure!(
-            (filter.women == 0.0 || !women.is_empty()) && (filter.women == 1.0 || !others.is_empty()),
+            groups.iter().all(|g| g.share == 0.0 || !g.members.is_empty()),
             "{} portraits of women and {} others pass: --women {} cannot be drawn",
-            women.len(),
-            others.len(),
+            groups[0].members.len(),
+            groups[1].members.len(),
             filter.women
         );
-        let mix = Mix::of_two(filter.women, women, others);
-        Ok(Self { mix, ..Self::load(files, finest)? })
+        let people = rows.into_iter().map(|p| if p.bioguide.is_empty() { p.file } else { p.bioguide }).collect();
+        Ok(Self { mix: Mix::of(groups), ..Self::of_named(&images, finest, people) })
     }
 
     /// All pictures of a folder, cut to squares: an archive of one's own.
@@ -131,32 +169,19 @@ impl Dataset {
         let entries = std::fs::read_dir(folder).with_context(|| folder.display().to_string())?;
         let mut paths: Vec<PathBuf> = entries.filter_map(|e| Some(e.ok()?.path())).filter(is_picture).collect();
         paths.sort();
-        Self::load(paths.into_iter().map(|p| (p.clone(), p.display().to_string())).collect(), finest)
-    }
-
-    fn load(files: Vec<(PathBuf, String)>, finest: usize) -> Result<Self> {
-        anyhow::ensure!(!files.is_empty(), "no pictures to learn from");
-        let bar = bar(files.len() as u64, "pictures");
-        let pyramids = files.par_iter().map(|(path, _)| {
-            let image = Image::load(path)?;
-            bar.inc(1);
-            anyhow::Ok(pyramid(&image, finest))
-        });
-        let pyramids = pyramids.collect::<Result<Vec<_>>>()?;
-        bar.finish_and_clear();
-        Ok(Self::of_pyramids(&pyramids, finest, files.into_iter().map(|f| f.1).collect()))
-    }
-
-    fn of_pyramids(pyramids: &[Vec<Vec<u8>>], finest: usize, people: Vec<String>) -> Self {
-        let level = |i: usize| pyramids.iter().flat_map(|p| p[i].iter().copied()).collect();
-        let mix = Mix::even(people.len());
-        Self { levels: (0..=finest - 2).map(level).collect(), people, mix }
+        Ok(Self::of_named(&load(&paths)?, finest, paths.iter().map(|p| p.display().to_string()).collect()))
     }
 
     /// A data set of pictures in memory.
     pub fn of_images(images: &[Image], finest: usize) -> Self {
-        let pyramids: Vec<_> = images.iter().map(|i| pyramid(i, finest)).collect();
-        Self::of_pyramids(&pyramids, finest, (0..images.len()).map(|i| i.to_string()).collect())
+        Self::of_named(images, finest, (0..images.len()).map(|i| i.to_string()).collect())
+    }
+
+    fn of_named(images: &[Image], finest: usize, people: Vec<String>) -> Self {
+        let pyramids: Vec<_> = images.par_iter().map(|i| pyramid(i, finest)).collect();
+        let level = |i: usize| pyramids.iter().flat_map(|p| p[i].iter().copied()).collect();
+        let mix = Mix::even(people.len());
+        Self { levels: (0..=finest - 2).map(level).collect(), people, mix }
     }
 
     /// Number of pictures.
@@ -192,6 +217,20 @@ impl Dataset {
         soften(&mut x, fade);
         x
     }
+}
+
+fn load(paths: &[PathBuf]) -> Result<Vec<Image>> {
+    anyhow::ensure!(!paths.is_empty(), "no pictures to learn from");
+    let bar = bar(paths.len() as u64, "pictures");
+    let images = paths.par_iter().map(|path| Image::load(path).inspect(|_| bar.inc(1)));
+    let images = images.collect::<Result<_, _>>()?;
+    bar.finish_and_clear();
+    Ok(images)
+}
+
+fn retain<T>(items: &mut Vec<T>, good: &[bool]) {
+    let mut good = good.iter();
+    items.retain(|_| good.next().copied().unwrap_or(false));
 }
 
 /// Blends pictures of a level that fades in with their half-size selves; those of 4 pixels never fade.
@@ -289,7 +328,8 @@ mod tests {
     fn women_are_drawn_as_often_as_was_asked_for() {
         let rng = &mut Rng::new(3);
         for share in [0.0, 0.25, 0.5, 1.0] {
-            let mix = Mix::of_two(share, (0..20).collect(), (20..120).collect());
+            let mix =
+                Mix::of(vec![Group::even(share, (0..20).collect()), Group::even(1.0 - share, (20..120).collect())]);
             let women = (0..4000).filter(|_| mix.pick(rng) < 20).count() as f32 / 4000.0;
             assert!((women - share).abs() < 0.03, "{women} of {share}");
             let mut once = mix.without_repeats(rng);
@@ -297,6 +337,27 @@ mod tests {
             assert!((women - share).abs() < 0.01, "{women} of {share}");
             once.sort_unstable();
             assert!(once.windows(2).all(|w| w[0] < w[1]));
+        }
+    }
+
+    #[test]
+    fn what_weighs_more_is_drawn_more_often() {
+        let (rng, mix) = (&mut Rng::new(4), Mix::of(vec![Group::new(1.0, vec![5, 6, 7], vec![1.0, 3.0, 1.0])]));
+        let sixes = (0..5000).filter(|_| mix.pick(rng) == 6).count();
+        assert!((2850..3150).contains(&sixes), "{sixes}");
+        assert_eq!(mix.without_repeats(rng).len(), 3);
+    }
+
+    #[test]
+    fn the_archive_is_drawn_without_toned_prints_and_with_more_of_the_darkest() {
+        let Some(root) = testing::data_root_or_skip("the GAN's portraits") else { return };
+        let filter = Filter { max_upsampling: 2.0, max_yaw: 0.22, min_inside: 0.9, since: 1975, women: 0.5 };
+        let data = Dataset::congress(&root, &filter, 3.0, 3).unwrap();
+        assert!((1660..1687).contains(&data.len()), "{}", data.len());
+        for group in &data.mix.0 {
+            let (n, sum) = (group.members.len() as f32, group.weights[group.members.len() - 1]);
+            // 8 % three times, on average twice up to 20 %.
+            assert!((sum / n - (1.0 + 0.08 * 2.0 + 0.12)).abs() < 0.02, "{}", sum / n);
         }
     }
 

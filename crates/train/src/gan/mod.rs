@@ -5,6 +5,7 @@
 //! `fakes-XXXXXX.png` after so many thousand pictures.
 
 mod augment;
+mod complexion;
 mod data;
 mod discriminator;
 mod penalty;
@@ -100,6 +101,9 @@ pub struct Options {
     /// Half-life of the averaged generator, thousands of pictures; at most a tenth of those of the level so far.
     #[arg(long, default_value_t = 10.0)]
     average_over: f32,
+    /// How many times as often as most the darkest faces are drawn, of women and of others; the archive has few.
+    #[arg(long, default_value_t = 3.0, value_name = "TIMES")]
+    dark: f32,
     #[command(flatten)]
     filter: Filter,
 }
@@ -229,7 +233,7 @@ fn load_data(options: &Options, finest: usize) -> Result<Dataset> {
         return Dataset::folder(folder, finest);
     }
     let root = crate::data::data_root(options.data.as_deref())?;
-    Dataset::congress(&root, &options.filter, finest)
+    Dataset::congress(&root, &options.filter, options.dark, finest)
 }
 
 /// The level of a resolution, 4 pixels to that of level `most`.

@@ -88,7 +88,7 @@ pub fn run(options: &Options) -> Result<()> {
     );
     let detector = std::fs::read(&options.detector).with_context(|| options.detector.display().to_string())?;
     let detector = Detector::from_weights(&detector).with_context(|| options.detector.display().to_string())?;
-    let dataset = Dataset::congress(&data_root(options.data.as_deref())?, &options.filter, config.levels())?;
+    let dataset = Dataset::congress(&data_root(options.data.as_deref())?, &options.filter, 1.0, config.levels())?;
     anyhow::ensure!(dataset.len() >= 4, "{} portraits are too few to compare with", dataset.len());
     let portraits = (0..dataset.len()).map(|i| dataset.picture(config.levels(), i)).collect();
     let (people, mix) = (dataset.people, dataset.mix);
