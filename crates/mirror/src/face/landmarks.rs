@@ -58,11 +58,13 @@ pub fn input<'a>(crops: impl IntoIterator<Item = &'a Image>) -> Tensor {
     let mut data = Vec::new();
     let mut n = 0;
     for crop in crops {
-        let count = crop.data.len().max(1) as f32;
-        let mean = crop.data.iter().map(|&v| f32::from(v)).sum::<f32>() / count;
-        let variance = crop.data.iter().map(|&v| (f32::from(v) - mean).powi(2)).sum::<f32>() / count;
+        // Sums of whole numbers are exact in any order, and so the compiler takes many at once.
+        let count = crop.data.len().max(1) as f64;
+        let mean = f64::from(crop.data.iter().map(|&v| u32::from(v)).sum::<u32>()) / count;
+        let squares = f64::from(crop.data.iter().map(|&v| u32::from(v) * u32::from(v)).sum::<u32>()) / count;
         // The floor keeps the noise of a black picture from being blown up.
-        let scale = 1.0 / (variance.sqrt() + 8.0);
+        let scale = 1.0 / ((squares - mean * mean).max(0.0).sqrt() as f32 + 8.0);
+        let mean = mean as f32;
         data.extend(crop.data.iter().map(|&v| (f32::from(v) - mean) * scale));
         n += 1;
     }
