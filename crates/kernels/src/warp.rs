@@ -32,7 +32,7 @@ pub fn warp_affine(src: &[u8], (sw, sh): (usize, usize), dst: &mut [u8], (dw, dh
     let shrink = |i: usize| m[0][i].hypot(m[1][i]);
     let halvings = (0.5 * shrink(0).min(shrink(1)) / APART).log2().ceil().clamp(0.0, MOST_HALVINGS) as u32;
     if halvings == 0 {
-        return sample(src, (sw, sh), dst, (dw, dh), m);
+        return sample(src, (sw, sh), dst, dw, m);
     }
     let region = Region::read_by((sw, sh), (dw, dh), m, halvings);
     let small = region.mean_of_blocks(src);
@@ -41,11 +41,11 @@ pub fn warp_affine(src: &[u8], (sw, sh): (usize, usize), dst: &mut [u8], (dw, dh
         let [a, b, c] = m[d];
         [a * factor, b * factor, c * factor - region.first[d] as f32]
     });
-    sample(&small, (region.size[0], region.size[1]), dst, (dw, dh), m);
+    sample(&small, (region.size[0], region.size[1]), dst, dw, m);
 }
 
-/// [`warp_affine`] without halving.
-fn sample(src: &[u8], (sw, sh): (usize, usize), dst: &mut [u8], (dw, dh): (usize, usize), m: [[f32; 3]; 2]) {
+/// [`warp_affine`] without halving, to a picture `dw` wide.
+fn sample(src: &[u8], (sw, sh): (usize, usize), dst: &mut [u8], dw: usize, m: [[f32; 3]; 2]) {
     let samples = |i: usize| ((m[0][i].hypot(m[1][i]) / APART).ceil() as usize).clamp(1, 16);
     let (nx, ny) = (samples(0), samples(1));
     let grid = |sub: usize| {
@@ -264,7 +264,7 @@ mod tests {
             let m = [[a, -b, at[0]], [b, a, at[1]]];
             let (mut fast, mut plain) = (vec![0; 40 * 40 * 3], vec![0; 40 * 40 * 3]);
             warp_affine(&src, (w, h), &mut fast, (40, 40), m);
-            sample(&src, (w, h), &mut plain, (40, 40), m);
+            sample(&src, (w, h), &mut plain, 40, m);
             let off = fast.iter().zip(&plain).map(|(a, b)| a.abs_diff(*b)).max().unwrap();
             // Beyond a border the nearest block counts, not the nearest pixel.
             assert!(f32::from(off) <= 2.0 + scale / 4.0, "{off} of 255 at scale {scale}");

@@ -17,6 +17,12 @@ const DECOYS: f32 = 0.2;
 /// Share of the people whose head is turned: the archive itself looks straight ahead.
 const TURNED: f32 = 0.3;
 
+/// Share of the others who looked aside when they were photographed: one in twenty did, up to full profile, where no relief can turn a head.
+const ASIDE: f32 = 0.15;
+
+/// Nose offset over eye distance beyond which somebody looks aside.
+const LOOKS_ASIDE: f32 = 0.4;
+
 /// Share of the people under a hat.
 const HATS: f32 = 0.12;
 
@@ -35,6 +41,8 @@ pub struct Scene {
 /// What scenes are made of.
 pub struct Material {
     portraits: Vec<Subject>,
+    /// Which of them look aside.
+    aside: Vec<usize>,
     /// The same people with their heads turned.
     turned: Vec<Subject>,
     negatives: Vec<Pyramid>,
@@ -117,7 +125,9 @@ impl Material {
     ) -> Self {
         let portraits: Vec<&Portrait> = portraits.into_iter().collect();
         let negatives: Vec<&Negative> = negatives.into_iter().collect();
+        let looks_aside = |i: &usize| portraits[*i].yaw_cue.abs() > LOOKS_ASIDE;
         Self {
+            aside: (0..portraits.len()).filter(looks_aside).collect(),
             portraits: portraits.par_iter().map(|p| Subject::of(p)).collect(),
             turned: portraits.par_iter().filter_map(|p| Subject::turned(p)).collect(),
             negatives: negatives.par_iter().map(|n| Pyramid::new(&n.image)).collect(),
@@ -219,8 +229,12 @@ impl Material {
     }
 
     fn subject(&self, rng: &mut Rng) -> &Subject {
-        let all = if !self.turned.is_empty() && rng.chance(TURNED) { &self.turned } else { &self.portraits };
-        &all[rng.below(all.len())]
+        if !self.turned.is_empty() && rng.chance(TURNED) {
+            return &self.turned[rng.below(self.turned.len())];
+        }
+        let aside = !self.aside.is_empty() && rng.chance(ASIDE);
+        let i = if aside { self.aside[rng.below(self.aside.len())] } else { rng.below(self.portraits.len()) };
+        &self.portraits[i]
     }
 
     /// A piece of a picture without faces, where a face would be: so that a cut-out alone is no sign of one.

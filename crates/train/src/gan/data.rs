@@ -41,17 +41,16 @@ pub struct Mix(Vec<Group>);
 struct Group {
     share: f32,
     members: Vec<usize>,
-    /// Of the members up to each, how much they weigh when one is picked.
+    /// How often each is drawn, above 0.
     weights: Vec<f32>,
+    /// The largest of them.
+    most: f32,
 }
 
 impl Group {
     fn new(share: f32, members: Vec<usize>, weights: Vec<f32>) -> Self {
-        let up_to = weights.into_iter().scan(0.0, |sum, w| {
-            *sum += w;
-            Some(*sum)
-        });
-        Self { share, members, weights: up_to.collect() }
+        let most = weights.iter().copied().fold(0.0, f32::max);
+        Self { share, members, weights, most }
     }
 
     fn even(share: f32, members: Vec<usize>) -> Self {
@@ -60,9 +59,25 @@ impl Group {
     }
 
     fn pick(&self, rng: &mut Rng) -> usize {
-        let last = self.members.len() - 1;
-        let at = rng.uniform() * self.weights[last];
-        self.members[self.weights.partition_point(|up_to| *up_to <= at).min(last)]
+        loop {
+            let i = rng.below(self.members.len());
+            if rng.uniform() * self.most < self.weights[i] {
+                return self.members[i];
+            }
+        }
+    }
+
+    /// How many different ones can be drawn while those that weigh most are drawn as often as they should be.
+    fn different(&self) -> f32 {
+        self.weights.iter().sum::<f32>() / self.most
+    }
+
+    /// Different ones, by weight (Efraimidis and Spirakis, "Weighted random sampling with a reservoir", 2006).
+    fn draw(&self, count: usize, rng: &mut Rng) -> impl Iterator<Item = usize> {
+        let mut drawn: Vec<(f32, usize)> =
+            self.weights.iter().zip(&self.members).map(|(w, i)| (rng.uniform().powf(self.most / w), *i)).collect();
+        drawn.sort_by(|a, b| b.0.total_cmp(&a.0));
+        drawn.into_iter().take(count).map(|d| d.1)
     }
 }
 
@@ -90,14 +105,12 @@ impl Mix {
         group.unwrap_or(&self.0[last]).pick(rng)
     }
 
-    /// As many different ones as there are of every group in its share, in random order; within a group all alike.
+    /// As many different ones as there are of every group in its share, in random order. Where some weigh more, as many fewer of the others.
     pub fn without_repeats(&self, rng: &mut Rng) -> Vec<usize> {
-        let most = self.0.iter().map(|g| g.members.len() as f32 / g.share).fold(f32::INFINITY, f32::min);
+        let most = self.0.iter().map(|g| g.different() / g.share).fold(f32::INFINITY, f32::min);
         let mut drawn: Vec<usize> = Vec::new();
         for group in &self.0 {
-            let mut members = group.members.clone();
-            rng.shuffle(&mut members);
-            drawn.extend(&members[..((group.share * most).round() as usize).min(members.len())]);
+            drawn.extend(group.draw((group.share * most).round() as usize, rng));
         }
         rng.shuffle(&mut drawn);
         drawn
@@ -345,7 +358,10 @@ mod tests {
         let (rng, mix) = (&mut Rng::new(4), Mix::of(vec![Group::new(1.0, vec![5, 6, 7], vec![1.0, 3.0, 1.0])]));
         let sixes = (0..5000).filter(|_| mix.pick(rng) == 6).count();
         assert!((2850..3150).contains(&sixes), "{sixes}");
-        assert_eq!(mix.without_repeats(rng).len(), 3);
+        let pairs: Vec<Vec<usize>> = (0..300).map(|_| mix.without_repeats(rng)).collect();
+        // Five thirds of a picture: two different ones, hardly ever without the one that weighs most.
+        assert!(pairs.iter().all(|p| p.len() == 2 && p[0] != p[1]));
+        assert!(pairs.iter().filter(|p| p.contains(&6)).count() > 240);
     }
 
     #[test]
@@ -355,7 +371,7 @@ mod tests {
         let data = Dataset::congress(&root, &filter, 3.0, 3).unwrap();
         assert!((1660..1687).contains(&data.len()), "{}", data.len());
         for group in &data.mix.0 {
-            let (n, sum) = (group.members.len() as f32, group.weights[group.members.len() - 1]);
+            let (n, sum) = (group.members.len() as f32, group.weights.iter().sum::<f32>());
             // 8 % three times, on average twice up to 20 %.
             assert!((sum / n - (1.0 + 0.08 * 2.0 + 0.12)).abs() < 0.02, "{}", sum / n);
         }

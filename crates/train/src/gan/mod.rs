@@ -121,6 +121,7 @@ pub fn run(options: &Options) -> Result<()> {
     let mut trainer = begin(options)?;
     let config = trainer.g.config();
     let last = config.levels();
+    anyhow::ensure!(options.dark > 0.0 && options.dark.is_finite(), "--dark must be above 0");
     let data = load_data(options, last)?;
     anyhow::ensure!(options.batch.is_multiple_of(discriminator::GROUP), "--batch must be a multiple of 4");
     let rules = Rules {

@@ -52,6 +52,10 @@ pub struct Options {
     /// Start of the random numbers
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+    /// How many times as often as most the darkest faces are among the portraits to compare with: `train gan` draws them three times as
+    /// often, but then a third of the portraits is left
+    #[arg(long, default_value_t = 1.0, value_name = "TIMES")]
+    pub dark: f32,
     /// Which portraits to compare with
     #[command(flatten)]
     pub filter: Filter,
@@ -67,6 +71,7 @@ pub struct Options {
 pub fn run(options: &Options) -> Result<()> {
     anyhow::ensure!(options.samples >= 2, "--samples must be 2 or more: pairs are compared");
     anyhow::ensure!(options.draws >= 1, "--draws must be 1 or more");
+    anyhow::ensure!(options.dark > 0.0 && options.dark.is_finite(), "--dark must be above 0");
     let (name, generator) = match &options.generator {
         Some(path) => {
             let name = path.display().to_string();
@@ -88,7 +93,8 @@ pub fn run(options: &Options) -> Result<()> {
     );
     let detector = std::fs::read(&options.detector).with_context(|| options.detector.display().to_string())?;
     let detector = Detector::from_weights(&detector).with_context(|| options.detector.display().to_string())?;
-    let dataset = Dataset::congress(&data_root(options.data.as_deref())?, &options.filter, 1.0, config.levels())?;
+    let dataset =
+        Dataset::congress(&data_root(options.data.as_deref())?, &options.filter, options.dark, config.levels())?;
     anyhow::ensure!(dataset.len() >= 4, "{} portraits are too few to compare with", dataset.len());
     let portraits = (0..dataset.len()).map(|i| dataset.picture(config.levels(), i)).collect();
     let (people, mix) = (dataset.people, dataset.mix);
@@ -287,6 +293,7 @@ mod tests {
             samples: 20,
             draws: 2,
             seed: 1,
+            dark: 1.0,
             filter: Filter { max_upsampling: 2.0, max_yaw: 0.22, min_inside: 0.9, since: 0, women: 0.5 },
             json: false,
         };
