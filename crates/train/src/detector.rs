@@ -2,6 +2,7 @@
 
 use crate::data::{self, Negative, Portrait, is_held_out};
 use crate::detector_loss::{Labels, loss};
+use crate::lesson::share_of_step;
 use crate::progress::{Checkpoint, Session, start_from};
 use crate::scenes::{Material, Scene};
 use anyhow::{Context, Result};
@@ -112,7 +113,7 @@ pub fn run(options: &Options) -> Result<()> {
             let [mut recall, mut precision, mut threshold] = [f32::NAN; 3];
             if session.seconds() - validated > VALIDATE_EVERY || session.is_over() {
                 validated = session.seconds();
-                [recall, precision, threshold] = validation.measure(&state.net);
+                [recall, precision, threshold] = validation.measure(&state.average);
                 write_weights(options, &state, threshold)?;
             }
             let [total, face, of_box] = sums.map(|s| s / steps_in_sums as f32);
@@ -121,7 +122,7 @@ pub fn run(options: &Options) -> Result<()> {
         }
     }
     session.finish();
-    let [recall, precision, threshold] = validation.measure(&state.net);
+    let [recall, precision, threshold] = validation.measure(&state.average);
     write_weights(options, &state, threshold)?;
     let path = options.out.join("detector.safetensors");
     eprintln!(
@@ -140,12 +141,14 @@ fn write_weights(options: &Options, state: &State, threshold: f32) -> Result<()>
     ]
     .into();
     let path = options.out.join("detector.safetensors");
-    Ok(nn::io::save(&path, &state.net.params(), &metadata, Dtype::F16)?)
+    Ok(nn::io::save(&path, &state.average.params(), &metadata, Dtype::F16)?)
 }
 
 /// All that changes while training.
 struct State {
     net: DetectorNet,
+    /// Over the steps so far, the late ones above all: what is kept.
+    average: DetectorNet,
     adam: Adam,
     step: u64,
     /// For each negative, how sure the net lately was of a face there.
@@ -157,10 +160,11 @@ struct State {
 impl State {
     fn new(options: &Options, negatives: usize) -> Self {
         let net = DetectorNet::new(&mut Rng::new(options.seed));
+        let average = DetectorNet::new(&mut Rng::blank());
         let adam = Adam::new(options.lr, 0.9, 0.999);
         // A half: not yet seen ones come before those that are known to be easy.
         let hardness = vec![0.5; negatives];
-        Self { net, adam, step: 0, hardness_of_pending: hardness.clone(), hardness }
+        Self { net, average, adam, step: 0, hardness_of_pending: hardness.clone(), hardness }
     }
 
     /// One step; the loss, its part of faces and its part of boxes.
@@ -183,12 +187,14 @@ impl State {
         self.adam.lr = lr;
         self.adam.step(self.net.params_mut(), &grads);
         self.step += 1;
+        nn::average_towards(self.average.params_mut(), &self.net.params(), share_of_step(self.step));
         values
     }
 
     fn checkpoint(&self, seconds: f64) -> Checkpoint {
         let mut c = Checkpoint::default();
         c.put_params("net", &self.net.params());
+        c.put_params("average", &self.average.params());
         c.put_adam("adam", &self.adam);
         c.put_number("step", self.step as f64);
         c.put_number("seconds", seconds);
@@ -200,6 +206,7 @@ impl State {
     /// Back to a checkpoint; its seconds of training.
     fn restore(&mut self, c: &Checkpoint) -> Result<f64> {
         c.take_params("net", self.net.params_mut())?;
+        c.take_params("average", self.average.params_mut())?;
         c.take_adam("adam", &mut self.adam)?;
         self.step = c.number("step")? as u64;
         let n = self.hardness.len();

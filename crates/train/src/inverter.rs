@@ -2,7 +2,7 @@
 //!
 //! First pairs of latents and features are drawn; from them the greedy order of numbers is chosen; then the forward model
 //! learns the numbers from latents; then the inverter learns to bend noise until the forward model is content, and what
-//! it gives still looks like the prior.
+//! it gives still looks like the prior. Then pictures are drawn where the inverter goes, and both learn once more.
 
 pub mod bend;
 mod energy;
@@ -20,7 +20,7 @@ use mirror::features::greedy::{CANDIDATES, Number};
 use mirror::features::spatial;
 use mirror::features::{FeatureVector, Group};
 use mirror::generator::{Generator, Painter};
-use mirror::inverter::{Inverter, Settings};
+use mirror::inverter::{Dial, Inverter, Population, Settings};
 use mirror::pack::{Net, Pack};
 use nn::Rng;
 use nn::io::Dtype;
@@ -65,8 +65,9 @@ pub struct Options {
     /// Gradient steps on the forward model whenever a latent is sought
     #[arg(long, default_value_t = 8)]
     pub refine_steps: usize,
-    /// How well the detector should see a reflection, as a normal score among the samples
-    #[arg(long, default_value_t = 0.5)]
+    /// How well the detector should see a reflection at least, as a normal score among the samples; the higher, the more all look like those
+    /// whom it sees best
+    #[arg(long, default_value_t = -2.0, allow_negative_numbers = true)]
     pub quality: f32,
     /// Weight of likeness to the prior against likeness of the features
     #[arg(long, default_value_t = 1.0)]
@@ -92,7 +93,8 @@ pub fn run(options: &Options) -> Result<()> {
     } else {
         Pairs::new(generator.config().latent_size, options.seed)
     };
-    let pairs = draw(before, &Painter::new(&generator), &eyes, options, &mut session, &pairs_path)?;
+    let painter = Painter::new(&generator);
+    let mut pairs = draw(before, &painter, &eyes, options, &mut session, &pairs_path)?;
     let mut rng = Rng::new(options.seed ^ 0x5EED);
     let order = choose(&pairs, options.numbers as usize)?;
     let settings = Settings {
@@ -106,18 +108,39 @@ pub fn run(options: &Options) -> Result<()> {
     };
     let mut inverter = Inverter::new(settings, &mut rng);
     let samples = pairs.found();
-    inverter.fit(&samples, &visitors(&eyes, share_of_women(&samples), options)?);
+    let visitors = visitors(&eyes, share_of_women(&samples), options)?;
+    inverter.fit(&samples, &visitors);
+    let ask = |f: &FeatureVector| inverter.ask(f, Population::Visitors, &Dial::default()).scores;
+    let strangers: Vec<Vec<f32>> = visitors.iter().map(ask).collect();
 
-    let table = pairs.scored(&inverter);
-    let (train, held) = table.split(10);
+    let (random, prior_weight) = (pairs.len(), options.prior_weight);
+    let (train, held) = pairs.scored(&inverter).split(10);
     anyhow::ensure!(train.found().len() >= 100, "only {} faces among the samples: too few", train.found().len());
-    // What is left of the time: less than half for the forward model, the rest for the inverter.
-    let now = session.fraction();
-    let ceiling = forward::teach(&mut inverter, &train, &held, now + 0.45 * (1.0 - now), &mut session, &mut rng)?;
-    bend::teach(&mut inverter, &train, options.prior_weight, (session.fraction(), 1.0), &mut session, &mut rng)?;
+    // Of what is left of the time, the forward model has up to a quarter, the inverter a sixth.
+    let (began, left) = (session.fraction(), 1.0 - session.fraction());
+    let (look, check) = (train.all(), held.all());
+    forward::teach(&mut inverter, &look, &check, began + 0.25 * left, &mut session, &mut rng)?;
+    let to = session.fraction() + left / 6.0;
+    bend::teach(&mut inverter, &train, &strangers, prior_weight, (session.fraction(), to), &mut session, &mut rng)?;
+    // The inverter goes where the forward model flatters it. What is really drawn there, up to a third as many pairs again, is the second
+    // lesson of both.
+    let until = session.fraction() + 0.2 * left;
+    while pairs.len() < random + random / 3 && session.fraction() < until {
+        pairs.draw(&painter, &eyes, &bend::bent(&inverter, &train, &strangers, &mut rng))?;
+        session.show(format!("{} pairs where the inverter goes", pairs.len() - random));
+    }
+    eprintln!("{} pairs where the inverter goes", pairs.len() - random);
+    let (at_random, where_it_goes) = pairs.scored(&inverter).split_at(random);
+    let ((train, held), (more, more_held)) = (at_random.split(10), where_it_goes.split(10));
+    let (look, check) = ([train.all(), more.all()].concat(), [held.all(), more_held.all()].concat());
+    let to = session.fraction() + 0.5 * (1.0 - session.fraction());
+    forward::teach(&mut inverter, &look, &check, to, &mut session, &mut rng)?;
+    bend::teach(&mut inverter, &train, &strangers, prior_weight, (session.fraction(), 1.0), &mut session, &mut rng)?;
+    let ceiling = forward::explained(&inverter, &held.found());
 
     let mut about = inverter.settings.to_metadata();
-    about.insert("pairs".into(), pairs.len().to_string());
+    about.insert("pairs".into(), random.to_string());
+    about.insert("pairs_where_it_goes".into(), (pairs.len() - random).to_string());
     about.insert("pairs_with_a_face".into(), pairs.found().len().to_string());
     about.insert("seed".into(), options.seed.to_string());
     for (group, share) in ceiling {
@@ -228,7 +251,7 @@ fn visitors(eyes: &Eyes, women: f32, options: &Options) -> Result<Vec<FeatureVec
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mirror::inverter::{Asked, Dial, onto_sphere};
+    use mirror::inverter::{Asked, onto_sphere};
     use pairs::{Row, Table};
 
     const NUMBERS: [&str; 8] = ["skin/l", "0-16/x", "pose/yaw", "age", "gender", "27-33/y", "hair/l", "background/l"];
@@ -286,9 +309,16 @@ mod tests {
             quality_target,
         };
         let mut inverter = Inverter::new(settings, &mut rng);
-        let explained = forward::teach(&mut inverter, &train, &held, 0.3, &mut session, &mut rng).unwrap();
+        forward::teach(&mut inverter, &train.all(), &held.all(), 0.3, &mut session, &mut rng).unwrap();
+        let explained = forward::explained(&inverter, &held.found());
         assert!(explained.iter().all(|e| e.1 > 0.7), "{explained:?}");
-        bend::teach(&mut inverter, &train, 1.0, (0.3, 1.0), &mut session, &mut rng).unwrap();
+        let strangers: Vec<Vec<f32>> =
+            train.rows[..50].iter().map(|r| r.numbers().iter().map(|s| 1.3 * s).collect()).collect();
+        bend::teach(&mut inverter, &train, &strangers, 1.0, (0.3, 1.0), &mut session, &mut rng).unwrap();
+        for latent in bend::bent(&inverter, &train, &strangers, &mut rng) {
+            let square = latent.as_slice().iter().map(|v| v * v).sum::<f32>() / 16.0;
+            assert!((square - 1.0).abs() < 1e-3, "off the sphere: {square}");
+        }
 
         let noise = pairs::random_latents(1, 16, &mut rng);
         let (mut before, mut after) = (0.0, 0.0);

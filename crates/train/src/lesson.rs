@@ -17,6 +17,11 @@ const AVERAGED: f32 = 100.0;
 /// and wrong labels is averaged away.
 const RECENT: f32 = 4.0;
 
+/// How far the averaged weights move to those after so many steps.
+pub(crate) fn share_of_step(step: u64) -> f32 {
+    (RECENT / (RECENT + step as f32 - 1.0)).min(1.0)
+}
+
 /// Command-line options.
 #[derive(Debug, clap::Args)]
 pub struct Options {
@@ -174,8 +179,7 @@ pub fn teach<L: Lesson>(options: &Options) -> Result<()> {
         adam.decay(net.params_mut(), L::DECAY);
         adam.step(net.params_mut(), &grads);
         step += 1;
-        let share = (RECENT / (RECENT + step as f32 - 1.0)).min(1.0);
-        nn::average_towards(average.params_mut(), &net.params(), share);
+        nn::average_towards(average.params_mut(), &net.params(), share_of_step(step));
         mean_loss += (value - mean_loss) / (step as f32).min(AVERAGED);
     }
 }

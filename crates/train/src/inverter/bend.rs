@@ -6,6 +6,7 @@ use crate::progress::Session;
 use anyhow::Result;
 use mirror::features::Group;
 use mirror::inverter::{Asked, Dial, Inverter};
+use mirror::latent::Latent;
 use nn::{Adam, Layer, Rng, Tensor, grads_like};
 use rayon::prelude::*;
 
@@ -21,17 +22,28 @@ const MIXED: f32 = 0.5;
 const WHOLE: f32 = 0.5;
 /// Share of examples in which some groups are switched off.
 const SWITCHED: f32 = 0.2;
+/// Share of examples that are not asked by samples but by strangers, where there are any: what no picture of the generator's has together.
+const STRANGERS: f32 = 0.3;
 /// Standard deviation of what is added to the scores: eyes are never sure.
 const JITTER: f32 = 0.1;
 const LOG_EVERY: u64 = 200;
 
-/// Trains from one share of the session's time to another.
+/// Latents for what samples and strangers ask: where the forward model must be right, for there it is asked.
+pub fn bent(inverter: &Inverter, train: &Table, strangers: &[Vec<f32>], rng: &mut Rng) -> Vec<Latent> {
+    let rows = train.found();
+    let batch = Batch::draw(inverter, &rows, &rows, strangers, rng);
+    let asked = batch.asked.par_iter().zip(batch.noise.par_chunks_exact(inverter.settings.latent_size));
+    asked.map(|(asked, noise)| inverter.invert_asked(asked, noise)).collect()
+}
+
+/// Trains from one share of the session's time to another. `strangers` are scores among the visitors of faces that are no samples.
 ///
 /// # Errors
 /// If the log cannot be written.
 pub fn teach(
     inverter: &mut Inverter,
     train: &Table,
+    strangers: &[Vec<f32>],
     prior_weight: f32,
     (from, to): (f32, f32),
     session: &mut Session,
@@ -49,7 +61,7 @@ pub fn teach(
     let mut step = 0;
     while session.fraction() < to {
         adam.lr = LR * (1.0 - (session.fraction() - from) / (to - from).max(1e-6)).clamp(0.01, 1.0);
-        let batch = Batch::draw(inverter, &rows, &good, rng);
+        let batch = Batch::draw(inverter, &rows, &good, strangers, rng);
         let losses = learn(inverter, &mut adam, &batch, prior_weight);
         anyhow::ensure!(losses.iter().all(|l| l.is_finite()), "the loss is no number at step {step}");
         sums.iter_mut().zip(losses).for_each(|(s, l)| *s += l / LOG_EVERY as f32);
@@ -84,15 +96,20 @@ struct Batch {
 }
 
 impl Batch {
-    fn draw(inverter: &Inverter, rows: &[&Row], good: &[&Row], rng: &mut Rng) -> Self {
+    fn draw(inverter: &Inverter, rows: &[&Row], good: &[&Row], strangers: &[Vec<f32>], rng: &mut Rng) -> Self {
         let (order, size) = (inverter.order(), inverter.settings.latent_size);
         let mut batch = Self { asked: Vec::new(), noise: Vec::new(), truth: Vec::new(), prior: Vec::new() };
         for _ in 0..BATCH {
             let row = rows[rng.below(rows.len())];
-            let mut scores = row.numbers().to_vec();
+            let stranger = !strangers.is_empty() && rng.chance(STRANGERS);
+            let one = |rng: &mut Rng| match stranger {
+                true => strangers[rng.below(strangers.len())].as_slice(),
+                false => rows[rng.below(rows.len())].numbers(),
+            };
+            let mut scores = if stranger { one(rng) } else { row.numbers() }.to_vec();
             let mixed = rng.chance(MIXED);
             if mixed {
-                let other = rows[rng.below(rows.len())].numbers();
+                let other = one(rng);
                 let from_other: Vec<Group> = Group::ALL.into_iter().filter(|_| rng.chance(0.5)).collect();
                 for i in (0..order.len()).filter(|i| from_other.contains(&order[*i].group())) {
                     scores[i] = other[i];
@@ -100,7 +117,7 @@ impl Batch {
             }
             scores.iter_mut().for_each(|s| *s += JITTER * rng.normal());
             let asked = Asked::new(scores, turn_dial(order.len(), rng).given(order));
-            let whole = !mixed && asked.given.iter().all(|g| *g);
+            let whole = !mixed && !stranger && asked.given.iter().all(|g| *g);
             batch.asked.push(asked);
             batch.noise.extend(super::pairs::random_latents(1, size, rng));
             batch.truth.push(whole.then(|| row.latent.clone()));

@@ -1,6 +1,6 @@
 //! Teaches the forward model: from a latent to what the eyes will say of its picture.
 
-use super::pairs::{Row, Table};
+use super::pairs::Row;
 use crate::progress::Session;
 use anyhow::Result;
 use mirror::features::Group;
@@ -21,18 +21,17 @@ const FALLS: i32 = 4;
 const QUALITY_WEIGHT: f32 = 0.1;
 
 /// Trains until one share of the session's time, or until the held-out pairs gain nothing at the lowest rate; keeps the best.
-/// Gives the share of the held-out variance that it explains, a number a group.
 ///
 /// # Errors
 /// If the log cannot be written.
 pub fn teach(
     inverter: &mut Inverter,
-    train: &Table,
-    held: &Table,
+    train: &[&Row],
+    held: &[&Row],
     to: f32,
     session: &mut Session,
     rng: &mut Rng,
-) -> Result<Vec<(Group, f32)>> {
+) -> Result<()> {
     let mut adam = Adam::new(LR, 0.9, 0.99);
     let (mut best, mut best_weights, mut since, mut falls) = (f32::INFINITY, Vec::new(), 0, 0);
     let mut step = 0;
@@ -44,11 +43,11 @@ pub fn teach(
             (falls, since) = (falls + 1, 0);
             adam.lr *= FALL;
         }
-        let rows: Vec<&Row> = (0..BATCH).map(|_| &train.rows[rng.below(train.rows.len())]).collect();
+        let rows: Vec<&Row> = (0..BATCH).map(|_| train[rng.below(train.len())]).collect();
         learn(inverter, &mut adam, &rows);
         step += 1;
         if step % LOOK_EVERY == 0 {
-            let loss = held_out_loss(inverter, &held.rows);
+            let loss = held_out_loss(inverter, held);
             session.log(step, &[loss, f32::NAN, f32::NAN, f32::NAN, adam.lr])?;
             session.show(format!("forward model: step {step}, held-out loss {loss:.4}"));
             since += 1;
@@ -62,7 +61,7 @@ pub fn teach(
         *param = value;
     }
     eprintln!("forward model: {step} steps, held-out loss {best:.4}");
-    Ok(explained(inverter, &held.found()))
+    Ok(())
 }
 
 fn inputs(rows: &[&Row]) -> Tensor {
@@ -99,13 +98,12 @@ fn learn(inverter: &mut Inverter, adam: &mut Adam, rows: &[&Row]) {
     adam.decay(net.params_mut(), DECAY);
 }
 
-fn held_out_loss(inverter: &Inverter, rows: &[Row]) -> f32 {
-    let rows: Vec<&Row> = rows.iter().collect();
-    loss(inverter.weights(), &inverter.forward.forward(&inputs(&rows)), &rows).0
+fn held_out_loss(inverter: &Inverter, rows: &[&Row]) -> f32 {
+    loss(inverter.weights(), &inverter.forward.forward(&inputs(rows)), rows).0
 }
 
-/// 1 - squared error / variance, over the numbers of each group that has any.
-fn explained(inverter: &Inverter, rows: &[&Row]) -> Vec<(Group, f32)> {
+/// The share of the variance that it explains: 1 - squared error / variance, over the numbers of each group that has any.
+pub fn explained(inverter: &Inverter, rows: &[&Row]) -> Vec<(Group, f32)> {
     let output = inverter.forward.forward(&inputs(rows));
     let of = |group: Group| {
         let (mut error, mut variance) = (0.0f32, 0.0f32);

@@ -65,7 +65,15 @@ impl Pairs {
     pub fn draw_more(&mut self, painter: &Painter, eyes: &Eyes, count: usize) -> Result<()> {
         let latents: Vec<Latent> =
             (0..count).map(|_| Latent::gaussian(self.latent_size, &mut self.rng).normalised()).collect();
-        let pictures = painter.paint_all(&latents);
+        self.draw(painter, eyes, &latents)
+    }
+
+    /// Draws the pictures of these latents, on the sphere, and looks at them.
+    ///
+    /// # Errors
+    /// If the generator draws something that is no picture.
+    pub fn draw(&mut self, painter: &Painter, eyes: &Eyes, latents: &[Latent]) -> Result<()> {
+        let pictures = painter.paint_all(latents);
         let seen = look_at(&pictures, eyes)?;
         for ((latent, seen), picture) in latents.iter().zip(seen).zip(&pictures) {
             self.latents.push(latent.as_slice().to_vec());
@@ -182,6 +190,12 @@ pub struct Table {
 }
 
 impl Table {
+    /// The first `n`, and the rest.
+    pub fn split_at(mut self, n: usize) -> (Self, Self) {
+        let rest = self.rows.split_off(n);
+        (self, Self { rows: rest })
+    }
+
     /// All but every `one_in`th, and the rest.
     pub fn split(self, one_in: usize) -> (Self, Self) {
         let (mut most, mut rest) = (Self::default(), Self::default());
@@ -189,6 +203,11 @@ impl Table {
             if i % one_in == 0 { rest.rows.push(row) } else { most.rows.push(row) }
         }
         (most, rest)
+    }
+
+    /// All of them.
+    pub fn all(&self) -> Vec<&Row> {
+        self.rows.iter().collect()
     }
 
     /// Those with a face.
