@@ -273,7 +273,7 @@ const MOST: f32 = 4.0;
 /// Probability below which the landmark net's word is final.
 const LEAST_CONFIDENCE: f32 = 0.3;
 /// The log-odds from which on it is a face.
-const LEAST_BELIEF: f32 = 1.2;
+const LEAST_BELIEF: f32 = 0.7;
 
 /// Long side, in pixels, to which a smaller picture of the generator is enlarged: nothing below the 64 pixels of the
 /// smallest useful one. The detector enlarges small pictures itself.

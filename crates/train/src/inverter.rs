@@ -116,16 +116,16 @@ pub fn run(options: &Options) -> Result<()> {
     let (random, prior_weight) = (pairs.len(), options.prior_weight);
     let (train, held) = pairs.scored(&inverter).split(10);
     anyhow::ensure!(train.found().len() >= 100, "only {} faces among the samples: too few", train.found().len());
-    // Of what is left of the time, the forward model has up to a quarter, the inverter a sixth.
+    // Of what is left of the time, the forward model has up to 15 %, the inverter 10.
     let (began, left) = (session.fraction(), 1.0 - session.fraction());
     let (look, check) = (train.all(), held.all());
-    forward::teach(&mut inverter, &look, &check, began + 0.25 * left, &mut session, &mut rng)?;
-    let to = session.fraction() + left / 6.0;
+    forward::teach(&mut inverter, &look, &check, began + 0.15 * left, &mut session, &mut rng)?;
+    let to = session.fraction() + 0.1 * left;
     bend::teach(&mut inverter, &train, &strangers, prior_weight, (session.fraction(), to), &mut session, &mut rng)?;
-    // The inverter goes where the forward model flatters it. What is really drawn there, up to a third as many pairs again, is the second
+    // The inverter goes where the forward model flatters it. What is really drawn there, up to as many pairs again, is the second
     // lesson of both.
-    let until = session.fraction() + 0.2 * left;
-    while pairs.len() < random + random / 3 && session.fraction() < until {
+    let until = session.fraction() + 0.4 * left;
+    while pairs.len() < 2 * random && session.fraction() < until {
         pairs.draw(&painter, &eyes, &bend::bent(&inverter, &train, &strangers, &mut rng))?;
         session.show(format!("{} pairs where the inverter goes", pairs.len() - random));
     }
