@@ -33,8 +33,8 @@ pub fn warp_affine(src: &[u8], (sw, sh): (usize, usize), dst: &mut [u8], (dw, dh
     if src.is_empty() || dst.is_empty() {
         return;
     }
-    let shrink = |i: usize| m[0][i].hypot(m[1][i]);
-    let halvings = (shrink(0).min(shrink(1)) / (MOST_SAMPLES * APART)).log2().ceil().clamp(0.0, MOST_HALVINGS) as u32;
+    let halvings =
+        (shrink(&m, 0).min(shrink(&m, 1)) / (MOST_SAMPLES * APART)).log2().ceil().clamp(0.0, MOST_HALVINGS) as u32;
     if halvings == 0 {
         return sample(src, (sw, sh), dst, dw, m);
     }
@@ -48,9 +48,14 @@ pub fn warp_affine(src: &[u8], (sw, sh): (usize, usize), dst: &mut [u8], (dw, dh
     sample(&small, (region.size[0], region.size[1]), dst, dw, m);
 }
 
+/// Input pixels from an output pixel to the next along an axis.
+fn shrink(m: &[[f32; 3]; 2], axis: usize) -> f32 {
+    m[0][axis].hypot(m[1][axis])
+}
+
 /// [`warp_affine`] without halving, to a picture `dw` wide.
 fn sample(src: &[u8], (sw, sh): (usize, usize), dst: &mut [u8], dw: usize, m: [[f32; 3]; 2]) {
-    let samples = |i: usize| ((m[0][i].hypot(m[1][i]) / APART).ceil() as usize).clamp(1, 16);
+    let samples = |i: usize| ((shrink(&m, i) / APART).ceil() as usize).clamp(1, 16);
     let (nx, ny) = (samples(0), samples(1));
     let grid = |sub: usize| {
         let (x, y) = (((sub % nx) as f32 + 0.5) / nx as f32, ((sub / nx) as f32 + 0.5) / ny as f32);
@@ -244,7 +249,7 @@ mod tests {
         assert!((half[0] as f32 - mean).abs() <= 0.5, "{} against {mean}", half[0]);
     }
 
-    /// A smooth picture, whose mean over an area is known where the area is small: `f(x, y)` for every channel.
+    /// A smooth picture.
     fn waves(width: usize, height: usize) -> Vec<u8> {
         let at = |i: usize| {
             let (x, y, c) = ((i / 3 % width) as f32, (i / 3 / width) as f32, i % 3);

@@ -35,6 +35,12 @@ fn share(text: &str) -> Result<f32, String> {
     text.parse().ok().filter(|s| (0.0..=1.0).contains(s)).ok_or_else(|| "expected a number from 0 to 1".to_owned())
 }
 
+/// How many times as often as most something is drawn.
+pub(crate) fn times(text: &str) -> Result<f32, String> {
+    let times = text.parse().ok().filter(|t: &f32| *t > 0.0 && t.is_finite());
+    times.ok_or_else(|| "expected a number above 0".to_owned())
+}
+
 /// Groups of pictures, and what share of the drawn ones is of each.
 pub struct Mix(Vec<Group>);
 

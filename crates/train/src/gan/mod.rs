@@ -13,6 +13,7 @@ mod schedule;
 mod trainer;
 
 pub use augment::Augmentation;
+pub(crate) use data::times;
 pub use data::{Dataset, Filter, Mix};
 pub use discriminator::{Discriminator, DiscriminatorTape};
 pub use penalty::{add_r1, add_wgan_gp};
@@ -102,7 +103,7 @@ pub struct Options {
     #[arg(long, default_value_t = 10.0)]
     average_over: f32,
     /// How many times as often as most the darkest faces are drawn, of women and of others; the archive has few.
-    #[arg(long, default_value_t = 3.0, value_name = "TIMES")]
+    #[arg(long, default_value_t = 3.0, value_name = "TIMES", value_parser = times)]
     dark: f32,
     #[command(flatten)]
     filter: Filter,
@@ -121,7 +122,6 @@ pub fn run(options: &Options) -> Result<()> {
     let mut trainer = begin(options)?;
     let config = trainer.g.config();
     let last = config.levels();
-    anyhow::ensure!(options.dark > 0.0 && options.dark.is_finite(), "--dark must be above 0");
     let data = load_data(options, last)?;
     anyhow::ensure!(options.batch.is_multiple_of(discriminator::GROUP), "--batch must be a multiple of 4");
     let rules = Rules {

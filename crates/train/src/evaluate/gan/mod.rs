@@ -11,7 +11,7 @@ mod swd;
 use super::detector::Share;
 use super::interval::{interval, mean, median};
 use crate::data::data_root;
-use crate::gan::{Dataset, Filter, Mix};
+use crate::gan::{Dataset, Filter, Mix, times};
 use crate::progress::bar;
 use anyhow::{Context, Result};
 use frame::Image;
@@ -54,7 +54,7 @@ pub struct Options {
     pub seed: u64,
     /// How many times as often as most the darkest faces are among the portraits to compare with: `train gan` draws them three times as
     /// often, but then a third of the portraits is left
-    #[arg(long, default_value_t = 1.0, value_name = "TIMES")]
+    #[arg(long, default_value_t = 1.0, value_name = "TIMES", value_parser = times)]
     pub dark: f32,
     /// Which portraits to compare with
     #[command(flatten)]
@@ -71,7 +71,6 @@ pub struct Options {
 pub fn run(options: &Options) -> Result<()> {
     anyhow::ensure!(options.samples >= 2, "--samples must be 2 or more: pairs are compared");
     anyhow::ensure!(options.draws >= 1, "--draws must be 1 or more");
-    anyhow::ensure!(options.dark > 0.0 && options.dark.is_finite(), "--dark must be above 0");
     let (name, generator) = match &options.generator {
         Some(path) => {
             let name = path.display().to_string();
