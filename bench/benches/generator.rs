@@ -6,9 +6,9 @@ use mirror::latent::Latent;
 use nn::Rng;
 use std::time::Duration;
 
-const SMALL: Config = Config { resolution: 128, fmap_base: 2048, fmap_max: 128, latent_size: 512 };
+const SMALL: Config = Config { resolution: 128, fmap_base: 2048, fmap_max: 128, fmap_min: 1, latent_size: 512 };
 /// As published (Karras et al., ICLR 2018).
-const PAPER: Config = Config { resolution: 1024, fmap_base: 8192, fmap_max: 512, latent_size: 512 };
+const PAPER: Config = Config { resolution: 1024, fmap_base: 8192, fmap_max: 512, fmap_min: 1, latent_size: 512 };
 
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();

@@ -12,7 +12,7 @@ fn main() {
     let wanted = std::env::args().any(|a| a == "--bf16");
     let precision = if wanted { Precision::bf16().expect("a CPU with AVX512-BF16") } else { Precision::F32 };
     for (resolution, fmap_base, fmap_max, rounds) in [(1024, 8192, 512, 15), (128, 2048, 128, 150)] {
-        let config = Config { resolution, fmap_base, fmap_max, latent_size: 512 };
+        let config = Config { resolution, fmap_base, fmap_max, fmap_min: 1, latent_size: 512 };
         let mut rng = Rng::new(1);
         let painter = Painter::with_precision(&Generator::new(config, &mut rng), precision);
         let latent = Latent::gaussian(config.latent_size, &mut rng);

@@ -18,7 +18,7 @@ fn main() -> anyhow::Result<()> {
         std::fs::write(folder.join(net.file()), default.weights(net)?)?;
     }
     let mut rng = Rng::new(1);
-    let config = Config { resolution: 1024, fmap_base: 8192, fmap_max: 512, latent_size: 512 };
+    let config = Config { resolution: 1024, fmap_base: 8192, fmap_max: 512, fmap_min: 1, latent_size: 512 };
     Generator::new(config, &mut rng).save(&folder.join(Net::Generator.file()), &[].into(), Dtype::F16)?;
     let learned = default.open(Net::Inverter, Inverter::from_weights)?;
     let settings = Settings { latent_size: config.latent_size, ..learned.settings };

@@ -25,7 +25,7 @@ const RULES: Rules = Rules {
     loss: Loss::LogisticR1,
     r1_gamma: 1.0,
     r1_every: 16,
-    augment: 0.0,
+    augment_target: None,
     rate: 0.002,
     average_over: 10_000.0,
     average_share: 0.05,

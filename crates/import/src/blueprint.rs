@@ -171,7 +171,7 @@ impl Blueprint {
         // Such that halving gives at least what the file has; exactly that, if the file halves.
         let fmap_max = maps.iter().copied().max().unwrap_or(0);
         let fmap_base = maps.iter().enumerate().map(|(i, m)| m.saturating_mul(2 << i)).max().unwrap_or(0);
-        let config = Config { resolution: 1 << levels, fmap_base, fmap_max, latent_size };
+        let config = Config { resolution: 1 << levels, fmap_base, fmap_max, fmap_min: 1, latent_size };
         config.check().map_err(BlueprintError::Shape)?;
         if config.values() > MAX_VALUES {
             return Err(BlueprintError::Huge { values: config.values() });

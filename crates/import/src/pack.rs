@@ -151,7 +151,7 @@ mod tests {
     use mirror::latent::Latent;
     use nn::{Layer, Rng};
 
-    const TINY: Config = Config { resolution: 8, fmap_base: 16, fmap_max: 4, latent_size: 3 };
+    const TINY: Config = Config { resolution: 8, fmap_base: 16, fmap_max: 4, fmap_min: 1, latent_size: 3 };
 
     /// A folder with a generator and a pack of one face net, which need not be a real one.
     fn setting() -> (tempfile::TempDir, Pack) {

@@ -58,7 +58,7 @@ mod tests {
     use nn::io::Dtype;
     use std::collections::BTreeMap;
 
-    const TINY: Config = Config { resolution: 8, fmap_base: 16, fmap_max: 4, latent_size: 3 };
+    const TINY: Config = Config { resolution: 8, fmap_base: 16, fmap_max: 4, fmap_min: 1, latent_size: 3 };
 
     /// Writes a good file, changed by `change`, and reads it.
     fn read(lod: &str, change: impl Fn(&mut Vec<u8>)) -> Result<Generator, String> {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const TINY: Config = Config { resolution: 16, fmap_base: 64, fmap_max: 6, latent_size: 5 };
+const TINY: Config = Config { resolution: 16, fmap_base: 64, fmap_max: 6, fmap_min: 1, latent_size: 5 };
 
 fn generator() -> Generator {
     let mut rng = Rng::new(4);

@@ -109,7 +109,13 @@ fn scores(weights: &Weights, pictures: &Tensor, levels: usize) -> Vec<f32> {
     let latent = weights.tensors["4x4/Dense0/bias"].1.len();
     let most = (2..=levels).map(maps).max().unwrap().max(latent);
     let base = (2..=levels).map(|level| maps(level) << (level - 1)).max().unwrap();
-    let config = mirror::generator::Config { resolution: 1 << levels, fmap_base: base, fmap_max: most, latent_size: 1 };
+    let config = mirror::generator::Config {
+        resolution: 1 << levels,
+        fmap_base: base,
+        fmap_max: most,
+        fmap_min: 1,
+        latent_size: 1,
+    };
     let mut judge = train::gan::Discriminator::new(config, &mut nn::Rng::new(1));
     nn::io::fill_all(weights.clone(), judge.params_mut()).unwrap();
     // Files have the last maps as (map, pixel), memory as (pixel, map).

@@ -75,7 +75,7 @@ fn seeds() -> Vec<(&'static str, Vec<u8>)> {
     };
     let mut seeds: Vec<_> =
         files.iter().filter_map(|path| Some((target(path)?, std::fs::read(path).unwrap()))).collect();
-    let config = mirror::generator::Config { resolution: 8, fmap_base: 16, fmap_max: 4, latent_size: 3 };
+    let config = mirror::generator::Config { resolution: 8, fmap_base: 16, fmap_max: 4, fmap_min: 1, latent_size: 3 };
     let own = mirror::generator::Generator::new(config, &mut Rng::new(2));
     seeds.push(("safetensors", own.to_bytes(&Default::default(), nn::io::Dtype::F16)));
     seeds

@@ -325,7 +325,7 @@ pub(crate) mod tests {
             LandmarkNet::from_parts(points, shape),
             AttributeNet::from_parts(attributes::network(&mut rng), Calibration::default()),
         );
-        let config = Config { resolution: 8, fmap_base: 16, fmap_max: 4, latent_size: 16 };
+        let config = Config { resolution: 8, fmap_base: 16, fmap_max: 4, fmap_min: 1, latent_size: 16 };
         let generator = Generator::new(config, &mut rng);
         let (hidden, forward_hidden) = (8, 8);
         let settings = Settings {

@@ -122,15 +122,9 @@ impl Negative {
 /// If `congress/faces.csv` is missing, or a row of it lacks a column or holds no number where one is due.
 pub fn read_table(root: &Path) -> Result<Vec<Portrait>> {
     let path = root.join("congress/faces.csv");
-    let mut reader = csv::Reader::from_path(&path).with_context(|| format!("{}", path.display()))?;
-    let header = reader.headers().with_context(|| format!("{}", path.display()))?.clone();
-    let mut portraits = Vec::new();
-    for (i, record) in reader.records().enumerate() {
-        let record = record.with_context(|| format!("{}", path.display()))?;
-        let row = Row { header: &header, record: &record };
-        portraits.push(row.portrait().with_context(|| format!("{}, row {}", path.display(), i + 2))?);
-    }
-    Ok(portraits)
+    let table = Table::read(&path)?;
+    let portraits = table.rows().enumerate();
+    portraits.map(|(i, row)| row.portrait().with_context(|| format!("{}, row {}", path.display(), i + 2))).collect()
 }
 
 /// All portraits with their photographs, held-out ones included, in the order of the table. About 0.6 GB.
@@ -190,13 +184,62 @@ pub(crate) fn numbers(text: &str) -> Result<Vec<f32>> {
     text.split_whitespace().map(|v| v.parse().with_context(|| format!("\"{v}\" is no number"))).collect()
 }
 
-struct Row<'a> {
+/// A CSV file with a header.
+pub(crate) struct Table {
+    header: csv::StringRecord,
+    records: Vec<csv::StringRecord>,
+}
+
+impl Table {
+    /// # Errors
+    /// If the file cannot be read or is no table.
+    pub fn read(path: &Path) -> Result<Self> {
+        let at = || path.display().to_string();
+        let mut reader = csv::Reader::from_path(path).with_context(at)?;
+        let header = reader.headers().with_context(at)?.clone();
+        Ok(Self { header, records: reader.records().collect::<Result<_, _>>().with_context(at)? })
+    }
+
+    /// The names of the columns.
+    pub fn header(&self) -> &csv::StringRecord {
+        &self.header
+    }
+
+    pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
+        self.records.iter().map(|record| Row { header: &self.header, record })
+    }
+}
+
+/// A row of a [`Table`].
+pub(crate) struct Row<'a> {
     header: &'a csv::StringRecord,
     record: &'a csv::StringRecord,
 }
 
 impl Row<'_> {
-    fn text(&self, column: &str) -> Result<&str> {
+    /// The text of a column; empty where there is no such column.
+    pub fn optional(&self, column: &str) -> &str {
+        self.text(column).unwrap_or("")
+    }
+
+    /// The number of a column, `None` where there is no such column or it is empty.
+    pub fn optional_number(&self, column: &str) -> Result<Option<f32>> {
+        match self.optional(column) {
+            "" => Ok(None),
+            _ => self.number(column).map(Some),
+        }
+    }
+
+    /// The gender on record.
+    pub fn gender(&self) -> Option<Gender> {
+        match self.optional("gender") {
+            "F" => Some(Gender::Female),
+            "M" => Some(Gender::Male),
+            _ => None,
+        }
+    }
+
+    pub fn text(&self, column: &str) -> Result<&str> {
         let at = self.header.iter().position(|h| h == column);
         at.and_then(|i| self.record.get(i)).with_context(|| format!("column \"{column}\" is missing"))
     }
@@ -207,7 +250,7 @@ impl Row<'_> {
     }
 
     /// `N` points, multiplied by `scale`.
-    fn points<const N: usize>(&self, column: &str, scale: f32) -> Result<[[f32; 2]; N]> {
+    pub fn points<const N: usize>(&self, column: &str, scale: f32) -> Result<[[f32; 2]; N]> {
         let v = numbers(self.text(column)?).with_context(|| format!("column \"{column}\""))?;
         anyhow::ensure!(v.len() == 2 * N, "column \"{column}\": expected {} numbers, found {}", 2 * N, v.len());
         Ok(std::array::from_fn(|i| [v[2 * i] * scale, v[2 * i + 1] * scale]))
@@ -220,11 +263,7 @@ impl Row<'_> {
             file: self.text("file")?.into(),
             bioguide: self.text("bioguide")?.into(),
             age: self.text("age")?.parse().ok(),
-            gender: match self.text("gender")? {
-                "F" => Some(Gender::Female),
-                "M" => Some(Gender::Male),
-                _ => None,
-            },
+            gender: self.gender(),
             gender_source: self.text("gender_source")?.into(),
             photo_year: self.number("photo_year")? as i32,
             colour: self.text("colour")? == "1",

@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn samples_repeat_with_their_seed() {
-        let config = Config { resolution: 8, fmap_base: 16, fmap_max: 4, latent_size: 3 };
+        let config = Config { resolution: 8, fmap_base: 16, fmap_max: 4, fmap_min: 1, latent_size: 3 };
         let painter = Painter::new(&Generator::new(config, &mut Rng::new(1)));
         let a: Vec<Image> = samples(&painter, 19, 5).map(|s| s.1).collect();
         assert_eq!(a.len(), 19);

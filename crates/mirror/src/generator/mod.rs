@@ -26,6 +26,8 @@ pub struct Config {
     pub fmap_base: usize,
     /// Most maps of a layer; 512 as published.
     pub fmap_max: usize,
+    /// Fewest maps of a layer, so that the finest levels are not starved; 1 as published.
+    pub fmap_min: usize,
     /// Coordinates of a latent; 512 as published.
     pub latent_size: usize,
 }
@@ -38,7 +40,7 @@ impl Config {
 
     /// Maps of a stage; level `r` has those of stage `r - 1`.
     pub fn maps(&self, stage: usize) -> usize {
-        (self.fmap_base >> stage).min(self.fmap_max)
+        (self.fmap_base >> stage).max(self.fmap_min).min(self.fmap_max)
     }
 
     /// Says why no net can have this shape, if so.
@@ -52,14 +54,15 @@ impl Config {
         for (name, value, most) in [
             ("fmap_base", self.fmap_base, 1 << 20),
             ("fmap_max", self.fmap_max, 4096),
+            ("fmap_min", self.fmap_min, 4096),
             ("latent_size", self.latent_size, 8192),
         ] {
             if !(1..=most).contains(&value) {
                 return Err(format!("{name}: expected 1 to {most}, found {value}"));
             }
         }
-        if self.maps(self.levels() - 1) == 0 {
-            return Err(format!("fmap_base: {} leaves no map at {} pixels", self.fmap_base, self.resolution));
+        if self.fmap_min > self.fmap_max {
+            return Err(format!("fmap_min: {} is more than fmap_max, {}", self.fmap_min, self.fmap_max));
         }
         Ok(())
     }
@@ -198,6 +201,30 @@ impl Generator {
         }
         part.metadata.clone_from(&self.metadata);
         part
+    }
+
+    /// A generator to learn on that draws what this one draws, and has finer levels above it that have learned nothing yet.
+    ///
+    /// # Errors
+    /// If the other shape is coarser, or its maps or latents are not those of this one.
+    pub fn grown(&self, config: Config, rng: &mut Rng) -> Result<Self, String> {
+        let levels = self.config.levels();
+        if config.levels() < levels {
+            return Err(format!("{} pixels cannot grow to {}", self.config.resolution, config.resolution));
+        }
+        let same = |stage: &usize| config.maps(*stage) == self.config.maps(*stage);
+        if !(1..levels).all(|stage| same(&stage)) || config.latent_size != self.config.latent_size {
+            return Err(format!("{:?} does not grow to {config:?}: other maps or latents below", self.config));
+        }
+        let mut grown = Self::equalized(Shape { config, pixel_biases: self.pixel_biases() }, rng);
+        let n = levels - 1;
+        let parts = grown.blocks[..n].iter_mut().flat_map(Layer::params_mut);
+        let parts = parts.chain(grown.to_rgb[..n].iter_mut().flat_map(Layer::params_mut));
+        for (to, from) in parts.zip(self.params()) {
+            to.value = from.value.iter().map(|v| v * from.scale / to.scale).collect();
+        }
+        grown.metadata.clone_from(&self.metadata);
+        Ok(grown)
     }
 
     /// The part that draws the finest level of at most `pixels`; all of it, if none is finer.
@@ -345,7 +372,7 @@ mod tests {
     use super::*;
     use std::path::Path;
 
-    const TINY: Config = Config { resolution: 16, fmap_base: 32, fmap_max: 6, latent_size: 5 };
+    const TINY: Config = Config { resolution: 16, fmap_base: 32, fmap_max: 6, fmap_min: 1, latent_size: 5 };
 
     fn tiny(seed: u64) -> (Generator, Tensor, Rng) {
         let mut rng = Rng::new(seed);
@@ -479,7 +506,7 @@ mod tests {
         assert!(TINY.check().is_ok());
         assert!(Config { resolution: 48, ..TINY }.check().is_err());
         assert!(Config { resolution: 2048, ..TINY }.check().is_err());
-        assert!(Config { fmap_base: 7, ..TINY }.check().is_err());
+        assert!(Config { fmap_min: 1000, ..TINY }.check().is_err());
         assert!(Config { latent_size: 0, ..TINY }.check().is_err());
     }
 }

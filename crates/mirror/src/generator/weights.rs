@@ -117,8 +117,14 @@ impl Generator {
     }
 }
 
-fn entries(c: Config) -> [(&'static str, usize); 4] {
-    [("resolution", c.resolution), ("fmap_base", c.fmap_base), ("fmap_max", c.fmap_max), ("latent_size", c.latent_size)]
+fn entries(c: Config) -> [(&'static str, usize); 5] {
+    [
+        ("resolution", c.resolution),
+        ("fmap_base", c.fmap_base),
+        ("fmap_max", c.fmap_max),
+        ("fmap_min", c.fmap_min),
+        ("latent_size", c.latent_size),
+    ]
 }
 
 /// The shape and the tensors of a weight file, with grey `ToRGB` layers where it has none.
@@ -136,6 +142,8 @@ fn inspect(bytes: &[u8]) -> Result<(Shape, io::Weights), Error> {
         resolution: number("resolution")?,
         fmap_base: number("fmap_base")?,
         fmap_max: number("fmap_max")?,
+        // Older files have none.
+        fmap_min: if file.metadata.contains_key("fmap_min") { number("fmap_min")? } else { 1 },
         latent_size: number("latent_size")?,
     };
     config.check().map_err(Error::Metadata)?;
@@ -161,7 +169,7 @@ mod tests {
     use super::*;
     use nn::Tensor;
 
-    const TINY: Config = Config { resolution: 16, fmap_base: 32, fmap_max: 6, latent_size: 5 };
+    const TINY: Config = Config { resolution: 16, fmap_base: 32, fmap_max: 6, fmap_min: 1, latent_size: 5 };
 
     fn about() -> BTreeMap<String, String> {
         BTreeMap::from([("dataset".to_string(), "none".to_string())])

@@ -1,34 +1,26 @@
 //! The pictures a GAN learns from, at every level.
 
+use super::archive::{self, Filter, Portrait};
 use super::complexion::{self, Complexion};
-use crate::data::{Gender, Portrait};
+use crate::data::Gender;
 use crate::progress::bar;
 use anyhow::{Context, Result};
 use frame::Image;
+use mirror::face::attributes::AttributeNet;
 use nn::{AvgPool, Layer, Rng, Tensor, Upsample};
 use rayon::prelude::*;
 use std::path::{Path, PathBuf};
 
-/// Which portraits are good enough (see the data's README), and how many of those drawn are of women. Toned prints and drawings
-/// never are: of their blue cheeks a GAN makes blue shadows for eyes.
+/// How often portraits of some kinds are drawn, whatever their number.
 #[derive(Clone, Copy, Debug, clap::Args)]
-pub struct Filter {
-    /// Softest portraits: aligned pixels a source pixel.
-    #[arg(long, default_value_t = 2.0)]
-    pub max_upsampling: f32,
-    /// Most turned portraits: nose offset over eye distance.
-    #[arg(long, default_value_t = 0.22)]
-    pub max_yaw: f32,
-    /// Least share of the crop inside the photograph.
-    #[arg(long, default_value_t = 0.9)]
-    pub min_inside: f32,
-    /// First year: before about 1975 what has colours are toned prints and paintings, of which a GAN makes brown and blue ruins.
-    #[arg(long, default_value_t = 1975)]
-    pub since: i32,
-    /// Share of the portraits drawn that show women, from 0 to 1; the archive's own is one in six, and a generator that learns that
-    /// makes a man of nearly everybody.
+pub struct Shares {
+    /// Share of the portraits drawn that show women, from 0 to 1. The archive's own is about one in four, and a generator that learns
+    /// that makes a man of nearly everybody
     #[arg(long, default_value_t = 0.5, value_parser = share)]
     pub women: f32,
+    /// Share of the portraits drawn whose lips touch, from 0 to 1. The archive's own is about one in three, most of them men
+    #[arg(long, default_value_t = 0.5, value_name = "SHARE", value_parser = share)]
+    pub closed_mouths: f32,
 }
 
 fn share(text: &str) -> Result<f32, String> {
@@ -42,8 +34,10 @@ pub(crate) fn times(text: &str) -> Result<f32, String> {
 }
 
 /// Groups of pictures, and what share of the drawn ones is of each.
+#[derive(Clone)]
 pub struct Mix(Vec<Group>);
 
+#[derive(Clone)]
 struct Group {
     share: f32,
     members: Vec<usize>,
@@ -111,6 +105,16 @@ impl Mix {
         group.unwrap_or(&self.0[last]).pick(rng)
     }
 
+    /// The probability with which each of the first `n` pictures is drawn.
+    fn probabilities(&self, n: usize) -> Vec<f32> {
+        let mut probabilities = vec![0.0; n];
+        for group in &self.0 {
+            let sum = group.weights.iter().sum::<f32>();
+            group.members.iter().zip(&group.weights).for_each(|(i, w)| probabilities[*i] += group.share * w / sum);
+        }
+        probabilities
+    }
+
     /// As many different ones as there are of every group in its share, in random order. Where some weigh more, as many fewer of the others.
     pub fn without_repeats(&self, rng: &mut Rng) -> Vec<usize> {
         let most = self.0.iter().map(|g| g.different() / g.share).fold(f32::INFINITY, f32::min);
@@ -123,57 +127,83 @@ impl Mix {
     }
 }
 
-/// 8-bit pictures at all levels from 4 pixels up.
+/// What is known of a portrait that decides how often it is drawn.
+struct Traits {
+    is_woman: bool,
+    mouth_is_closed: bool,
+    complexion: Complexion,
+}
+
+/// 8-bit pictures at all levels from 4 pixels up. Every level holds the pictures that have its pixels: a picture of 192 pixels is there up
+/// to level 7 (128 pixels), one of 320 up to level 8.
 pub struct Dataset {
-    /// `levels[i]` holds the pictures of level `i + 2` one after another.
-    levels: Vec<Vec<u8>>,
-    /// Whom each picture shows; its file where that is not known.
-    pub people: Vec<String>,
+    /// `levels[i]` is level `i + 2`.
+    levels: Vec<Level>,
+    /// The widest first.
+    pub pictures: Vec<Source>,
+    traits: Vec<Traits>,
+}
+
+/// Where a picture comes from.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// Its file; empty where it has none.
+    pub path: PathBuf,
+    /// Whom it shows; its file's name where that is not known.
+    pub person: String,
+    /// Pixels of its shorter side.
+    pub width: usize,
+}
+
+impl Source {
+    fn of(image: &Image, path: PathBuf, person: String) -> Self {
+        Self { path, person, width: image.width.min(image.height) }
+    }
+}
+
+struct Level {
+    /// The first pictures of the data set, one after another.
+    bytes: Vec<u8>,
     /// Which are drawn how often.
-    pub mix: Mix,
+    mix: Mix,
 }
 
 impl Dataset {
-    /// The aligned portraits of the archive that pass the filter, up to level `finest`. Of women and of others, the darkest faces are
-    /// drawn `dark` times as often as most.
+    /// The aligned portraits of some folders (see [`archive`]) that pass the filter, up to level `finest`, in their shares; within each, the darkest faces are
+    /// drawn `dark` times as often as most. Who has no gender on record is drawn as `eyes` see them.
     ///
     /// # Errors
-    /// If the table or a picture cannot be read, or no picture passes.
-    pub fn congress(root: &Path, filter: &Filter, dark: f32, finest: usize) -> Result<Self> {
-        let folder = root.join("congress/aligned");
-        let mut rows = crate::data::read_table(root)?;
-        rows.retain(|p| {
-            p.upsampling <= filter.max_upsampling
-                && p.yaw_cue.abs() < filter.max_yaw
-                && p.inside >= filter.min_inside
-                && p.photo_year >= filter.since
-                && p.aligned.is_some()
-                && folder.join(&p.file).exists()
-        });
-        let mut images = load(&rows.iter().map(|p| folder.join(&p.file)).collect::<Vec<_>>())?;
-        let complexion = |(image, p): (&Image, &Portrait)| Some(Complexion::of(image, p.aligned.as_ref()?));
-        let mut complexions: Vec<Complexion> = images.par_iter().zip(&rows).filter_map(complexion).collect();
-        let good: Vec<bool> = complexions.iter().map(Complexion::is_of_skin).collect();
-        retain(&mut rows, &good);
-        retain(&mut images, &good);
-        retain(&mut complexions, &good);
-
-        let group = |share, of_women| {
-            let members: Vec<usize> =
-                (0..rows.len()).filter(|i| (rows[*i].gender == Some(Gender::Female)) == of_women).collect();
-            let of_them: Vec<Complexion> = members.iter().map(|i| complexions[*i]).collect();
-            Group::new(share, members, complexion::weights(&of_them, dark))
+    /// If a table or a picture cannot be read, or there are no portraits of a kind that has a share at level `finest`.
+    pub fn portraits(
+        folders: &[PathBuf],
+        filter: &Filter,
+        shares: &Shares,
+        dark: f32,
+        eyes: &AttributeNet,
+        finest: usize,
+    ) -> Result<Self> {
+        let portraits = archive::read(folders, filter)?;
+        let is_woman = |p: &Portrait| match p.gender {
+            Some(gender) => gender == Gender::Female,
+            None => eyes.estimate(&p.image, &p.landmarks).is_some_and(|a| a.female > 0.5),
         };
-        let groups = vec![group(filter.women, true), group(1.0 - filter.women, false)];
-        anyhow::ensure!(
-            groups.iter().all(|g| g.share == 0.0 || !g.members.is_empty()),
-            "{} portraits of women and {} others pass: --women {} cannot be drawn",
-            groups[0].members.len(),
-            groups[1].members.len(),
-            filter.women
-        );
-        let people = rows.into_iter().map(|p| if p.bioguide.is_empty() { p.file } else { p.bioguide }).collect();
-        Ok(Self { mix: Mix::of(groups), ..Self::of_named(&images, finest, people) })
+        let traits = |p: &Portrait| Traits {
+            is_woman: is_woman(p),
+            mouth_is_closed: p.mouth_is_closed(),
+            complexion: p.complexion,
+        };
+        let traits: Vec<Traits> = portraits.par_iter().map(traits).collect();
+        let split = |p: Portrait| {
+            let source = Source::of(&p.image, p.path, p.person);
+            (p.image, source)
+        };
+        let (images, sources): (Vec<Image>, Vec<Source>) = portraits.into_iter().map(split).unzip();
+        let mut data = Self::build(&images, sources, finest)?;
+        for (i, level) in data.levels.iter_mut().enumerate() {
+            level.mix = mix(&traits[..level.len(i + 2)], shares, dark).with_context(|| format!("{} pixels", 4 << i))?;
+        }
+        data.traits = traits;
+        Ok(data)
     }
 
     /// All pictures of a folder, cut to squares: an archive of one's own.
@@ -188,45 +218,120 @@ impl Dataset {
         let entries = std::fs::read_dir(folder).with_context(|| folder.display().to_string())?;
         let mut paths: Vec<PathBuf> = entries.filter_map(|e| Some(e.ok()?.path())).filter(is_picture).collect();
         paths.sort();
-        Ok(Self::of_named(&load(&paths)?, finest, paths.iter().map(|p| p.display().to_string()).collect()))
+        let named = |(image, path): (Image, PathBuf)| {
+            let source = Source::of(&image, path.clone(), path.display().to_string());
+            (image, source)
+        };
+        let mut pictures: Vec<(Image, Source)> = load(&paths)?.into_iter().zip(paths).map(named).collect();
+        pictures.sort_by_key(|(_, source)| std::cmp::Reverse(source.width));
+        let (images, sources): (Vec<Image>, Vec<Source>) = pictures.into_iter().unzip();
+        Self::build(&images, sources, finest)
     }
 
-    /// A data set of pictures in memory.
+    /// A data set of pictures in memory, the widest first.
+    ///
+    /// # Panics
+    /// If none of them has the pixels of level `finest`.
     pub fn of_images(images: &[Image], finest: usize) -> Self {
-        Self::of_named(images, finest, (0..images.len()).map(|i| i.to_string()).collect())
+        let source = |(i, image): (usize, &Image)| Source::of(image, PathBuf::new(), i.to_string());
+        let sources = images.iter().enumerate().map(source).collect();
+        Self::build(images, sources, finest).expect("pictures as wide as the finest level")
     }
 
-    fn of_named(images: &[Image], finest: usize, people: Vec<String>) -> Self {
+    /// All pictures of a level as often as each other.
+    fn build(images: &[Image], pictures: Vec<Source>, finest: usize) -> Result<Self> {
+        let widest = pictures.iter().map(|p| p.width).max().unwrap_or(0);
+        anyhow::ensure!(
+            widest >= 1 << finest,
+            "no picture has {} pixels, the widest has {widest}\nhint: --resolution {} is what they can teach",
+            1 << finest,
+            1 << widest.max(4).ilog2()
+        );
         let pyramids: Vec<_> = images.par_iter().map(|i| pyramid(i, finest)).collect();
-        let level = |i: usize| pyramids.iter().flat_map(|p| p[i].iter().copied()).collect();
-        let mix = Mix::even(people.len());
-        Self { levels: (0..=finest - 2).map(level).collect(), people, mix }
+        let level = |i: usize| {
+            let with = pyramids.iter().map_while(|p| p.get(i));
+            let mix = Mix::even(with.clone().count());
+            Level { bytes: with.flatten().copied().collect(), mix }
+        };
+        Ok(Self { levels: (0..=finest - 2).map(level).collect(), pictures, traits: Vec::new() })
     }
 
-    /// Number of pictures.
-    pub fn len(&self) -> usize {
-        self.people.len()
+    /// Number of pictures at a level.
+    pub fn len(&self, level: usize) -> usize {
+        self.levels[level - 2].len(level)
     }
 
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.people.is_empty()
+    /// Which pictures of a level are drawn how often.
+    pub fn mix(&self, level: usize) -> &Mix {
+        &self.levels[level - 2].mix
+    }
+
+    /// How many pictures a level has, and what shares of those drawn are of which kind.
+    pub fn describe(&self, level: usize) -> String {
+        let (n, pixels) = (self.len(level), 1 << level);
+        let Some(traits) = self.traits.get(..n).filter(|t| !t.is_empty()) else {
+            return format!("{pixels} pixels: {n} pictures");
+        };
+        let drawn = self.mix(level).probabilities(n);
+        let kind = |name: &str, is: &dyn Fn(&Traits) -> bool| {
+            let such = traits.iter().zip(&drawn).filter(|(t, _)| is(t)).map(|(_, p)| p);
+            format!("{name} {:.0} % (of {})", 100.0 * such.clone().sum::<f32>(), such.count())
+        };
+        let mut lightness: Vec<f32> = traits.iter().map(|t| t.complexion.lightness).collect();
+        lightness.sort_by(f32::total_cmp);
+        let fifth = lightness[n / 5];
+        format!(
+            "{pixels} pixels: {n} portraits; drawn: {}, {}, {}",
+            kind("women", &|t| t.is_woman),
+            kind("closed mouths", &|t| t.mouth_is_closed),
+            kind("the darkest fifth of faces", &|t| t.complexion.lightness < fifth)
+        )
+    }
+
+    /// A table of all pictures: where each is, its width, whom it shows, what decides how often it is drawn, and the probability with
+    /// which it is drawn at each level that it has the pixels for. `reference/train_pggan.py` learns from it.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn write_table(&self, path: &Path) -> Result<()> {
+        let mut table = csv::Writer::from_writer(Vec::new());
+        let mut header: Vec<String> =
+            ["path", "width", "person", "woman", "closed_mouth", "skin_lightness"].map(String::from).into();
+        header.extend((0..self.levels.len()).map(|i| format!("weight_{}", 4 << i)));
+        table.write_record(&header)?;
+        let drawn: Vec<Vec<f32>> = self.levels.iter().zip(2..).map(|(l, r)| l.mix.probabilities(l.len(r))).collect();
+        for (i, picture) in self.pictures.iter().enumerate() {
+            let traits = self.traits.get(i);
+            let text = |value: fn(&Traits) -> String| traits.map(value).unwrap_or_default();
+            let mut row = vec![
+                picture.path.canonicalize().unwrap_or_else(|_| picture.path.clone()).display().to_string(),
+                picture.width.to_string(),
+                picture.person.clone(),
+                text(|t| u8::from(t.is_woman).to_string()),
+                text(|t| u8::from(t.mouth_is_closed).to_string()),
+                text(|t| format!("{:.1}", t.complexion.lightness)),
+            ];
+            row.extend(drawn.iter().map(|d| d.get(i).map(|p| format!("{p:.7}")).unwrap_or_default()));
+            table.write_record(&row)?;
+        }
+        Ok(nn::io::write_atomically(path, &table.into_inner()?)?)
     }
 
     /// Picture `i` at a level.
     pub fn picture(&self, level: usize, i: usize) -> Image {
         let side = 1 << level;
-        let data = self.levels[level - 2][i * side * side * 3..][..side * side * 3].to_vec();
+        let data = self.levels[level - 2].bytes[i * side * side * 3..][..side * side * 3].to_vec();
         Image { width: side, height: side, data }
     }
 
-    /// `n` random pictures of the mix from -1 to 1, half of them mirrored, blended with their half-size selves in a fade.
+    /// `n` random pictures of a level's mix from -1 to 1, half of them mirrored, blended with their half-size selves in a fade.
     pub fn draw(&self, n: usize, level: usize, fade: f32, rng: &mut Rng) -> Tensor {
         let side = 1 << level;
         let len = side * side * 3;
         let mut x = Tensor::zeros([n, side, side, 3]);
+        let of_level = &self.levels[level - 2];
         for row in x.data.chunks_exact_mut(len) {
-            let bytes = &self.levels[level - 2][self.mix.pick(rng) * len..][..len];
+            let bytes = &of_level.bytes[of_level.mix.pick(rng) * len..][..len];
             let mirrored = rng.chance(0.5);
             for (i, (to, _)) in row.chunks_exact_mut(3).zip(0..).enumerate() {
                 let from = if mirrored { i / side * side + side - 1 - i % side } else { i };
@@ -238,6 +343,33 @@ impl Dataset {
     }
 }
 
+impl Level {
+    fn len(&self, level: usize) -> usize {
+        self.bytes.len() / (3 << (2 * level))
+    }
+}
+
+/// Women and others with closed and open mouths, each in its share.
+fn mix(traits: &[Traits], shares: &Shares, dark: f32) -> Result<Mix> {
+    let mut groups = Vec::new();
+    for (is_woman, of_gender) in [(true, shares.women), (false, 1.0 - shares.women)] {
+        for (is_closed, of_mouths) in [(true, shares.closed_mouths), (false, 1.0 - shares.closed_mouths)] {
+            let members: Vec<usize> = (0..traits.len())
+                .filter(|i| traits[*i].is_woman == is_woman && traits[*i].mouth_is_closed == is_closed)
+                .collect();
+            anyhow::ensure!(
+                of_gender * of_mouths == 0.0 || !members.is_empty(),
+                "no portrait of {} with {} mouth passes\nhint: --women and --closed-mouths choose the shares, 0 and 1 leave a kind out",
+                if is_woman { "a woman" } else { "a man" },
+                if is_closed { "a closed" } else { "an open" }
+            );
+            let complexions: Vec<Complexion> = members.iter().map(|i| traits[*i].complexion).collect();
+            groups.push(Group::new(of_gender * of_mouths, members, complexion::weights(&complexions, dark)));
+        }
+    }
+    Ok(Mix::of(groups))
+}
+
 fn load(paths: &[PathBuf]) -> Result<Vec<Image>> {
     anyhow::ensure!(!paths.is_empty(), "no pictures to learn from");
     let bar = bar(paths.len() as u64, "pictures");
@@ -245,11 +377,6 @@ fn load(paths: &[PathBuf]) -> Result<Vec<Image>> {
     let images = images.collect::<Result<_, _>>()?;
     bar.finish_and_clear();
     Ok(images)
-}
-
-fn retain<T>(items: &mut Vec<T>, good: &[bool]) {
-    let mut good = good.iter();
-    items.retain(|_| good.next().copied().unwrap_or(false));
 }
 
 /// Blends pictures of a level that fades in with their half-size selves; those of 4 pixels never fade.
@@ -260,10 +387,11 @@ pub fn soften(x: &mut Tensor, fade: f32) {
     }
 }
 
-/// The picture at every level from 2 to `finest`: resampled once to 128 pixels or more, then exact 2x2 means.
+/// The picture at every level from 2 to `finest` that it has the pixels for: resampled once to 128 pixels or more, then exact 2x2 means.
 fn pyramid(image: &Image, finest: usize) -> Vec<Vec<u8>> {
-    let top = finest.max(7);
     let square = image.width.min(image.height);
+    let finest = finest.min(square.max(4).ilog2() as usize);
+    let top = finest.max(7);
     let (x0, y0) = ((image.width - square) / 2, (image.height - square) / 2);
     let mut source = Vec::with_capacity(square * square * 3);
     for y in y0..y0 + square {
@@ -321,6 +449,9 @@ fn resize(x: &[f32], from: usize, to: usize) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::Table;
+    use mirror::face::Landmarks;
+    use mirror::pack::{Net, Pack};
 
     #[test]
     fn resizing_keeps_flat_areas_and_the_size_of_waves() {
@@ -371,15 +502,63 @@ mod tests {
     }
 
     #[test]
-    fn the_archive_is_drawn_without_toned_prints_and_with_more_of_the_darkest() {
+    fn each_level_has_the_pictures_with_its_pixels() {
+        let images =
+            [320, 300, 192, 140].map(|side| Image { width: side, height: side, data: vec![9; side * side * 3] });
+        let data = Dataset::of_images(&images, 8);
+        assert_eq!([8, 7, 2].map(|level| data.len(level)), [2, 4, 4]);
+        assert_eq!(data.draw(3, 8, 0.0, &mut Rng::new(1)).shape, [3, 256, 256, 3]);
+        let sources = images[2..].iter().map(|i| Source::of(i, PathBuf::new(), String::new())).collect();
+        let error = Dataset::build(&images[2..], sources, 8).err().unwrap().to_string();
+        assert!(error.contains("no picture has 256 pixels, the widest has 192\nhint: --resolution 128"), "{error}");
+    }
+
+    /// How often those of a kind are drawn.
+    fn share(mix: &Mix, traits: &[Traits], is: fn(&Traits) -> bool) -> f32 {
+        traits.iter().zip(mix.probabilities(traits.len())).filter(|(t, _)| is(t)).map(|(_, p)| p).sum()
+    }
+
+    #[test]
+    fn kinds_are_drawn_in_their_shares_and_kinds_that_are_missing_are_named() {
+        let of = |is_woman, mouth_is_closed| Traits {
+            is_woman,
+            mouth_is_closed,
+            complexion: Complexion::of(&Image { width: 4, height: 4, data: vec![200; 48] }, &Landmarks::schematic()),
+        };
+        let traits: Vec<Traits> = (0..200).map(|i| of(i % 10 == 0, i % 4 == 0)).collect();
+        let shares = Shares { women: 0.4, closed_mouths: 0.7 };
+        let drawn = mix(&traits, &shares, 1.0).unwrap();
+        assert!((share(&drawn, &traits, |t| t.is_woman) - 0.4).abs() < 1e-4);
+        assert!((share(&drawn, &traits, |t| t.mouth_is_closed) - 0.7).abs() < 1e-4);
+        let men: Vec<Traits> = (0..20).map(|i| of(false, i % 2 == 0)).collect();
+        let error = mix(&men, &shares, 1.0).err().unwrap().to_string();
+        assert!(error.contains("no portrait of a woman with a closed mouth"), "{error}");
+        assert!(mix(&men, &Shares { women: 0.0, ..shares }, 1.0).is_ok());
+    }
+
+    #[test]
+    fn the_archive_is_drawn_in_its_shares_at_every_size() {
         let Some(root) = testing::data_root_or_skip("the GAN's portraits") else { return };
-        let filter = Filter { max_upsampling: 2.0, max_yaw: 0.22, min_inside: 0.9, since: 1975, women: 0.5 };
-        let data = Dataset::congress(&root, &filter, 3.0, 3).unwrap();
-        assert!((1660..1687).contains(&data.len()), "{}", data.len());
-        for group in &data.mix.0 {
-            let (n, sum) = (group.members.len() as f32, group.weights.iter().sum::<f32>());
-            // 8 % three times, on average twice up to 20 %.
-            assert!((sum / n - (1.0 + 0.08 * 2.0 + 0.12)).abs() < 0.02, "{}", sum / n);
+        let filter = Filter { max_upsampling: 1.35, max_yaw: 0.4, min_inside: 0.9, since: 1975 };
+        let shares = Shares { women: 0.5, closed_mouths: 0.5 };
+        let eyes = Pack::embedded().unwrap().open(Net::Attributes, AttributeNet::from_weights).unwrap();
+        let folders = ["congress", "office"].map(|f| root.join(f));
+        let data = Dataset::portraits(&folders, &filter, &shares, 3.0, &eyes, 8).unwrap();
+        assert!((1600..1700).contains(&data.len(8)), "{}", data.describe(8));
+        assert!((2900..3200).contains(&data.len(7)), "{}", data.describe(7));
+        let dir = tempfile::tempdir().unwrap();
+        data.write_table(&dir.path().join("portraits.csv")).unwrap();
+        let table = Table::read(&dir.path().join("portraits.csv")).unwrap();
+        let sum: f32 = table.rows().filter_map(|r| r.optional_number("weight_256").unwrap()).sum();
+        assert!((sum - 1.0).abs() < 1e-3 && table.rows().count() == data.len(7), "{sum}");
+        for level in [3, 7, 8] {
+            let traits = &data.traits[..data.len(level)];
+            assert!((share(data.mix(level), traits, |t| t.is_woman) - 0.5).abs() < 1e-3);
+            for group in &data.mix(level).0 {
+                let (n, sum) = (group.members.len() as f32, group.weights.iter().sum::<f32>());
+                // 8 % three times, on average twice up to 20 %.
+                assert!((sum / n - (1.0 + 0.08 * 2.0 + 0.12)).abs() < 0.05, "{}", sum / n);
+            }
         }
     }
 

@@ -209,6 +209,22 @@ impl Discriminator {
         Ok(())
     }
 
+    /// A discriminator that judges as this one does, and has finer levels that have learned nothing yet.
+    ///
+    /// # Panics
+    /// If the other shape is coarser, or its maps below are not those of this one.
+    pub fn grown(&self, config: Config, rng: &mut Rng) -> Self {
+        let mut grown = Self::new(config, rng);
+        let (reads, blocks) = (self.from_rgb.len(), self.blocks.len());
+        let parts = grown.from_rgb[..reads].iter_mut().chain(&mut grown.blocks[..blocks]);
+        let parts = parts.chain(std::iter::once(&mut grown.last));
+        for (to, from) in parts.flat_map(Layer::params_mut).zip(self.params()) {
+            assert_eq!(to.shape, from.shape, "{}", to.name);
+            to.value.clone_from(&from.value);
+        }
+        grown
+    }
+
     fn parts(&self) -> impl Iterator<Item = &Sequential> {
         self.from_rgb.iter().chain(&self.blocks).chain(std::iter::once(&self.last))
     }
@@ -272,6 +288,7 @@ mod tests {
             resolution: number("resolution"),
             fmap_base: number("fmap_base"),
             fmap_max: number("fmap_max"),
+            fmap_min: 1,
             latent_size: number("latent_size"),
         };
         let mut d = Discriminator::new(config, &mut Rng::new(1));
@@ -347,7 +364,7 @@ mod tests {
 
     #[test]
     fn a_discriminator_survives_its_file_and_another_is_refused() {
-        let config = Config { resolution: 8, fmap_base: 32, fmap_max: 6, latent_size: 5 };
+        let config = Config { resolution: 8, fmap_base: 32, fmap_max: 6, fmap_min: 1, latent_size: 5 };
         let [a, mut b] = [1, 2].map(|seed| Discriminator::new(config, &mut Rng::new(seed)));
         let about = BTreeMap::from([("kimg".to_owned(), "7".to_owned())]);
         b.fill(&a.to_bytes(&about, Dtype::F32)).unwrap();
@@ -377,7 +394,7 @@ mod tests {
 
     #[test]
     fn gradients_equal_finite_differences_while_fading() {
-        let config = Config { resolution: 16, fmap_base: 32, fmap_max: 6, latent_size: 5 };
+        let config = Config { resolution: 16, fmap_base: 32, fmap_max: 6, fmap_min: 1, latent_size: 5 };
         let mut rng = Rng::new(7);
         let mut d = Discriminator::new(config, &mut rng);
         for lod in [0.4, 1.0, 1.7, 2.0] {
@@ -414,7 +431,7 @@ mod tests {
 
     #[test]
     fn fade_ends_at_the_level_and_at_the_level_below() {
-        let config = Config { resolution: 16, fmap_base: 32, fmap_max: 6, latent_size: 5 };
+        let config = Config { resolution: 16, fmap_base: 32, fmap_max: 6, fmap_min: 1, latent_size: 5 };
         let mut rng = Rng::new(7);
         let d = Discriminator::new(config, &mut rng);
         let x = Tensor::new([4, 16, 16, 3], rng.normals(4 * 16 * 16 * 3));

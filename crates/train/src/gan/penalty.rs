@@ -76,7 +76,7 @@ mod tests {
     /// `d (|g| - 1)^2 = 2 (|g| - 1) / |g| * d (|g|^2 / 2)`, and the latter is checked against PyTorch.
     #[test]
     fn wgan_gradient_of_one_picture_is_that_of_r1_times_a_factor() {
-        let config = Config { resolution: 8, fmap_base: 32, fmap_max: 8, latent_size: 4 };
+        let config = Config { resolution: 8, fmap_base: 32, fmap_max: 8, fmap_min: 1, latent_size: 4 };
         let mut rng = Rng::new(3);
         let d = Discriminator::new(config, &mut rng);
         let x = Tensor::new([1, 8, 8, 3], rng.normals(8 * 8 * 3));
@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn following_the_gradient_lowers_the_penalty() {
-        let config = Config { resolution: 8, fmap_base: 32, fmap_max: 8, latent_size: 4 };
+        let config = Config { resolution: 8, fmap_base: 32, fmap_max: 8, fmap_min: 1, latent_size: 4 };
         let mut rng = Rng::new(4);
         let mut d = Discriminator::new(config, &mut rng);
         let x = Tensor::new([8, 8, 8, 3], rng.normals(8 * 8 * 8 * 3));

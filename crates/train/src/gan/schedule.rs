@@ -17,9 +17,18 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// From level `first` to level `last`. Measured in time each level gets twice the share of the one below, as its
+    /// From level `first`, which is there from the start, to level `last`. Measured in time each level gets twice the share of the one below, as its
     /// pictures cost about that much more; measured in pictures all get the same but the last, which gets double.
     pub fn new(first: usize, last: usize, by_time: bool) -> Self {
+        Self::build(first, last, by_time, false)
+    }
+
+    /// The same for nets that draw level `first - 1` already: level `first` fades in, too.
+    pub fn growing(first: usize, last: usize, by_time: bool) -> Self {
+        Self::build(first, last, by_time, true)
+    }
+
+    fn build(first: usize, last: usize, by_time: bool, first_fades: bool) -> Self {
         let share = |level: usize| match by_time {
             true => 2f64.powi((level - first) as i32),
             false => 1.0 + f64::from(u8::from(level == last)),
@@ -27,7 +36,7 @@ impl Schedule {
         let total: f64 = (first..=last).map(share).sum();
         let (mut phases, mut start) = (Vec::new(), 0.0);
         for level in first..=last {
-            let fade = if level == first {
+            let fade = if level == first && !first_fades {
                 0.0
             } else if level == last {
                 0.3
@@ -67,6 +76,14 @@ mod tests {
             let points: Vec<f32> = (0..=10_000).map(|i| lod(schedule.at(f64::from(i) / 10_000.0))).collect();
             assert!(points.windows(2).all(|p| p[1] <= p[0] && p[0] - p[1] < 0.1));
         }
+    }
+
+    #[test]
+    fn nets_that_grow_begin_with_a_fade() {
+        let schedule = Schedule::growing(8, 8, true);
+        assert_eq!(schedule.at(0.0), (8, 1.0));
+        assert!((schedule.at(0.15).1 - 0.5).abs() < 1e-6);
+        assert_eq!(schedule.at(0.31), (8, 0.0));
     }
 
     #[test]

@@ -29,8 +29,8 @@ pub struct Rules {
     pub r1_gamma: f32,
     /// Steps between R1 penalties.
     pub r1_every: u64,
-    /// Probability of each part of the augmentation.
-    pub augment: f32,
+    /// Share of the reals that the discriminator may be sure of before the augmentation grows; `None`: it stays as it is.
+    pub augment_target: Option<f32>,
     /// Adam's learning rate; at a level's beginning it rises to this over [`RISE`] steps.
     pub rate: f32,
     /// Half-life of the averaged generator, in pictures.
@@ -47,6 +47,16 @@ const FADE_MOST: f32 = 0.999;
 /// nothing. So the rate rises over its first steps.
 const RISE: f32 = 100.0;
 
+/// Pictures over which an adapting augmentation goes from nothing to always. A transfer's 100,000 in "Training Generative Adversarial
+/// Networks with Limited Data" (Karras et al., NeurIPS 2020; section 3.1 has 500,000 for learning from nothing).
+const ADAPT_OVER: f32 = 100_000.0;
+
+/// An augmentation that nearly always happens leaks into the pictures (the same paper, section 2.2).
+const AUGMENT_MOST: f32 = 0.85;
+
+/// Steps over which the discriminator's sureness is averaged before the augmentation follows it.
+const SURENESS_OVER: f32 = 32.0;
+
 /// WGAN-GP as published.
 const GP_WEIGHT: f32 = 10.0;
 const DRIFT: f32 = 1e-3;
@@ -62,6 +72,8 @@ pub struct Figures {
     pub score_real: f32,
     /// Mean score of the fakes.
     pub score_fake: f32,
+    /// Mean sign of the reals' scores, from -1 to 1: the r_t of Karras et al. 2020.
+    pub sureness: f32,
     /// The penalty before its weight, where this step had one.
     pub penalty: Option<f32>,
 }
@@ -87,6 +99,10 @@ pub struct Trainer {
     level_began: u64,
     /// How far the level still is from being fully there.
     pub fade: f32,
+    /// Probability of each part of the augmentation.
+    pub augment: f32,
+    /// A running mean of [`Figures::sureness`].
+    sureness: f32,
 }
 
 impl Trainer {
@@ -97,14 +113,33 @@ impl Trainer {
         Self::of_generator(g, rng)
     }
 
-    /// Players of which one can draw already.
+    /// Players of which one can draw already, and a discriminator that knows nothing.
     pub fn of_generator(g: Generator, mut rng: Rng) -> Self {
         let d = Discriminator::new(g.config(), &mut rng);
+        Self::of_players(g, d, rng)
+    }
+
+    /// Both players as they are.
+    pub fn of_players(g: Generator, d: Discriminator, rng: Rng) -> Self {
         let mut averaged = Generator::new(g.config(), &mut Rng::blank());
         copy(&g, &mut averaged);
         let adam = || Adam::new(0.0, 0.0, 0.99);
         let (adam_g, adam_d) = (adam(), adam());
-        Self { g, d, averaged, adam_g, adam_d, rng, pictures: 0, steps: 0, level: 0, level_began: 0, fade: 0.0 }
+        Self {
+            g,
+            d,
+            averaged,
+            adam_g,
+            adam_d,
+            rng,
+            pictures: 0,
+            steps: 0,
+            level: 0,
+            level_began: 0,
+            fade: 0.0,
+            augment: 0.0,
+            sureness: 0.0,
+        }
     }
 
     /// The level of detail that is learned now.
@@ -156,9 +191,9 @@ impl Trainer {
 
     fn discriminator_step(&mut self, data: &Dataset, fake: Tensor, rules: &Rules) -> Figures {
         let (lod, side, n) = (self.lod(), 1 << self.level, fake.n());
-        let fake = Augmentation::random(n, side, rules.augment, &mut self.rng).apply(&fake);
+        let fake = Augmentation::random(n, side, self.augment, &mut self.rng).apply(&fake);
         let real = data.draw(n, self.level, self.fade, &mut self.rng);
-        let real = Augmentation::random(n, side, rules.augment, &mut self.rng).apply(&real);
+        let real = Augmentation::random(n, side, self.augment, &mut self.rng).apply(&real);
         let mut figures = Figures::default();
         let mut grads = nn::grads_like(&self.d.params());
         // Reals and fakes one after the other: the same sums as in one batch, and half the memory.
@@ -175,6 +210,9 @@ impl Trainer {
                 figures.loss_d += loss / n as f32;
                 let score = if is_real { &mut figures.score_real } else { &mut figures.score_fake };
                 *score += s / n as f32;
+                if is_real {
+                    figures.sureness += s.signum() / n as f32;
+                }
                 dscores.push(slope / n as f32);
             }
             self.d.backward(&tape, &dscores, Some(&mut grads));
@@ -196,6 +234,7 @@ impl Trainer {
                 figures.penalty = Some(penalty::add_wgan_gp(&self.d, &between, lod, GP_WEIGHT, &mut grads));
             }
         }
+        self.adapt(figures.sureness, n, rules);
         self.adam_d.lr = risen(rules.rate, &self.adam_d);
         self.adam_d.step(self.d.params_mut(), &grads);
         self.pictures += n as u64;
@@ -203,11 +242,20 @@ impl Trainer {
         figures
     }
 
+    /// More augmentation where the discriminator is surer of the reals than it should be, less where it is not.
+    fn adapt(&mut self, sureness: f32, n: usize, rules: &Rules) {
+        self.sureness += (sureness - self.sureness) / SURENESS_OVER;
+        if let Some(target) = rules.augment_target {
+            let by = (self.sureness - target).signum() * n as f32 / ADAPT_OVER;
+            self.augment = (self.augment + by).clamp(0.0, AUGMENT_MOST);
+        }
+    }
+
     fn generator_step(&mut self, n: usize, rules: &Rules) -> f32 {
         let lod = self.lod();
         let z = self.latents(n);
         let tape = self.g.forward_tape(&z, lod);
-        let augmentation = Augmentation::random(n, 1 << self.level, rules.augment, &mut self.rng);
+        let augmentation = Augmentation::random(n, 1 << self.level, self.augment, &mut self.rng);
         let judged = self.d.forward_tape(&augmentation.apply(tape.output()), lod);
         let mut value = 0.0;
         let mut dscores = Vec::with_capacity(n);
@@ -252,6 +300,8 @@ impl Trainer {
             ("level", self.level as f64),
             ("level_began", self.level_began as f64),
             ("fade", f64::from(self.fade)),
+            ("augment", f64::from(self.augment)),
+            ("sureness", f64::from(self.sureness)),
             ("seconds", seconds),
         ] {
             c.put_number(name, value);
@@ -276,6 +326,8 @@ impl Trainer {
         self.level = c.number("level")? as usize;
         self.level_began = c.number("level_began")? as u64;
         self.fade = c.number("fade")? as f32;
+        self.augment = c.number("augment")? as f32;
+        self.sureness = c.number("sureness")? as f32;
         c.number("seconds")
     }
 }
@@ -296,12 +348,12 @@ mod tests {
     use crate::gan::schedule::Schedule;
     use frame::Image;
 
-    const TINY: Config = Config { resolution: 16, fmap_base: 32, fmap_max: 8, latent_size: 6 };
+    const TINY: Config = Config { resolution: 16, fmap_base: 32, fmap_max: 8, fmap_min: 1, latent_size: 6 };
     const RULES: Rules = Rules {
         loss: Loss::LogisticR1,
         r1_gamma: 1.0,
         r1_every: 2,
-        augment: 0.5,
+        augment_target: None,
         rate: 0.002,
         average_over: 100.0,
         average_share: 0.05,
@@ -335,6 +387,7 @@ mod tests {
         for loss in [Loss::LogisticR1, Loss::WganGp] {
             let rules = Rules { loss, ..RULES };
             let mut whole = Trainer::new(TINY, 1);
+            whole.augment = 0.5;
             go(&mut whole, &data, 10, &rules);
             whole.save(&path, 3.5).unwrap();
             let expected = go(&mut whole, &data, 8, &rules);
@@ -349,6 +402,46 @@ mod tests {
     }
 
     #[test]
+    fn augmentation_follows_the_discriminators_sureness() {
+        let (data, rules) = (data(), Rules { augment_target: Some(0.6), ..RULES });
+        let mut trainer = Trainer::new(TINY, 1);
+        (trainer.augment, trainer.sureness) = (0.5, 1.0);
+        trainer.adapt(1.0, 1000, &rules);
+        assert!((trainer.augment - 0.51).abs() < 1e-6);
+        trainer.augment = AUGMENT_MOST;
+        trainer.adapt(1.0, 1000, &rules);
+        assert_eq!(trainer.augment, AUGMENT_MOST);
+        trainer.sureness = 0.0;
+        trainer.adapt(0.0, 1000, &rules);
+        assert!((trainer.augment - AUGMENT_MOST + 0.01).abs() < 1e-6);
+        let augment = trainer.augment;
+        trainer.adapt(1.0, 1000, &RULES);
+        assert_eq!(trainer.augment, augment, "no target, no change");
+        trainer.set_level(2, 0.0);
+        let figures = trainer.step(&data, 4, &rules);
+        assert!((-1.0..=1.0).contains(&figures.sureness));
+    }
+
+    #[test]
+    fn players_that_grow_draw_and_judge_as_before() {
+        let mut rng = Rng::new(5);
+        let small = Trainer::new(TINY, 3);
+        let config = Config { resolution: 32, fmap_min: 4, ..TINY };
+        let g = small.g.grown(config, &mut rng).unwrap();
+        let d = small.d.grown(config, &mut rng);
+        let z = Tensor::new([4, 1, 1, 6], rng.normals(24));
+        let pictures = small.g.forward(&z);
+        assert_eq!(g.forward_lod(&z, 1.0), pictures);
+        assert_eq!(d.forward_tape(&pictures, 1.0).scores(), small.d.forward_tape(&pictures, 0.0).scores());
+        // At the begin of the fade a picture is the smaller one enlarged, and is judged as that is.
+        let faded = g.forward_lod(&z, 0.999);
+        let enlarged = nn::Upsample.forward(&pictures);
+        assert!(faded.data.iter().zip(&enlarged.data).all(|(a, b)| (a - b).abs() < 0.01));
+        assert!(small.g.grown(Config { fmap_max: 5, ..config }, &mut rng).is_err());
+        assert!(g.grown(TINY, &mut rng).is_err());
+    }
+
+    #[test]
     fn a_checkpoint_of_other_nets_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("checkpoint.safetensors");
@@ -359,7 +452,7 @@ mod tests {
     #[test]
     fn a_generator_learns_the_colours_of_its_archive() {
         let data = data();
-        let rules = Rules { augment: 0.0, rate: 0.01, ..RULES };
+        let rules = Rules { rate: 0.01, ..RULES };
         let mut trainer = Trainer::new(TINY, 2);
         trainer.set_level(2, 0.0);
         let blue = |t: &Trainer| {

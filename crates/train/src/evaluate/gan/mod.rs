@@ -10,11 +10,11 @@ mod swd;
 
 use super::detector::Share;
 use super::interval::{interval, mean, median};
-use crate::data::data_root;
-use crate::gan::{Dataset, Filter, Mix, times};
+use crate::gan::{Dataset, Filter, Mix, Shares, default_folders, times};
 use crate::progress::bar;
 use anyhow::{Context, Result};
 use frame::Image;
+use mirror::face::attributes::AttributeNet;
 use mirror::face::detector::Detector;
 use mirror::generator::{Generator, Painter, samples};
 use mirror::pack::{Net, Pack};
@@ -40,7 +40,7 @@ pub struct Options {
     /// Weights of the detector that looks for faces
     #[arg(long, value_name = "FILE", default_value = "packs/congress/detector.safetensors")]
     pub detector: PathBuf,
-    /// Folder with `congress` [default: $NARCISSUS_DATA or ../shared/data]
+    /// Folder with `congress` and `office` [default: $NARCISSUS_DATA or ../shared/data]
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
     /// Pictures drawn for each figure; distances fall with their number, so compare like with like
@@ -56,6 +56,13 @@ pub struct Options {
     /// often, but then a third of the portraits is left
     #[arg(long, default_value_t = 1.0, value_name = "TIMES", value_parser = times)]
     pub dark: f32,
+    /// A folder of aligned portraits with their table, faces.csv; may be given several times [default: congress and office of the data
+    /// folder]
+    #[arg(long, value_name = "DIR")]
+    pub portraits: Vec<PathBuf>,
+    /// How often they are among those to compare with
+    #[command(flatten)]
+    pub shares: Shares,
     /// Which portraits to compare with
     #[command(flatten)]
     pub filter: Filter,
@@ -92,12 +99,22 @@ pub fn run(options: &Options) -> Result<()> {
     );
     let detector = std::fs::read(&options.detector).with_context(|| options.detector.display().to_string())?;
     let detector = Detector::from_weights(&detector).with_context(|| options.detector.display().to_string())?;
-    let dataset =
-        Dataset::congress(&data_root(options.data.as_deref())?, &options.filter, options.dark, config.levels())?;
-    anyhow::ensure!(dataset.len() >= 4, "{} portraits are too few to compare with", dataset.len());
-    let portraits = (0..dataset.len()).map(|i| dataset.picture(config.levels(), i)).collect();
-    let (people, mix) = (dataset.people, dataset.mix);
-    let bench = Bench { painter: Painter::new(&generator), detector, portraits, people, mix };
+    let folders = match options.portraits.is_empty() {
+        true => default_folders(options.data.as_deref())?,
+        false => options.portraits.clone(),
+    };
+    let eyes = Pack::embedded()?.open(Net::Attributes, AttributeNet::from_weights)?;
+    let level = config.levels();
+    let dataset = Dataset::portraits(&folders, &options.filter, &options.shares, options.dark, &eyes, level)?;
+    let count = dataset.len(level);
+    anyhow::ensure!(count >= 4, "{count} portraits are too few to compare with");
+    let bench = Bench {
+        painter: Painter::new(&generator),
+        detector,
+        portraits: (0..count).map(|i| dataset.picture(level, i)).collect(),
+        people: dataset.pictures[..count].iter().map(|p| p.person.clone()).collect(),
+        mix: dataset.mix(level).clone(),
+    };
 
     let (swd, swd_mean) = bench.swd(options);
     let fakes = bench.draw(options.samples, options.seed);
@@ -276,7 +293,7 @@ mod tests {
     #[test]
     fn a_generator_that_draws_no_portraits_is_far_from_them() {
         let rng = &mut Rng::new(1);
-        let config = Config { resolution: 16, fmap_base: 32, fmap_max: 8, latent_size: 8 };
+        let config = Config { resolution: 16, fmap_base: 32, fmap_max: 8, fmap_min: 1, latent_size: 8 };
         let bench = Bench {
             painter: Painter::new(&Generator::new(config, rng)),
             detector: Detector::from_net(DetectorNet::new(rng), 0.999),
@@ -293,7 +310,9 @@ mod tests {
             draws: 2,
             seed: 1,
             dark: 1.0,
-            filter: Filter { max_upsampling: 2.0, max_yaw: 0.22, min_inside: 0.9, since: 0, women: 0.5 },
+            portraits: Vec::new(),
+            shares: Shares { women: 0.5, closed_mouths: 0.5 },
+            filter: Filter { max_upsampling: 2.0, max_yaw: 0.22, min_inside: 0.9, since: 0 },
             json: false,
         };
         let (levels, mean) = bench.swd(&options);

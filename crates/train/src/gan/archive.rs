@@ -1,0 +1,292 @@
+//! Folders of aligned portraits with a table each.
+//!
+//! A folder holds `faces.csv` and the pictures: `aligned/` (160 pixels), or `alignedN/` for every width `N` that a portrait has the
+//! pixels for. A portrait that stands in several of them is read from the widest. Of the table, `file` and either `landmarks_aligned` (in `aligned/`) or
+//! `landmarksN` (in pixels of a crop of width `N`) are needed; all other columns may be missing or empty.
+
+use super::complexion::Complexion;
+use crate::data::{Gender, Table};
+use crate::progress::bar;
+use anyhow::{Context, Result};
+use frame::Image;
+use mirror::face::Landmarks;
+use rayon::prelude::*;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+/// Portraits whose inner lips are nearer to each other than this share of the eyes' distance have a closed mouth.
+const CLOSED: f32 = 0.06;
+
+/// Two portraits of one person whose thumbnails correlate at least this much are one photograph: 642 of the 743 pairs of the archive's
+/// two tables that do lie above 0.99; different photographs of one person lie below 0.9.
+const SAME_PHOTOGRAPH: f32 = 0.9;
+
+/// Width of the thumbnails that are compared.
+const THUMBNAIL: usize = 32;
+
+/// Which portraits are good enough to learn from. Toned prints and drawings never are: of their blue cheeks a GAN makes blue shadows for eyes.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct Filter {
+    /// Softest portraits of 160 pixels: aligned pixels a source pixel
+    #[arg(long, default_value_t = 1.35)]
+    pub max_upsampling: f32,
+    /// Most turned portraits: nose offset over eye distance
+    #[arg(long, default_value_t = 0.4)]
+    pub max_yaw: f32,
+    /// Least share of the crop inside the photograph
+    #[arg(long, default_value_t = 0.9)]
+    pub min_inside: f32,
+    /// First year, where the table knows it: before about 1975 what has colours are toned prints and paintings, of which a GAN makes
+    /// brown and blue ruins
+    #[arg(long, default_value_t = 1975)]
+    pub since: i32,
+}
+
+/// A portrait, and what is known of it.
+pub(super) struct Portrait {
+    pub path: PathBuf,
+    pub image: Image,
+    /// Whom it shows; the file where nobody knows.
+    pub person: String,
+    /// By record or, in older tables, by the first name.
+    pub gender: Option<Gender>,
+    /// In pixels of the image.
+    pub landmarks: Landmarks,
+    pub complexion: Complexion,
+}
+
+impl Portrait {
+    /// Whether the lips touch.
+    pub fn mouth_is_closed(&self) -> bool {
+        let p = &self.landmarks.points;
+        let [left, right] = self.landmarks.eye_centres();
+        let gap = [(61, 67), (62, 66), (63, 65)].map(|(a, b)| distance(p[a], p[b])).iter().sum::<f32>() / 3.0;
+        gap < CLOSED * distance(left, right)
+    }
+}
+
+/// A row of a table, and where its picture is.
+struct Row {
+    path: PathBuf,
+    width: usize,
+    person: String,
+    gender: Option<Gender>,
+    landmarks: Landmarks,
+}
+
+/// The portraits of all folders that pass the filter, each photograph once, the widest pictures first.
+///
+/// # Errors
+/// If a table or a picture cannot be read.
+pub(super) fn read(folders: &[PathBuf], filter: &Filter) -> Result<Vec<Portrait>> {
+    let mut rows = Vec::new();
+    for folder in folders {
+        rows.extend(rows_of(folder, filter)?);
+    }
+    let bar = bar(rows.len() as u64, "portraits");
+    let portraits = rows.into_par_iter().map(|row| {
+        bar.inc(1);
+        row.load()
+    });
+    let mut portraits: Vec<Portrait> = portraits.collect::<Result<_>>()?;
+    bar.finish_and_clear();
+
+    portraits.retain(|p| p.complexion.is_of_skin());
+    portraits.sort_by_key(|p| std::cmp::Reverse(p.image.width));
+    Ok(each_photograph_once(portraits))
+}
+
+/// The rows of one folder that pass the filter and have a picture.
+fn rows_of(folder: &Path, filter: &Filter) -> Result<Vec<Row>> {
+    let sizes = sizes(folder)?;
+    anyhow::ensure!(
+        !sizes.is_empty(),
+        "{}: expected a folder `aligned` or `alignedN` beside faces.csv",
+        folder.display()
+    );
+    let path = folder.join("faces.csv");
+    let table = Table::read(&path)?;
+    let points = table
+        .header()
+        .iter()
+        .find(|h| *h == "landmarks_aligned" || h.strip_prefix("landmarks").is_some_and(|n| n.parse::<usize>().is_ok()));
+    let points = points.with_context(|| format!("{}: no column of landmarks", path.display()))?.to_owned();
+    let points_width = points.trim_start_matches("landmarks").parse().unwrap_or(160.0);
+
+    let mut rows = Vec::new();
+    for (i, row) in table.rows().enumerate() {
+        let at = || format!("{}, row {}", path.display(), i + 2);
+        let number = |column: &str| row.optional_number(column).with_context(at);
+        let good = number("upsampling")?.is_none_or(|u| u <= filter.max_upsampling)
+            && number("yaw_cue")?.is_none_or(|y| y.abs() <= filter.max_yaw)
+            && number("inside")?.is_none_or(|share| share >= filter.min_inside)
+            && number("photo_year")?.is_none_or(|year| year as i32 >= filter.since);
+        let file = row.text("file").with_context(at)?;
+        let found = sizes.iter().find(|(folder, _)| folder.join(file).exists());
+        let (true, Some((folder, width)), false) = (good, found, row.optional(&points).is_empty()) else { continue };
+        let scale = *width as f32 / points_width;
+        let person = [row.optional("person"), row.optional("bioguide"), file].into_iter().find(|p| !p.is_empty());
+        rows.push(Row {
+            path: folder.join(file),
+            width: *width,
+            person: person.unwrap_or(file).to_owned(),
+            gender: row.gender(),
+            landmarks: Landmarks { points: row.points(&points, scale).with_context(at)? },
+        });
+    }
+    Ok(rows)
+}
+
+/// The folders of aligned pictures with their widths, the widest first.
+fn sizes(folder: &Path) -> Result<Vec<(PathBuf, usize)>> {
+    let entries = std::fs::read_dir(folder).with_context(|| folder.display().to_string())?;
+    let mut sizes: Vec<(PathBuf, usize)> = entries
+        .filter_map(|entry| {
+            let name = entry.ok()?.file_name().into_string().ok()?;
+            let width = match name.strip_prefix("aligned")? {
+                "" => 160,
+                width => width.parse().ok()?,
+            };
+            Some((folder.join(name), width))
+        })
+        .collect();
+    sizes.sort_by_key(|s| std::cmp::Reverse(s.1));
+    Ok(sizes)
+}
+
+impl Row {
+    fn load(self) -> Result<Portrait> {
+        let image = Image::load(&self.path)?;
+        anyhow::ensure!(
+            image.width == self.width && image.height == self.width,
+            "{}: expected {} x {} pixels, found {} x {}",
+            self.path.display(),
+            self.width,
+            self.width,
+            image.width,
+            image.height
+        );
+        let complexion = Complexion::of(&image, &self.landmarks);
+        let Self { path, person, gender, landmarks, .. } = self;
+        Ok(Portrait { path, image, person, gender, landmarks, complexion })
+    }
+}
+
+/// Leaves out what repeats a photograph that stands before it.
+fn each_photograph_once(portraits: Vec<Portrait>) -> Vec<Portrait> {
+    let mut seen: HashMap<String, Vec<Vec<f32>>> = HashMap::new();
+    let mut kept = portraits;
+    kept.retain(|p| {
+        let thumbnail = thumbnail(&p.image);
+        let before = seen.entry(p.person.clone()).or_default();
+        let known = before.iter().any(|t| correlation(t, &thumbnail) >= SAME_PHOTOGRAPH);
+        if !known {
+            before.push(thumbnail);
+        }
+        !known
+    });
+    kept
+}
+
+/// Means of square fields of a square picture, of mean 0 and length 1.
+fn thumbnail(image: &Image) -> Vec<f32> {
+    let mut sums = vec![0.0; THUMBNAIL * THUMBNAIL];
+    let mut counts = vec![0.0; THUMBNAIL * THUMBNAIL];
+    for (i, p) in image.data.as_chunks::<3>().0.iter().enumerate() {
+        let (x, y) = (i % image.width * THUMBNAIL / image.width, i / image.width * THUMBNAIL / image.height);
+        sums[y * THUMBNAIL + x] += frame::luma(*p);
+        counts[y * THUMBNAIL + x] += 1.0;
+    }
+    sums.iter_mut().zip(counts).for_each(|(s, n): (&mut f32, f32)| *s /= n.max(1.0));
+    let mean = sums.iter().sum::<f32>() / sums.len() as f32;
+    sums.iter_mut().for_each(|s| *s -= mean);
+    let length = sums.iter().map(|s| s * s).sum::<f32>().sqrt().max(1e-6);
+    sums.iter_mut().for_each(|s| *s /= length);
+    sums
+}
+
+fn correlation(a: &[f32], b: &[f32]) -> f32 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+fn distance(a: [f32; 2], b: [f32; 2]) -> f32 {
+    (a[0] - b[0]).hypot(a[1] - b[1])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: Filter = Filter { max_upsampling: 2.0, max_yaw: 1.0, min_inside: 0.0, since: 0 };
+
+    /// A face of two colours whose landmarks are the schematic ones, `stripe` its own.
+    fn picture(side: usize, stripe: usize) -> Image {
+        let value = |i: usize| {
+            let (x, y) = (i % side * 32 / side, i / side * 32 / side);
+            if (x * 7 + y * stripe) % 5 < 3 { [225, 175, 150] } else { [200, 150, 130] }
+        };
+        Image { width: side, height: side, data: (0..side * side).flat_map(value).collect() }
+    }
+
+    fn landmarks(side: f32, gap: f32) -> String {
+        let mut points = Landmarks::schematic().points;
+        [60, 61, 62, 63, 64, 65, 66, 67].iter().for_each(|i| points[*i][1] = points[66][1].min(points[62][1]));
+        [65, 66, 67].iter().for_each(|i| points[*i][1] += gap);
+        let text = |p: &[f32; 2]| format!("{} {}", (0.5 + p[0] * 0.2) * side, (0.4 + p[1] * 0.2) * side);
+        points.iter().map(text).collect::<Vec<_>>().join(" ")
+    }
+
+    /// A folder with the rows `(file, width, person, gender, stripe, gap of the lips)`.
+    fn folder(rows: &[(&str, usize, &str, &str, usize, f32)]) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        let mut table = "file,person,gender,yaw_cue,inside,landmarks320\n".to_owned();
+        for (file, width, person, gender, stripe, gap) in rows {
+            let folder = dir.path().join(format!("aligned{width}"));
+            std::fs::create_dir_all(&folder).unwrap();
+            picture(*width, *stripe).save(&folder.join(file)).unwrap();
+            table += &format!("{file},{person},{gender},0.1,1.0,{}\n", landmarks(320.0, *gap));
+        }
+        std::fs::write(dir.path().join("faces.csv"), table).unwrap();
+        dir
+    }
+
+    #[test]
+    fn portraits_come_from_several_folders_the_widest_first() {
+        let a = folder(&[("a.png", 192, "A", "F", 1, 0.0), ("b.png", 320, "B", "", 2, 0.5)]);
+        let b = folder(&[("c.png", 192, "C", "M", 3, 0.0)]);
+        let portraits = read(&[a.path().into(), b.path().into()], &ALL).unwrap();
+        let found: Vec<_> = portraits.iter().map(|p| (p.person.as_str(), p.image.width, p.gender)).collect();
+        let expected = [("B", 320, None), ("A", 192, Some(Gender::Female)), ("C", 192, Some(Gender::Male))];
+        assert_eq!(found, expected);
+        assert_eq!(portraits.iter().map(Portrait::mouth_is_closed).collect::<Vec<_>>(), [false, true, true]);
+    }
+
+    #[test]
+    fn a_photograph_in_two_folders_is_read_once_and_from_the_widest() {
+        let small = folder(&[("a.png", 192, "A", "F", 1, 0.0), ("other.png", 192, "A", "F", 3, 0.0)]);
+        let large = folder(&[("b.png", 320, "A", "F", 1, 0.0)]);
+        let portraits = read(&[small.path().into(), large.path().into()], &ALL).unwrap();
+        assert_eq!(portraits.iter().map(|p| p.image.width).collect::<Vec<_>>(), [320, 192]);
+    }
+
+    #[test]
+    fn a_table_without_landmarks_or_pictures_of_another_size_are_refused() {
+        let dir = folder(&[("a.png", 192, "A", "F", 1, 0.0)]);
+        picture(100, 1).save(&dir.path().join("aligned192/a.png")).unwrap();
+        let error = format!("{:#}", read(&[dir.path().into()], &ALL).err().unwrap());
+        assert!(error.contains("expected 192 x 192 pixels, found 100 x 100"), "{error}");
+        std::fs::write(dir.path().join("faces.csv"), "file,person\na.png,A\n").unwrap();
+        let error = format!("{:#}", read(&[dir.path().into()], &ALL).err().unwrap());
+        assert!(error.contains("no column of landmarks"), "{error}");
+        std::fs::remove_dir_all(dir.path().join("aligned192")).unwrap();
+        assert!(read(&[dir.path().into()], &ALL).is_err());
+    }
+
+    #[test]
+    fn turned_and_cut_off_portraits_are_left_out() {
+        let dir = folder(&[("a.png", 192, "A", "F", 1, 0.0)]);
+        assert!(read(&[dir.path().into()], &Filter { max_yaw: 0.05, ..ALL }).unwrap().is_empty());
+        assert!(read(&[dir.path().into()], &Filter { min_inside: 1.1, ..ALL }).unwrap().is_empty());
+        assert_eq!(read(&[dir.path().into()], &Filter { since: 3000, ..ALL }).unwrap().len(), 1, "no year on record");
+    }
+}
