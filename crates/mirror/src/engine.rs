@@ -8,9 +8,7 @@ use crate::features::{self, FeatureVector, Pose};
 use crate::generator::{Generator, Painter};
 use crate::inverter::{Dial, Inverter};
 use crate::latent::Latent;
-use crate::motion::Motion;
 use crate::pack::{Net, Pack, PackError};
-use crate::wish::Wish;
 use frame::Image;
 use kernels::Precision;
 
@@ -31,16 +29,16 @@ pub enum MirrorError {
     },
 }
 
-/// The nets that look: detector, landmarks, age and gender.
+/// The nets that read faces: detector, landmarks, age and gender.
 pub struct Eyes {
     detector: Detector,
     landmarks: LandmarkNet,
     attributes: AttributeNet,
 }
 
-/// A face and all that the eyes say of it; pixels of the picture that they looked at.
+/// A face and all that the eyes say of it. Places are pixels of the picture.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Seen {
+pub struct Observation {
     /// Box and score.
     pub face: Face,
     /// Probability that it is a face, by the landmark net.
@@ -59,7 +57,7 @@ pub struct Seen {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reflection {
     /// The viewer.
-    pub viewer: Seen,
+    pub viewer: Observation,
     /// Where in the space of faces the mirror puts them.
     pub latent: Latent,
     /// The face that the generator draws there.
@@ -104,60 +102,22 @@ impl Mirror {
     /// If the picture is not well formed.
     pub fn reflect(&self, image: &Image) -> Result<Option<Reflection>, MirrorError> {
         kernels::on_pool(|| {
-            let viewers = self.eyes.look(image)?;
+            let viewers = self.eyes.analyse(image)?;
             Ok(nearest(viewers).map(|viewer| self.reflect_viewer(viewer, &Dial::default())))
         })
     }
 
     /// The reflection of somebody whom the eyes have seen, by what the dial lets count of them.
-    pub fn reflect_viewer(&self, viewer: Seen, dial: &Dial) -> Reflection {
+    pub fn reflect_viewer(&self, viewer: Observation, dial: &Dial) -> Reflection {
         kernels::on_pool(|| self.draw(self.inverter.invert(&viewer.features, dial), viewer))
     }
 
-    fn draw(&self, latent: Latent, viewer: Seen) -> Reflection {
+    fn draw(&self, latent: Latent, viewer: Observation) -> Reflection {
         let image = self.painter.paint(&latent);
         Reflection { viewer, latent, image }
     }
 
-    /// One frame of several: where the reflection is that follows its viewer smoothly. `at` are seconds from any beginning.
-    /// [`Mirror::painter`] draws it; the next frame can be looked at meanwhile.
-    ///
-    /// # Errors
-    /// If the picture is not well formed.
-    pub fn follow(
-        &self,
-        image: &Image,
-        motion: &mut Motion,
-        wish: &Wish,
-        at: f64,
-    ) -> Result<Option<Latent>, MirrorError> {
-        kernels::on_pool(|| Ok(self.latent_of(nearest(self.eyes.look(image)?).as_ref(), motion, wish, at)))
-    }
-
-    fn latent_of(&self, viewer: Option<&Seen>, motion: &mut Motion, wish: &Wish, at: f64) -> Option<Latent> {
-        if viewer.is_none() {
-            motion.forget(at);
-        }
-        viewer.map(|viewer| motion.follow(&self.inverter, viewer, wish, at))
-    }
-
-    /// The reflection of somebody whom the eyes have seen in it, or of nobody.
-    pub fn follow_viewer(&self, viewer: Option<Seen>, motion: &mut Motion, wish: &Wish, at: f64) -> Option<Reflection> {
-        kernels::on_pool(|| {
-            let latent = self.latent_of(viewer.as_ref(), motion, wish, at)?;
-            Some(self.draw(latent, viewer?))
-        })
-    }
-
-    /// All faces of a picture, the surest first.
-    ///
-    /// # Errors
-    /// If the picture is not well formed.
-    pub fn look(&self, image: &Image) -> Result<Vec<Seen>, MirrorError> {
-        self.eyes.look(image)
-    }
-
-    /// The nets that look.
+    /// The nets that read faces.
     pub fn eyes(&self) -> &Eyes {
         &self.eyes
     }
@@ -196,13 +156,13 @@ impl Eyes {
     ///
     /// # Errors
     /// If the picture is not well formed.
-    pub fn look(&self, image: &Image) -> Result<Vec<Seen>, MirrorError> {
+    pub fn analyse(&self, image: &Image) -> Result<Vec<Observation>, MirrorError> {
         check(image)?;
         let describe = |face| self.describe(image, face);
         Ok(kernels::on_pool(|| self.detector.detect(image).into_iter().filter_map(describe).collect()))
     }
 
-    fn describe(&self, image: &Image, face: Face) -> Option<Seen> {
+    fn describe(&self, image: &Image, face: Face) -> Option<Observation> {
         let Located { landmarks, confidence } = self.landmarks.locate(image, &face);
         if !is_face(face.score, confidence) {
             return None;
@@ -210,7 +170,7 @@ impl Eyes {
         let pose = Pose::of(&landmarks)?;
         let attributes = self.attributes.estimate(image, &landmarks)?;
         let features = features::extract(image, &landmarks, &attributes).ok()?;
-        Some(Seen { face, confidence, landmarks, pose, attributes, features })
+        Some(Observation { face, confidence, landmarks, pose, attributes, features })
     }
 
     /// The face in one of the generator's own pictures, which it fills: the picture is set in a wide margin, as the detector is used to
@@ -218,24 +178,24 @@ impl Eyes {
     ///
     /// # Errors
     /// If the picture is not well formed.
-    pub fn look_at_dream(&self, image: &Image) -> Result<Option<Seen>, MirrorError> {
+    pub fn analyse_reflection(&self, image: &Image) -> Result<Option<Observation>, MirrorError> {
         check(image)?;
         let side = image.width.max(image.height);
         if side == 0 {
             return Ok(None);
         }
-        if side <= MOST_DREAM_PIXELS {
-            return Ok(self.look_at_small_dream(image, 1.0));
+        if side <= MOST_REFLECTION_PIXELS {
+            return Ok(self.analyse_small_reflection(image, 1.0));
         }
-        let small = |s: usize| (s * MOST_DREAM_PIXELS / side).max(1);
+        let small = |s: usize| (s * MOST_REFLECTION_PIXELS / side).max(1);
         let smaller = image.resized(small(image.width), small(image.height));
-        Ok(self.look_at_small_dream(&smaller, side as f32 / MOST_DREAM_PIXELS as f32))
+        Ok(self.analyse_small_reflection(&smaller, side as f32 / MOST_REFLECTION_PIXELS as f32))
     }
 
     /// What is seen, its places `enlarged` times as large.
-    fn look_at_small_dream(&self, image: &Image, enlarged: f32) -> Option<Seen> {
-        let scale = (DREAM_PIXELS / image.width.max(image.height) as f32).max(1.0);
-        let margin = DREAM_MARGIN * image.width.max(image.height) as f32;
+    fn analyse_small_reflection(&self, image: &Image, enlarged: f32) -> Option<Observation> {
+        let scale = (REFLECTION_PIXELS / image.width.max(image.height) as f32).max(1.0);
+        let margin = REFLECTION_MARGIN * image.width.max(image.height) as f32;
         let side = |s: usize| ((s as f32 + 2.0 * margin) * scale).round() as usize;
         let (width, height) = (side(image.width), side(image.height));
         let mut framed = Image { width, height, data: vec![0; width * height * 3] };
@@ -245,7 +205,7 @@ impl Eyes {
         // Back to the picture itself: the margin is not its background.
         let back = |v: f32| v * shrink - margin;
         let whole = |v: f32| v * enlarged;
-        let describe = |face: Face| -> Option<Seen> {
+        let describe = |face: Face| -> Option<Observation> {
             let seen = self.describe(&framed, face)?;
             let landmarks = Landmarks { points: seen.landmarks.points.map(|p| p.map(back)) };
             let features = features::extract(image, &landmarks, &seen.attributes).ok()?;
@@ -253,7 +213,7 @@ impl Eyes {
             let rect = Rect { x: whole(back(x)), y: whole(back(y)), w: whole(w * shrink), h: whole(h * shrink) };
             let points = face.points.map(|p| p.map(|v| whole(back(v))));
             let landmarks = Landmarks { points: landmarks.points.map(|p| p.map(whole)) };
-            Some(Seen { face: Face { rect, points, ..face }, landmarks, features, ..seen })
+            Some(Observation { face: Face { rect, points, ..face }, landmarks, features, ..seen })
         };
         self.detector.detect(&framed).into_iter().find_map(describe)
     }
@@ -277,17 +237,17 @@ const LEAST_BELIEF: f32 = 0.7;
 
 /// Long side, in pixels, to which a smaller picture of the generator is enlarged: nothing below the 64 pixels of the
 /// smallest useful one. The detector enlarges small pictures itself.
-const DREAM_PIXELS: f32 = 64.0;
+const REFLECTION_PIXELS: f32 = 64.0;
 /// Long side, in pixels, to which a larger picture of the generator is reduced: the face is then as large as that of a visitor who
 /// stands near a camera of 640x480, and a picture of 1024 pixels takes no longer than one of 256.
-const MOST_DREAM_PIXELS: usize = 256;
+const MOST_REFLECTION_PIXELS: usize = 256;
 /// Width of the margin around a picture of the generator, as a share of its longer side. The detector is surest of faces
 /// that take up a third of the picture: it finds 93 % of the first generator's with this margin, 60 % without.
-const DREAM_MARGIN: f32 = 0.5;
+const REFLECTION_MARGIN: f32 = 0.5;
 
 /// Whoever has the largest face.
-pub fn nearest(viewers: Vec<Seen>) -> Option<Seen> {
-    let area = |s: &Seen| s.face.rect.w * s.face.rect.h;
+pub fn nearest(viewers: Vec<Observation>) -> Option<Observation> {
+    let area = |s: &Observation| s.face.rect.w * s.face.rect.h;
     viewers.into_iter().max_by(|a, b| area(a).total_cmp(&area(b)))
 }
 
@@ -341,12 +301,12 @@ pub(crate) mod tests {
     }
 
     /// Somebody with these features, in the middle of a picture of 256 pixels.
-    pub(crate) fn somebody(features: FeatureVector) -> Seen {
+    pub(crate) fn somebody(features: FeatureVector) -> Observation {
         let landmarks = mean_face([128.0, 110.0], 40.0);
         let rect = Rect { x: 80.0, y: 70.0, w: 96.0, h: 120.0 };
         let pose = Pose::of(&landmarks).expect("a face");
         let face = Face { rect, points: [[128.0, 110.0]; 5], score: 0.9 };
-        Seen { face, confidence: 0.9, landmarks, pose, attributes: SOMEBODY, features }
+        Observation { face, confidence: 0.9, landmarks, pose, attributes: SOMEBODY, features }
     }
 
     #[test]
@@ -371,7 +331,7 @@ pub(crate) mod tests {
         let reflection = mirror.reflect(&image).unwrap().expect("an untaught detector sees faces");
         assert_eq!((reflection.image.width, reflection.image.height), (8, 8));
         assert_eq!(mirror.reflect(&image).unwrap(), Some(reflection));
-        assert!(!mirror.look(&image).unwrap().is_empty());
+        assert!(!mirror.eyes().analyse(&image).unwrap().is_empty());
     }
 
     #[test]
@@ -384,16 +344,16 @@ pub(crate) mod tests {
     #[test]
     fn a_dreamt_picture_is_described_in_its_own_pixels() {
         let mirror = untaught(0.0);
-        let seen = mirror.eyes().look_at_dream(&smooth_picture(64)).unwrap().expect("faces everywhere");
+        let seen = mirror.eyes().analyse_reflection(&smooth_picture(64)).unwrap().expect("faces everywhere");
         let centre = seen.landmarks.points[30];
         assert!(centre.iter().all(|v| (-64.0..128.0).contains(v)), "{centre:?}");
         let empty = Image { width: 0, height: 0, data: Vec::new() };
-        assert_eq!(mirror.eyes().look_at_dream(&empty).unwrap(), None);
+        assert_eq!(mirror.eyes().analyse_reflection(&empty).unwrap(), None);
         // A large one is seen as a smaller one is, at four times its size.
-        let large = smooth_picture(4 * MOST_DREAM_PIXELS);
-        let small = large.resized(MOST_DREAM_PIXELS, MOST_DREAM_PIXELS);
+        let large = smooth_picture(4 * MOST_REFLECTION_PIXELS);
+        let small = large.resized(MOST_REFLECTION_PIXELS, MOST_REFLECTION_PIXELS);
         let [large, small] =
-            [large, small].map(|p| mirror.eyes().look_at_dream(&p).unwrap().expect("faces everywhere"));
+            [large, small].map(|p| mirror.eyes().analyse_reflection(&p).unwrap().expect("faces everywhere"));
         assert_eq!((large.features, large.face.rect.w), (small.features, 4.0 * small.face.rect.w));
         assert_eq!(large.landmarks.points[8], small.landmarks.points[8].map(|v| 4.0 * v));
     }

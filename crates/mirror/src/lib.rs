@@ -13,4 +13,3 @@ pub mod live;
 pub mod motion;
 pub mod pack;
 pub mod report;
-pub mod wish;

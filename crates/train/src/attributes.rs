@@ -78,7 +78,7 @@ struct Example {
 impl Example {
     /// A picture of one's own, on which `eyes` find the face. `None` if they do not.
     fn of_own(row: &OwnFace, image: &Image, eyes: &Mirror) -> Result<Option<Self>> {
-        let Some(seen) = engine::nearest(eyes.look(image)?) else { return Ok(None) };
+        let Some(seen) = engine::nearest(eyes.eyes().analyse(image)?) else { return Ok(None) };
         let Some(crop) = portrait_crop(&seen.landmarks) else { return Ok(None) };
         let age = row.age.map(AgeLabel::known);
         let female = row.gender.map(|gender| (womanhood_of(gender), 1.0));

@@ -237,7 +237,7 @@ fn visitors(eyes: &Eyes, women: f32, options: &Options) -> Result<Vec<FeatureVec
             bar.inc(1);
             let path = root.join("congress/portraits").join(&usable[*i].file);
             let image = frame::Image::load(&path).with_context(|| path.display().to_string())?;
-            Ok(nearest(eyes.look(&image)?).map(|s| s.features))
+            Ok(nearest(eyes.analyse(&image)?).map(|s| s.features))
         })
         .collect::<Result<_>>()?;
     bar.finish_and_clear();

@@ -55,7 +55,7 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
 
 fn look(eyes: &Eyes, path: &std::path::Path) -> anyhow::Result<Analysis> {
     let image = Image::load(path)?;
-    Ok(Analysis::new(path.display().to_string(), &eyes.look(&image)?))
+    Ok(Analysis::new(path.display().to_string(), &eyes.analyse(&image)?))
 }
 
 fn in_words(analysis: &Analysis) -> String {

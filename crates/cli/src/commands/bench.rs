@@ -73,7 +73,7 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
 
     let (frame, placed) = viewer(&mirror);
     let png = frame.to_png();
-    let seen = nearest(mirror.look(&frame)?);
+    let seen = nearest(mirror.eyes().analyse(&frame)?);
     // A pack whose eyes do not see its own dreams can still be timed: the face is where it was put.
     let face = seen.map_or_else(|| landmark_net.face_of_box(placed), |s| s.face);
     let landmarks = landmark_net.locate(&frame, &face).landmarks;

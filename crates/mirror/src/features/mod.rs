@@ -18,7 +18,7 @@ use frame::Image;
 pub const FEATURES: usize = 2 * LANDMARKS + 3 + 2 + 9 + expression::NAMES.len();
 
 /// What a number speaks of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Group {
     /// Landmarks with place, size and roll taken out: x, y of each, in inter-ocular distances (centre of eye to

@@ -10,10 +10,12 @@
 //! a sample's would be.
 
 mod asked;
+mod controls;
 mod quantiles;
 mod settings;
 
 pub use asked::{Asked, Dial};
+pub use controls::{InverterControls, Verdict};
 pub use quantiles::{LIMIT, Quantiles};
 pub use settings::Settings;
 

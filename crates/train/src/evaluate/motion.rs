@@ -5,16 +5,17 @@ use crate::data::data_root;
 use crate::turn::{Relief, Turn};
 use anyhow::{Result, ensure};
 use frame::Image;
-use mirror::engine::{Mirror, Seen, nearest};
+use mirror::engine::{Mirror, Observation, nearest};
 use mirror::features::{FEATURES, FeatureVector, Group};
 use mirror::inverter::Dial;
-use mirror::motion::Motion;
+use mirror::live::protocol::Controls;
+use mirror::live::{LiveMirror, LiveSettings};
 use mirror::pack::Pack;
-use mirror::wish::Wish;
 use nn::Rng;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Command-line options.
 #[derive(Debug, clap::Args)]
@@ -104,16 +105,36 @@ struct Still {
     landmarks: Option<f32>,
 }
 
+/// A viewer followed as the live mirror follows visitors.
+struct Followed {
+    live: LiveMirror,
+}
+
+impl Followed {
+    fn new(mirror: &Arc<Mirror>) -> Self {
+        Self { live: LiveMirror::new(mirror.clone(), LiveSettings::film()) }
+    }
+
+    /// The viewer in a frame at `at` seconds, and their reflection.
+    fn reflect(&mut self, frame: &Image, at: f64) -> Result<Option<(Observation, Image)>> {
+        let result = self.live.process(Some(frame), &Controls::default(), at)?;
+        let Some(view) = self.live.renderer().render(&result.request, at).into_iter().next() else { return Ok(None) };
+        // Who is hidden for a moment keeps the reflection, but there is nothing to compare it with.
+        let viewer = result.faces.into_iter().find(|face| face.id.is_some() && face.id == view.viewer);
+        Ok(viewer.map(|face| (face.observation, Arc::unwrap_or_clone(view.image))))
+    }
+}
+
 /// What there is to see of the reflections of some frames.
 #[derive(Default)]
 struct Film {
     pictures: Vec<Image>,
-    reflections: Vec<Option<Seen>>,
+    reflections: Vec<Option<Observation>>,
 }
 
 impl Film {
     fn add(&mut self, mirror: &Mirror, picture: Image) -> Result<()> {
-        self.reflections.push(mirror.eyes().look_at_dream(&picture)?);
+        self.reflections.push(mirror.eyes().analyse_reflection(&picture)?);
         self.pictures.push(picture);
         Ok(())
     }
@@ -144,20 +165,16 @@ fn yaw(features: &FeatureVector) -> f32 {
 /// # Errors
 /// If the nets or a frame cannot be read, or hardly a frame shows a face.
 pub fn run(options: &Options, seconds: f64, frames: impl Iterator<Item = Result<Image>>) -> Result<()> {
-    let mirror = Mirror::new(&Pack::gather(&options.nets)?)?;
+    let mirror = Arc::new(Mirror::new(&Pack::gather(&options.nets)?)?);
     let (mut viewers, mut smoothed, mut single) = (Vec::new(), Film::default(), Film::default());
-    let (mut motion, mut count, mut still) = (Motion::new(), 0, None);
+    let (mut followed, mut count, mut still) = (Followed::new(&mirror), 0, None);
     for frame in frames {
         let frame = frame?;
         let at = count as f64 * seconds;
         count += 1;
-        let viewer = nearest(mirror.look(&frame)?);
-        let Some(reflection) = mirror.follow_viewer(viewer.clone(), &mut motion, &Wish::default(), at) else {
-            continue;
-        };
-        let viewer = viewer.expect("whoever is reflected was seen");
+        let Some((viewer, reflection)) = followed.reflect(&frame, at)? else { continue };
         viewers.push(viewer.features.clone());
-        smoothed.add(&mirror, reflection.image)?;
+        smoothed.add(&mirror, reflection)?;
         single.add(&mirror, mirror.reflect_viewer(viewer, &Dial::default()).image)?;
         still.get_or_insert(frame);
     }
@@ -223,19 +240,18 @@ fn following(viewers: &[FeatureVector], film: &Film) -> Following {
 }
 
 /// A face that does not move, with new noise in every frame, followed and frame by frame.
-fn stand_still(mirror: &Mirror, picture: &Image) -> Result<(Still, Still)> {
-    let (mut rng, mut motion) = (Rng::new(1), Motion::new());
+fn stand_still(mirror: &Arc<Mirror>, picture: &Image) -> Result<(Still, Still)> {
+    let (mut rng, mut followed) = (Rng::new(1), Followed::new(mirror));
     let mut films = [Film::default(), Film::default()];
     for i in 0..STILL {
         let noisy = |v: &u8| (f32::from(*v) + NOISE * rng.normal()).round().clamp(0.0, 255.0) as u8;
         let frame = Image { data: picture.data.iter().map(noisy).collect(), ..*picture };
-        let Some(viewer) = nearest(mirror.look(&frame)?) else { continue };
-        let reflection = mirror.follow_viewer(Some(viewer.clone()), &mut motion, &Wish::default(), i as f64 / RATE);
-        films[0].add(mirror, reflection.expect("there is a viewer").image)?;
+        let Some((viewer, reflection)) = followed.reflect(&frame, i as f64 / RATE)? else { continue };
+        films[0].add(mirror, reflection)?;
         films[1].add(mirror, mirror.reflect_viewer(viewer, &Dial::default()).image)?;
     }
     let still = |film: &Film| {
-        let shape = |seen: &Option<Seen>| Some(seen.as_ref()?.features.group(Group::Shape).to_vec());
+        let shape = |seen: &Option<Observation>| Some(seen.as_ref()?.features.group(Group::Shape).to_vec());
         let steps = film.reflections.windows(2).filter_map(|w| Some((shape(&w[0])?, shape(&w[1])?)));
         let moves: Vec<f32> =
             steps.flat_map(|(a, b)| a.into_iter().zip(b).map(|(a, b)| a - b).collect::<Vec<_>>()).collect();
@@ -248,15 +264,15 @@ fn stand_still(mirror: &Mirror, picture: &Image) -> Result<(Still, Still)> {
 
 fn turn_head(mirror: &Mirror, picture: &Image) -> Result<Turned> {
     let mut yaws = Vec::new();
-    if let Some(viewer) = nearest(mirror.look(picture)?)
+    if let Some(viewer) = nearest(mirror.eyes().analyse(picture)?)
         && let Some(relief) = Relief::of_face(picture, &viewer.landmarks, &viewer.face.rect)
     {
         for degrees in (-MOST_TURN..=MOST_TURN).step_by(TURN_STEP) {
             let turn = Turn { yaw: (degrees as f32).to_radians(), pitch: 0.0 };
-            let Some(viewer) = nearest(mirror.look(&relief.turn(turn).image)?) else { continue };
+            let Some(viewer) = nearest(mirror.eyes().analyse(&relief.turn(turn).image)?) else { continue };
             let wanted = yaw(&viewer.features);
             let reflection = mirror.reflect_viewer(viewer, &Dial::default());
-            let seen = mirror.eyes().look_at_dream(&reflection.image)?;
+            let seen = mirror.eyes().analyse_reflection(&reflection.image)?;
             yaws.extend(seen.map(|seen| (wanted, yaw(&seen.features))));
         }
     }
@@ -283,7 +299,7 @@ fn drift(mirror: &Mirror, picture: &Image) -> Result<BTreeMap<&'static str, f32>
         for (y, row) in picture.data.chunks_exact(picture.width * 3).enumerate() {
             wide.data[((y + dy) * width + dx) * 3..][..row.len()].copy_from_slice(row);
         }
-        rows.extend(nearest(mirror.look(&wide)?).map(|s| *s.features.values()));
+        rows.extend(nearest(mirror.eyes().analyse(&wide)?).map(|s| *s.features.values()));
     }
     let n = rows.len().max(1) as f32;
     let mut squares = [0.0f32; FEATURES];

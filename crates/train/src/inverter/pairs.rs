@@ -4,7 +4,7 @@ use crate::augment::resized;
 use crate::progress::Checkpoint;
 use anyhow::Result;
 use frame::Image;
-use mirror::engine::{Eyes, Seen};
+use mirror::engine::{Eyes, Observation};
 use mirror::features::{FEATURES, FeatureVector};
 use mirror::generator::Painter;
 use mirror::inverter::{Dial, Inverter, LIMIT, Population, onto_sphere};
@@ -156,8 +156,8 @@ impl Pairs {
 ///
 /// # Errors
 /// If one is no picture.
-pub fn look_at(pictures: &[Image], eyes: &Eyes) -> Result<Vec<Option<Seen>>> {
-    Ok(pictures.par_iter().map(|p| eyes.look_at_dream(p)).collect::<Result<_, _>>()?)
+pub fn look_at(pictures: &[Image], eyes: &Eyes) -> Result<Vec<Option<Observation>>> {
+    Ok(pictures.par_iter().map(|p| eyes.analyse_reflection(p)).collect::<Result<_, _>>()?)
 }
 
 /// A pair in normal scores.

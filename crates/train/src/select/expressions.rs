@@ -168,7 +168,7 @@ fn files_below(folder: &Path, ending: &str) -> Result<Vec<PathBuf>> {
 }
 
 fn landmarks(picture: &Path, eyes: &Eyes) -> Result<Landmarks> {
-    let seen = nearest(eyes.look(&Image::load(picture)?)?);
+    let seen = nearest(eyes.analyse(&Image::load(picture)?)?);
     Ok(seen.with_context(|| format!("{}: no face found", picture.display()))?.landmarks)
 }
 

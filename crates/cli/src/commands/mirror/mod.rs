@@ -8,10 +8,11 @@ use crate::kiosk::Kiosk;
 use crate::watchdog::Watchdog;
 use crate::{browser, journal, output};
 use ::mirror::engine::Mirror;
-use ::mirror::live;
+use ::mirror::live::LiveSettings;
+use ::mirror::live::protocol::PageSettings;
 use anyhow::Context;
-use display::server::{Abroad, Place, Setup, serve};
-use session::Wall;
+use display::server::{RemoteAccess, Setup, serve};
+use session::LiveSessions;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -90,21 +91,27 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
     });
     let program = program.transpose()?;
     let mirror = Mirror::with_precision(&options.size.of(super::open_pack(global)?)?, options.drawing.precision()?)?;
-    let settings = live::Settings { faces: options.faces.into(), let_go_of_still: source.is_living() };
-    let place = Place { has_camera: source.stream.is_some(), gesture: options.gesture };
+    let settings =
+        LiveSettings { views: options.faces.into(), release_still: source.is_living(), ..LiveSettings::default() };
+    let page = PageSettings::new(source.stream.is_some(), options.gesture);
     let watchdog = Arc::new(Watchdog::from_environment());
-    let wall = Wall { mirror: Arc::new(mirror), settings, source: Arc::new(source), watchdog: watchdog.clone() };
+    let sessions =
+        LiveSessions { mirror: Arc::new(mirror), settings, source: Arc::new(source), watchdog: watchdog.clone() };
     #[cfg(feature = "window")]
     if options.window {
-        anyhow::ensure!(place.has_camera, "a window has no camera; hint: --source camera:NAME, or a path");
+        anyhow::ensure!(page.has_camera, "a window has no camera; hint: --source camera:NAME, or a path");
         watchdog.ready();
-        return Ok(display::window::show(&wall, options.monitor)?);
+        return Ok(display::window::show(display::server::SessionFactory::open(&sessions), options.monitor)?);
     }
-    let setup = Setup { listen: SocketAddr::new(options.listen, options.port), abroad: options.abroad()?, place };
+    let setup = Setup {
+        listen: SocketAddr::new(options.listen, options.port),
+        remote: options.remote_access()?,
+        settings: page,
+    };
     // Held until the server ends: the browser ends with it.
     let mut window = None;
     let mut announced = Ok(());
-    serve(setup, wall, |url| {
+    serve(setup, sessions, |url| {
         announced = output::print_line(&format_args!("the mirror is at {url}"));
         watchdog.ready();
         // The page then begins by itself: nobody is there to press its button.
@@ -116,10 +123,10 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
 
 impl Options {
     /// What protects the page where others can reach it; `None` where nobody asked for any of it.
-    fn abroad(&self) -> anyhow::Result<Option<Abroad>> {
+    fn remote_access(&self) -> anyhow::Result<Option<RemoteAccess>> {
         match (&self.certificate, &self.key, &self.token) {
             (None, None, None) => Ok(None),
-            (Some(certificate), Some(key), Some(token)) => Ok(Some(Abroad {
+            (Some(certificate), Some(key), Some(token)) => Ok(Some(RemoteAccess {
                 name: self.name.clone().unwrap_or_else(|| match self.listen {
                     IpAddr::V4(four) => four.to_string(),
                     IpAddr::V6(six) => format!("[{six}]"),

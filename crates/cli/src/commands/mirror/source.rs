@@ -2,7 +2,9 @@
 
 use anyhow::Context;
 use camera::{Input, Show, Stream, expand};
+use frame::Frame;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Where frames come from.
 pub struct Source {
@@ -15,6 +17,11 @@ impl Source {
     /// Whether people stand before it; pictures that stand in for them never move.
     pub fn is_living(&self) -> bool {
         !self.is_show
+    }
+
+    /// The newest frame of the server's own source.
+    pub fn newest(&self) -> Option<Arc<Frame>> {
+        self.stream.as_ref()?.newest()
     }
 }
 

@@ -15,7 +15,7 @@ use anyhow::{Context, Result};
 use figures::{Faces, Figures, Judge, diversity};
 use frame::Image;
 use frame::draw::Chart;
-use mirror::engine::{Eyes, Seen, nearest};
+use mirror::engine::{Eyes, Observation, nearest};
 use mirror::features::{FeatureVector, Group};
 use mirror::generator::{Generator, Painter, grid};
 use mirror::inverter::{Dial, Inverter, Population};
@@ -137,8 +137,8 @@ pub fn run(options: &Options) -> Result<()> {
     let samples: Vec<FeatureVector> = seen.into_iter().flatten().map(|s| s.features).collect();
 
     let photographs = photographs(&data_root(options.data.as_deref())?.join("eval/visitors"))?;
-    let seen: Vec<Option<Seen>> =
-        photographs.par_iter().map(|p| Ok(nearest(judge.eyes.look(p)?))).collect::<Result<_>>()?;
+    let seen: Vec<Option<Observation>> =
+        photographs.par_iter().map(|p| Ok(nearest(judge.eyes.analyse(p)?))).collect::<Result<_>>()?;
     let (shown, visitors): (Vec<&Image>, Vec<FeatureVector>) =
         photographs.iter().zip(seen).filter_map(|(p, s)| Some((p, s?.features))).unzip();
 

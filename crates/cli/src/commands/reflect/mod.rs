@@ -1,19 +1,20 @@
 //! `narcissus reflect`: the reflections of pictures and videos.
 
+mod film;
+
 use crate::arguments::{Drawing, Global, Size, Taking};
 use crate::output::{OutputDir, Progress};
-use camera::{Input, VideoReader, expand};
+use camera::{Input, expand};
 use display::{ContactSheet, VideoWriter, fitted, side_by_side};
 use frame::Image;
 use mirror::engine::{Mirror, nearest};
 use mirror::features::Group;
 use mirror::inverter::Dial;
-use mirror::motion::Motion;
 use mirror::report::FaceReport;
-use mirror::wish::Wish;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Draw the reflections of pictures and videos.
 ///
@@ -82,19 +83,20 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
         camera::ffmpeg()?;
     }
     let mut out = OutputDir::open(&options.out)?;
-    let mirror = Mirror::with_precision(&options.size.of(super::open_pack(global)?)?, options.drawing.precision()?)?;
+    let mirror = Mirror::with_precision(&options.size.of(super::open_pack(global)?)?, options.drawing.precision()?)
+        .map(Arc::new)?;
     let dial = options.taking.dial();
     let progress = Progress::new(inputs.len());
     let (mut sheet, mut lines) = (ContactSheet::new(), String::new());
     // A square for the viewer, a square for the reflection.
-    let side = film_height(&mirror);
+    let side = film::height(&mirror);
     let film = options.video.then(|| VideoWriter::create(&out.file("reflections.mp4"), 2 * side, side, "1"));
     let mut film = film.transpose()?;
     let (mut reflected, mut failures) = (0, super::Failures::default());
     for input in &inputs {
         let result = match input {
             Ok(Input::Picture(path)) => picture(&mirror, &dial, path, &mut out, &mut sheet, film.as_mut()),
-            Ok(Input::Video(path)) => video(&mirror, &dial, path, &mut out, &progress).map(|name| Line {
+            Ok(Input::Video(path)) => film::write(&mirror, &dial, path, &mut out, &progress).map(|name| Line {
                 input: path.display().to_string(),
                 reflection: Some(name),
                 ..Line::default()
@@ -133,11 +135,6 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
     failures.into_result(inputs.len())
 }
 
-/// Rows of a film: as many as its reflections have, and no fewer than 480.
-fn film_height(mirror: &Mirror) -> usize {
-    mirror.painter().resolution().max(480)
-}
-
 fn picture(
     mirror: &Mirror,
     dial: &Dial,
@@ -148,12 +145,12 @@ fn picture(
 ) -> anyhow::Result<Line> {
     let image = Image::load(path)?;
     let input = path.display().to_string();
-    let seen = mirror.look(&image)?;
-    let faces = seen.len();
-    let reflection = nearest(seen).map(|viewer| mirror.reflect_viewer(viewer, dial));
+    let observations = mirror.eyes().analyse(&image)?;
+    let faces = observations.len();
+    let reflection = nearest(observations).map(|viewer| mirror.reflect_viewer(viewer, dial));
     let drawn = reflection.as_ref().map(|r| &r.image);
     if let Some(film) = film {
-        film.write(&side_by_side(&fitted(&image, film_height(mirror)), drawn))?;
+        film.write(&side_by_side(&fitted(&image, film::height(mirror)), drawn))?;
     }
     let Some(reflection) = reflection else {
         sheet.add(&image, None, &[]);
@@ -161,7 +158,7 @@ fn picture(
     };
     let name = out.name_for(path, "reflection.png");
     reflection.image.save(&out.file(&name))?;
-    let survived = mirror.eyes().look_at_dream(&reflection.image)?;
+    let survived = mirror.eyes().analyse_reflection(&reflection.image)?;
     let kept = survived.as_ref().map(|s| mirror.inverter().kept(&reflection.viewer.features, &s.features));
     let bars: Vec<(&str, f32)> = kept.iter().flatten().map(|(group, kept)| (group.name(), *kept)).collect();
     sheet.add(&image, Some(&reflection.image), &bars);
@@ -176,50 +173,4 @@ fn picture(
         latent: Some(reflection.latent.as_slice().to_vec()),
         error: None,
     })
-}
-
-/// Draws `NAME.reflection.mp4`, viewer and reflection side by side; gives back its name. Its frames are steps of the bar.
-fn video(
-    mirror: &Mirror,
-    dial: &Dial,
-    path: &Path,
-    out: &mut OutputDir,
-    progress: &Progress,
-) -> anyhow::Result<String> {
-    let mut source = VideoReader::open(path)?;
-    progress.more(source.frames.unwrap_or(0));
-    let name = out.name_for(path, "reflection.mp4");
-    let side = film_height(mirror);
-    let width = source.width * side / source.height;
-    let mut sink = VideoWriter::create(&out.file(&name), width + side, side, &source.rate)?;
-    let seconds = source.seconds_a_frame();
-    let wish = Wish { dial: dial.clone(), ..Wish::default() };
-    let mut frames = 0;
-    // The next frame is looked at while a reflection is drawn.
-    let (seen, next) = std::sync::mpsc::sync_channel(1);
-    std::thread::scope(|threads| -> anyhow::Result<()> {
-        let eyes = threads.spawn(move || -> anyhow::Result<()> {
-            let (mut motion, mut at) = (Motion::new(), 0.0);
-            while let Some(frame) = source.next_frame()? {
-                let latent = mirror.follow(&frame, &mut motion, &wish, at)?;
-                at += seconds;
-                if seen.send((frame, latent)).is_err() {
-                    // Nobody draws any more, and says why.
-                    break;
-                }
-            }
-            Ok(())
-        });
-        for (frame, latent) in next {
-            let reflection = latent.map(|latent| mirror.painter().paint(&latent));
-            let frame = if frame.height == side { frame } else { frame.resized(width, side) };
-            sink.write(&side_by_side(&frame, reflection.as_ref()))?;
-            frames += 1;
-            progress.step();
-        }
-        eyes.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-    })?;
-    anyhow::ensure!(frames > 0, "{}: no frame in it", path.display());
-    sink.finish()?;
-    Ok(name)
 }

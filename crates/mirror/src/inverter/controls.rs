@@ -1,0 +1,96 @@
+//! What the inverter may use of a viewer, and what it is told instead.
+
+use super::{Asked, Dial, Inverter};
+use crate::features::greedy::Number;
+use crate::features::{FeatureVector, Group};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A single number that the machine judges of a viewer, and that may be replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Years.
+    Age,
+    /// Probability of "female", 0 to 1.
+    Female,
+}
+
+impl Verdict {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Age, Self::Female];
+
+    /// Its place in a [`FeatureVector`].
+    fn feature(self) -> usize {
+        match self {
+            Self::Age => Group::Age.range().start,
+            Self::Female => Group::Gender.range().start,
+        }
+    }
+
+    /// What the machine judged.
+    pub fn of(self, features: &FeatureVector) -> f32 {
+        features.values()[self.feature()]
+    }
+}
+
+/// Which features of a viewer the inverter may use, and which verdicts are replaced. By default all, and none.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InverterControls {
+    /// The features that it may use.
+    pub selection: Dial,
+    /// Other values than the machine's own verdicts.
+    pub overrides: BTreeMap<Verdict, f32>,
+    /// Whether the part of the latent that the features leave open drifts slowly.
+    pub drift: bool,
+}
+
+impl Default for InverterControls {
+    fn default() -> Self {
+        Self { selection: Dial::default(), overrides: BTreeMap::new(), drift: true }
+    }
+}
+
+impl InverterControls {
+    /// Replaces verdicts. A verdict that is replaced reaches the inverter even if its group may not be used; a value that is not finite
+    /// replaces nothing.
+    pub(crate) fn apply_overrides(&self, inverter: &Inverter, asked: &mut Asked) {
+        for (verdict, value) in self.overrides.iter().filter(|(_, value)| value.is_finite()) {
+            inverter.tell(asked, Number::Other(verdict.feature()), *value);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inverter::Population;
+    use crate::inverter::tests::{features, inverter, order};
+    use nn::Rng;
+
+    #[test]
+    fn an_override_replaces_its_verdict_only_and_reaches_the_inverter() {
+        let inverter = inverter();
+        let selection = Dial { numbers: 2, ..Dial::default() };
+        let asked = inverter.ask(&features(&mut Rng::new(1)), Population::Visitors, &selection);
+        let mut told = asked.clone();
+        let age = Verdict::Age.feature();
+        let overrides = BTreeMap::from([(Verdict::Age, age as f32 + 9.0), (Verdict::Female, f32::NAN)]);
+        InverterControls { overrides, ..InverterControls::default() }.apply_overrides(&inverter, &mut told);
+        let place = order().iter().position(|n| *n == Number::Other(age)).unwrap();
+        assert!(told.scores[place] > 2.0 && told.given[place] && !asked.given[place]);
+        let others = (0..order().len()).filter(|i| *i != place);
+        assert!(others.into_iter().all(|i| told.scores[i] == asked.scores[i] && told.given[i] == asked.given[i]));
+        let mut same = asked.clone();
+        InverterControls::default().apply_overrides(&inverter, &mut same);
+        assert_eq!(same, asked);
+    }
+
+    #[test]
+    fn verdicts_are_single_numbers_of_their_groups() {
+        let features = features(&mut Rng::new(1));
+        assert_eq!(Verdict::Age.of(&features), features.group(Group::Age)[0]);
+        assert_eq!(Verdict::Female.of(&features), features.group(Group::Gender)[0]);
+        assert_eq!(serde_json::to_string(&Verdict::ALL).unwrap(), r#"["age","female"]"#);
+    }
+}
