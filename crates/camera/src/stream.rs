@@ -3,7 +3,7 @@
 use crate::CameraError;
 use frame::{Frame, FrameSource};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -42,7 +42,7 @@ struct Slot {
 impl Shared {
     /// Every change under the lock is complete before it can panic, so that poison means nothing here.
     fn lock(&self) -> MutexGuard<'_, Slot> {
-        self.slot.lock().unwrap_or_else(PoisonError::into_inner)
+        frame::lock(&self.slot)
     }
 
     fn ended(&self) -> bool {
@@ -102,7 +102,7 @@ fn watch(
             let (reading, told, open): (_, _, Arc<Opener>) = (shared.clone(), failure.clone(), open.clone());
             let run = move || {
                 let result = read(&reading, open.as_ref(), opening);
-                *told.lock().unwrap_or_else(PoisonError::into_inner) = result.err();
+                *frame::lock(&told) = result.err();
             };
             let Ok(reader) = thread::Builder::new().name("camera".into()).spawn(run) else {
                 thread::sleep(wait);
@@ -119,7 +119,7 @@ fn watch(
                 return;
             }
             if reader.is_finished() {
-                if let Some(error) = failure.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                if let Some(error) = frame::lock(&failure).take() {
                     complain(&error.to_string());
                 }
             } else {

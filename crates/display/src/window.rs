@@ -1,14 +1,14 @@
 //! The mirror in a window of its own that fills a screen, without a browser.
 
 use crate::dissolve::Dissolve;
-use frame::{Image, Latest};
+use frame::{Image, Latest, lock};
 use mirror::engine::MirrorError;
 use mirror::live::protocol::Controls;
 use mirror::live::{Analysed, Client, Job, Pipeline, Policy, RenderedView, Session};
 use softbuffer::{Context, Surface};
 use std::num::NonZeroU32;
 use std::rc::Rc;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 use winit::application::ApplicationHandler;
@@ -71,7 +71,7 @@ impl Job for WindowJob {
     type Picture = Vec<RenderedView>;
 
     fn analyse(&self, (): ()) -> Option<Self::Request> {
-        let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut session = lock(&self.session);
         match session.analyse(None, &Controls::default()) {
             Ok(Analysed { draw, .. }) => Some(draw),
             Err(error) => {
@@ -90,7 +90,7 @@ impl Job for WindowJob {
     }
 
     fn forget(&self) {
-        self.session.lock().unwrap_or_else(PoisonError::into_inner).forget();
+        lock(&self.session).forget();
     }
 }
 

@@ -3,6 +3,11 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+/// Locks a mutex though a thread has panicked under it: for values that are whole whenever that can happen.
+pub fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// From one question whether a wait is given up to the next.
 const WATCH: Duration = Duration::from_millis(100);
 
@@ -100,9 +105,9 @@ impl<T> Latest<T> {
         self.lock().closed
     }
 
-    /// Every change under the lock is complete before it can panic, so that poison means nothing here.
+    /// Every change under the lock is complete before it can panic.
     fn lock(&self) -> MutexGuard<'_, State<T>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

@@ -1,8 +1,9 @@
 //! Counts frames and their times, for the page and in Prometheus' text format. Numbers only: nothing about viewers.
 
+use frame::lock;
 use mirror::live::protocol::Performance;
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 /// Latencies are of this many frames.
@@ -136,9 +137,9 @@ impl Metrics {
         )
     }
 
-    /// Every change under the lock is complete before it can panic, so that poison means nothing here.
+    /// Every change under the lock is complete before it can panic.
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

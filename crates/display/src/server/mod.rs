@@ -10,34 +10,24 @@ mod metrics;
 mod page;
 mod routes;
 mod setup;
+mod site;
 mod socket;
 mod tls;
 
 pub use setup::{RemoteAccess, ServerError, Setup};
+pub use site::SessionFactory;
 
 use axum_server::accept::NoDelayAcceptor;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
-use frame::Frame;
 use guard::Guard;
-use mirror::live::{Pipeline, Policy, Session};
-use routes::Site;
+use mirror::live::{Pipeline, Policy};
+use site::Site;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 /// Letters of the shortest token: with 64 letters to choose from, 96 bits.
 const MIN_TOKEN_LENGTH: usize = 16;
-
-/// Opens a session for each page.
-pub trait SessionFactory: Send + Sync + 'static {
-    /// The mirror for one page, before which nobody has stood yet. It is dropped with the page.
-    fn open(&self) -> Box<dyn Session>;
-
-    /// The newest frame where the server has its own camera, or pictures that stand in for one.
-    fn camera_frame(&self) -> Option<Arc<Frame>> {
-        None
-    }
-}
 
 /// Serves the mirror until the process is interrupted. `ready` hears the address of the page.
 ///
@@ -142,8 +132,8 @@ mod tests {
     use super::*;
     use frame::Image;
     use mirror::engine::MirrorError;
-    use mirror::live::Analysed;
     use mirror::live::protocol::{Controls, FrameReport};
+    use mirror::live::{Analysed, Session};
     use std::io::{Read, Write};
     use std::net::TcpStream;
 

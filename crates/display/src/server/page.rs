@@ -3,13 +3,13 @@
 use super::metrics::{Metrics, Stage};
 use axum::body::Bytes;
 use axum::extract::ws::Message;
-use frame::{Image, ImageError};
+use frame::{Image, ImageError, lock};
 use mirror::engine::MirrorError;
 use mirror::live::protocol::{Answer, Controls, FrameHeader, PictureHeader, ProtocolError};
 use mirror::live::{Analysed, Job, RenderedView, Session};
 use std::hint::black_box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -26,6 +26,7 @@ pub struct IncomingFrame {
 
 /// A page: the mirror before which its visitors stand, and the way back to it.
 pub struct PageJob {
+    /// One that broke on a picture has forgotten everybody, so that its lock may be taken again.
     session: Mutex<Box<dyn Session>>,
     controls: Mutex<Controls>,
     /// Messages on their way to the page.
@@ -138,11 +139,6 @@ fn decode(message: &[u8]) -> Result<Option<Image>, RefusedFrame> {
         return Err(RefusedFrame::Size { announced, found });
     }
     Ok(Some(image))
-}
-
-/// A session that broke on a picture has forgotten everybody; all else is whole under its lock.
-fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Job for PageJob {

@@ -1,10 +1,8 @@
 //! What the server answers, and to whom.
 
-use super::SessionFactory;
 use super::files::FILES;
 use super::guard::{Access, Guard};
-use super::metrics::Metrics;
-use super::page::PageJob;
+use super::site::Site;
 use super::socket;
 use axum::Router;
 use axum::extract::{Request, State};
@@ -12,25 +10,10 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use mirror::live::Pipeline;
-use mirror::live::protocol::PageSettings;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 
 /// Quality of the JPEG of what the server's own camera sees.
 const CAMERA_JPEG_QUALITY: u8 = 85;
-
-/// All that the handlers share.
-pub(super) struct Site {
-    pub sessions: Arc<dyn SessionFactory>,
-    pub pipeline: Pipeline<PageJob>,
-    pub metrics: Arc<Metrics>,
-    /// Pages that are connected now.
-    pub pages: AtomicUsize,
-    pub guard: Guard,
-    pub policy: HeaderValue,
-    pub settings: PageSettings,
-}
 
 /// What the browser lets the page do: nothing but talk to this server.
 pub(super) fn policy(guard: &Guard) -> HeaderValue {

@@ -1,7 +1,7 @@
 //! The conversation with one page.
 
 use super::page::{IncomingFrame, PageJob};
-use super::routes::Site;
+use super::site::Site;
 use axum::extract::State;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::http::{HeaderMap, StatusCode, header};

@@ -155,7 +155,7 @@ impl Painter {
     }
 
     fn with_canvas<R>(&self, f: impl FnOnce(&mut Canvas) -> R) -> R {
-        let lock = || self.canvases.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let lock = || frame::lock(&self.canvases);
         let mut canvas = lock().pop().unwrap_or_default();
         let result = f(&mut canvas);
         lock().push(canvas);

@@ -1,6 +1,6 @@
 //! Which viewers are reflected: the nearest faces that stay, and no hurry to exchange them.
 
-use super::LEAVE_SECS;
+use super::settings::LEAVE_SECS;
 
 /// How much larger the face of somebody else must be than that of whoever is reflected.
 const NEARER_AREA: f32 = 1.4;

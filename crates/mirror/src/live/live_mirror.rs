@@ -1,9 +1,9 @@
 //! The analysing half of the live mirror: who is there, and what their reflections are to show.
 
-use super::LiveSettings;
 use super::assignment::{Candidate, SlotAssignment};
 use super::protocol::Controls;
 use super::renderer::{DrawRequest, RenderedView, Renderer};
+use super::settings::LiveSettings;
 use super::slot::{SlotInput, SlotState, ViewerSlot};
 use crate::engine::{Mirror, MirrorError, Observation};
 use crate::face::eyelids::{Eyelids, openness};

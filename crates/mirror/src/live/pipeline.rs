@@ -4,8 +4,7 @@
 //! another is delivered. [`Policy`] says what happens when a slot is taken. With several clients, each stage serves them in the order in
 //! which they came.
 
-use super::lock;
-use frame::Latest;
+use frame::{Latest, lock};
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Condvar, Mutex, Weak};
 use std::thread::JoinHandle;

@@ -1,14 +1,13 @@
 //! Draws the reflections, each over time: how one follows its viewer, and how it changes from one viewer to another.
 
-use super::lock;
 use crate::engine::Mirror;
 use crate::generator::Painter;
 use crate::latent::Latent;
 use crate::motion::LatentFollower;
-use frame::Image;
+use frame::{Image, lock};
 use std::sync::{Arc, Mutex};
 
-/// Draws the reflections of one [`super::LiveMirror`]. One thread may draw while another analyses the next frame.
+/// Draws the reflections of one `LiveMirror`. One thread may draw while another analyses the next frame.
 pub struct Renderer {
     mirror: Arc<Mirror>,
     /// Held while reflections are drawn.

@@ -1,7 +1,10 @@
 //! The live mirror of one client, with its clock and its source of frames.
 
+use super::live_mirror::LiveMirror;
 use super::protocol::{Controls, FrameReport};
-use super::{LiveMirror, LiveSettings, RenderedView};
+use super::renderer::RenderedView;
+use super::report::frame_report;
+use super::settings::LiveSettings;
 use crate::engine::{Mirror, MirrorError};
 use frame::{Frame, Image};
 use std::sync::Arc;
@@ -64,12 +67,7 @@ impl Session for LiveSession {
         let picture = own.as_ref().map(|frame| &frame.image).or(picture);
         let result = self.live.process(picture, controls, self.began.elapsed().as_secs_f64())?;
 
-        let mut report = FrameReport::new(&result, picture, &controls.inverter(), self.live.mirror());
-        if controls.waiting {
-            // Nobody has agreed to be measured: closed eyes are all that is told.
-            report.faces.clear();
-        }
-
+        let report = frame_report(&result, picture, controls, self.live.mirror());
         let (renderer, heartbeat, began) = (self.live.renderer().clone(), self.heartbeat.clone(), self.began);
         let draw = move || {
             let rendered = renderer.render(&result.request, began.elapsed().as_secs_f64());

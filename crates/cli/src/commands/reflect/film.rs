@@ -3,7 +3,7 @@
 use crate::output::{OutputDir, Progress};
 use camera::VideoReader;
 use display::{VideoWriter, side_by_side};
-use frame::Image;
+use frame::{Image, lock};
 use mirror::engine::Mirror;
 use mirror::inverter::Dial;
 use mirror::live::protocol::Controls;
@@ -48,7 +48,7 @@ impl FilmJob {
     }
 
     fn out(&self) -> MutexGuard<'_, Output> {
-        self.out.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.out)
     }
 }
 
@@ -58,7 +58,7 @@ impl Job for FilmJob {
     type Picture = Image;
 
     fn analyse(&self, frame: FilmFrame) -> Option<Self::Request> {
-        let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut live = lock(&self.live);
         match live.process(Some(&frame.image), &self.controls, frame.at) {
             Ok(result) => Some((frame, result.request)),
             Err(error) => {
@@ -91,7 +91,7 @@ impl Job for FilmJob {
     }
 
     fn forget(&self) {
-        self.live.lock().unwrap_or_else(PoisonError::into_inner).forget();
+        lock(&self.live).forget();
     }
 }
 

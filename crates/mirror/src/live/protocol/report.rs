@@ -1,11 +1,8 @@
 //! What the mirror found in a frame, and what it shows.
 
-use crate::engine::Mirror;
 use crate::features::Group;
-use crate::inverter::{InverterControls, Verdict};
-use crate::live::{FrameResult, SlotState, TrackedFace};
+use crate::inverter::Verdict;
 use crate::report::FaceReport;
-use frame::Image;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -79,46 +76,4 @@ pub struct DataSizes {
     pub latent: usize,
     /// Bytes of a reflection, three a pixel.
     pub reflection_bytes: usize,
-}
-
-impl FrameReport {
-    /// Of what a frame came to.
-    pub fn new(result: &FrameResult, picture: Option<&Image>, controls: &InverterControls, mirror: &Mirror) -> Self {
-        let reflects = result.slots.iter().any(|s| s.viewer.is_some());
-        let inverter = mirror.inverter();
-        Self {
-            state: if reflects { State::Reflecting } else { State::Dreaming },
-            faces: result.faces.iter().map(TrackedFaceReport::from).collect(),
-            views: result.slots.iter().map(ViewReport::from).collect(),
-            sizes: DataSizes {
-                picture_bytes: picture.map_or(0, |p| p.data.len()),
-                features: controls.selection.given(inverter.order()).into_iter().filter(|given| *given).count(),
-                of: inverter.order().len(),
-                latent: inverter.settings.latent_size,
-                reflection_bytes: 3 * mirror.painter().resolution().pow(2),
-            },
-            eyes_closed_secs: result.eyes_closed_secs,
-        }
-    }
-}
-
-impl From<&TrackedFace> for TrackedFaceReport {
-    fn from(face: &TrackedFace) -> Self {
-        let verdicts = Verdict::ALL.map(|v| (v, v.of(&face.observation.features)));
-        Self { id: face.id, still: face.still, verdicts: verdicts.into(), face: FaceReport::from(&face.observation) }
-    }
-}
-
-impl From<&SlotState> for ViewReport {
-    fn from(slot: &SlotState) -> Self {
-        let survival = slot.survival.as_ref();
-        Self {
-            viewer: slot.viewer,
-            progress: slot.progress,
-            distance: slot.distance,
-            kept: survival.map(|s| s.kept.clone()),
-            age: survival.map(|s| s.observation.attributes.age.mean),
-            female: survival.map(|s| s.observation.attributes.female),
-        }
-    }
 }

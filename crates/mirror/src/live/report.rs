@@ -1,0 +1,58 @@
+//! What is told of a frame.
+
+use super::live_mirror::{FrameResult, TrackedFace};
+use super::protocol::{Controls, DataSizes, FrameReport, State, TrackedFaceReport, ViewReport};
+use super::slot::SlotState;
+use crate::engine::Mirror;
+use crate::inverter::Verdict;
+use crate::report::FaceReport;
+use frame::Image;
+
+/// The report of what a frame came to.
+pub fn frame_report(
+    result: &FrameResult,
+    picture: Option<&Image>,
+    controls: &Controls,
+    mirror: &Mirror,
+) -> FrameReport {
+    let reflects = result.slots.iter().any(|s| s.viewer.is_some());
+    let inverter = mirror.inverter();
+    let given = controls.inverter().selection.given(inverter.order());
+    // While nobody has agreed to be measured, closed eyes are all that is told.
+    let faces = if controls.waiting { &[] } else { result.faces.as_slice() };
+    FrameReport {
+        state: if reflects { State::Reflecting } else { State::Dreaming },
+        faces: faces.iter().map(face_report).collect(),
+        views: result.slots.iter().map(view_report).collect(),
+        sizes: DataSizes {
+            picture_bytes: picture.map_or(0, |p| p.data.len()),
+            features: given.into_iter().filter(|given| *given).count(),
+            of: inverter.order().len(),
+            latent: inverter.settings.latent_size,
+            reflection_bytes: 3 * mirror.painter().resolution().pow(2),
+        },
+        eyes_closed_secs: result.eyes_closed_secs,
+    }
+}
+
+fn face_report(face: &TrackedFace) -> TrackedFaceReport {
+    let verdicts = Verdict::ALL.map(|v| (v, v.of(&face.observation.features)));
+    TrackedFaceReport {
+        id: face.id,
+        still: face.still,
+        verdicts: verdicts.into(),
+        face: FaceReport::from(&face.observation),
+    }
+}
+
+fn view_report(slot: &SlotState) -> ViewReport {
+    let survival = slot.survival.as_ref();
+    ViewReport {
+        viewer: slot.viewer,
+        progress: slot.progress,
+        distance: slot.distance,
+        kept: survival.map(|s| s.kept.clone()),
+        age: survival.map(|s| s.observation.attributes.age.mean),
+        female: survival.map(|s| s.observation.attributes.female),
+    }
+}
