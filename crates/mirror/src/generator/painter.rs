@@ -296,7 +296,7 @@ mod tests {
         // The last is drawn in bands: of 32 rows at 256 pixels; of 56, 56 and 16 at 128.
         let shapes = [(4, 32, 6, 1), (8, 64, 17, 3), (64, 512, 40, 2), (32, 1024, 48, 1), (256, 16384, 72, 2)];
         for (resolution, fmap_base, fmap_max, n) in shapes {
-            let config = Config { resolution, fmap_base, fmap_max, latent_size: 9 };
+            let config = Config { resolution, fmap_base, fmap_max, fmap_min: 1, latent_size: 9 };
             let mut rng = Rng::new(resolution as u64);
             let mut g = Generator::new(config, &mut rng);
             for p in g.params_mut() {
