@@ -20,7 +20,7 @@ pub enum Error {
         /// What we accept.
         limit: u64,
     },
-    /// A weight file of the new pack could not be written.
+    /// An inverter that is no weight file of ours.
     #[error("{}: {source}", path.display())]
     Weights {
         /// The file.
@@ -59,6 +59,12 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+}
+
+impl From<host::WriteError> for Error {
+    fn from(error: host::WriteError) -> Self {
+        Self::Io { path: error.path, source: error.source }
+    }
 }
 
 /// Why a file was refused.

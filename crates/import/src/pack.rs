@@ -3,7 +3,7 @@
 use crate::{Error, Options, read_generator};
 use mirror::generator::Generator;
 use mirror::pack::{CARD_FILE, FORMAT, MANIFEST_FILE, Manifest, Net, Pack, seal};
-use nn::io::{Dtype, write_atomically};
+use nn::io::Dtype;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -37,8 +37,7 @@ pub fn import(file: &Path, options: Options, face_nets: &Pack, out: &Path) -> Re
     // Filled beside its place and then renamed, so that nobody finds half a pack.
     let folder = tempfile::Builder::new().prefix(".import-").tempdir_in(parent).map_err(io)?;
     let write = |name: &str, bytes: &[u8]| -> Result<(), Error> {
-        let path = folder.path().join(name);
-        write_atomically(&path, bytes).map_err(|source| Error::Weights { path, source })
+        Ok(host::write_atomically(&folder.path().join(name), bytes)?)
     };
     write(Net::Generator.file(), &generator.to_bytes(generator.metadata(), dtype_for(&generator, options.half)))?;
     let mut missing = vec![Net::Inverter];
@@ -77,10 +76,8 @@ pub fn complete(folder: &Path, name: &str, inverter: &Path, figures: &str) -> Re
     text += &format!("\n## Measured\n\n{figures}");
     text +=
         "\n## Limits\n\nWhom the generator draws, and whom it does not, is what its data was: see above, and ask.\n";
-    let write = |name: &str, bytes: &[u8]| -> Result<(), Error> {
-        let path = folder.join(name);
-        write_atomically(&path, bytes).map_err(|source| Error::Weights { path, source })
-    };
+    let write =
+        |name: &str, bytes: &[u8]| -> Result<(), Error> { Ok(host::write_atomically(&folder.join(name), bytes)?) };
     write(Net::Inverter.file(), &bytes)?;
     write(CARD_FILE, text.as_bytes())?;
     write(MANIFEST_FILE, toml::to_string(&manifest).expect("a manifest is a plain table").as_bytes())?;

@@ -9,8 +9,8 @@
 use crate::engine::Seen;
 use crate::face::Rect;
 use crate::features::Group;
-use crate::inverter::{Asked, Dial, Inverter, Population, onto_sphere};
-use crate::latent::Latent;
+use crate::inverter::{Asked, Dial, Inverter, Population};
+use crate::latent::{Latent, onto_sphere};
 use crate::wish::Wish;
 use std::f32::consts::TAU;
 

@@ -251,7 +251,8 @@ fn visitors(eyes: &Eyes, women: f32, options: &Options) -> Result<Vec<FeatureVec
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mirror::inverter::{Asked, onto_sphere};
+    use mirror::inverter::Asked;
+    use mirror::latent::onto_sphere;
     use pairs::{Row, Table};
 
     const NUMBERS: [&str; 8] = ["skin/l", "0-16/x", "pose/yaw", "age", "gender", "27-33/y", "hair/l", "background/l"];

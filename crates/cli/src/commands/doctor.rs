@@ -110,7 +110,7 @@ fn browser() -> Finding {
 }
 
 fn ffmpeg() -> Finding {
-    match camera::ffmpeg() {
+    match host::ffmpeg() {
         Ok(path) => Fine(path.display().to_string()),
         Err(_) => Lack {
             found: "not in PATH".into(),

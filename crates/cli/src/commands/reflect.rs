@@ -79,7 +79,7 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
     let inputs = expand(&options.paths);
     if options.video {
         // Before any work.
-        camera::ffmpeg()?;
+        host::ffmpeg()?;
     }
     let mut out = OutputDir::open(&options.out)?;
     let mirror = Mirror::with_precision(&options.size.of(super::open_pack(global)?)?, options.drawing.precision()?)?;

@@ -7,7 +7,7 @@ pub use onnx::{OPSET, onnx};
 
 use crate::Error;
 use mirror::generator::Generator;
-use nn::io::{Dtype, write_atomically};
+use nn::io::Dtype;
 use std::path::Path;
 
 /// Writes a generator for other programs: ONNX where the file's name ends so, else safetensors as our PyTorch twin reads them. `half`
@@ -30,9 +30,5 @@ pub fn export(generator: &Generator, path: &Path, half: bool) -> Result<(), Erro
         }
         _ => return Err(Error::NoExport(path.to_owned())),
     };
-    write_atomically(path, &bytes).map_err(|error| match error {
-        // Both name the file; once is enough.
-        nn::Error::Io { source, .. } => Error::Io { path: path.to_owned(), source },
-        source => Error::Weights { path: path.to_owned(), source },
-    })
+    Ok(host::write_atomically(path, &bytes)?)
 }

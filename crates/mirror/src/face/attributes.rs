@@ -186,12 +186,7 @@ impl AttributeNet {
 
 /// The output of a net of [`network`]'s layers for a crop, averaged with its output for the mirrored crop: a face has no side.
 pub fn logits(net: &Sequential, crop: &Image) -> [f32; OUTPUTS] {
-    let mut mirrored = crop.clone();
-    for row in mirrored.data.chunks_exact_mut((crop.width * 3).max(1)) {
-        row.reverse();
-        row.chunks_exact_mut(3).for_each(<[u8]>::reverse);
-    }
-    let output = net.forward(&input([crop, &mirrored]));
+    let output = net.forward(&input([crop, &crop.flip_horizontal()]));
     std::array::from_fn(|i| 0.5 * (output.data[i] + output.data[OUTPUTS + i]))
 }
 

@@ -108,12 +108,12 @@ impl Generator {
         io::write(&io::Weights { metadata, tensors }, dtype)
     }
 
-    /// Writes a weight file, so that a reader never sees half of it.
+    /// Writes a weight file, whole or not at all.
     ///
     /// # Errors
     /// If the file cannot be written.
     pub fn save(&self, path: &Path, about: &BTreeMap<String, String>, dtype: Dtype) -> Result<(), Error> {
-        io::write_atomically(path, &self.to_bytes(about, dtype))
+        Ok(host::write_atomically(path, &self.to_bytes(about, dtype))?)
     }
 }
 

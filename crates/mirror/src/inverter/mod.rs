@@ -19,7 +19,7 @@ pub use settings::Settings;
 
 use crate::features::greedy::Number;
 use crate::features::{FEATURES, FeatureVector, Group};
-use crate::latent::Latent;
+use crate::latent::{Latent, onto_sphere};
 use nn::{Dense, Init, Layer, LeakyRelu, Param, Rng, Sequential, Tensor};
 use std::collections::BTreeMap;
 
@@ -104,15 +104,6 @@ pub fn feature_weights() -> [f32; FEATURES] {
 fn number_weights(order: &[Number]) -> Vec<f32> {
     let roll = Number::Other(Group::Pose.range().start + 2);
     shared_out(&order.iter().map(|n| (n.group(), *n == roll)).collect::<Vec<_>>())
-}
-
-/// Scales to root mean square 1. The zero vector stays as it is.
-pub fn onto_sphere(v: &mut [f32]) {
-    let mean_square = v.iter().map(|x| x * x).sum::<f32>() / v.len().max(1) as f32;
-    if mean_square > 0.0 {
-        let factor = mean_square.sqrt().recip();
-        v.iter_mut().for_each(|x| *x *= factor);
-    }
 }
 
 impl Inverter {

@@ -3,7 +3,7 @@
 use super::{MELT_SECS, lock};
 use crate::engine::Mirror;
 use crate::generator::Painter;
-use crate::latent::Latent;
+use crate::latent::{Latent, smoothstep};
 use crate::motion::Eased;
 use frame::Image;
 use std::sync::{Arc, Mutex};
@@ -122,7 +122,7 @@ impl Glass {
         }
         let there = self.latent.towards(&wanted.latent, at);
         let progress = self.melt.as_ref().map_or(1.0, |m| ((at - m.began) / MELT_SECS).clamp(0.0, 1.0)) as f32;
-        let arrived = progress * progress * (3.0 - 2.0 * progress);
+        let arrived = smoothstep(progress);
         self.melt.take_if(|_| progress >= 1.0);
         self.shown = self.melt.as_ref().map_or_else(|| there.clone(), |m| m.from.slerp(&there, arrived));
         Shown { viewer: self.viewer, arrived, image: Arc::new(painter.paint(&self.shown)), at }

@@ -214,7 +214,7 @@ pub fn run(options: &Options) -> Result<()> {
                 let about = about(options, &trainer);
                 trainer.finished().save(&session.path("generator.safetensors"), &about, Dtype::F16)?;
                 let discriminator = trainer.d.to_bytes(&about, Dtype::F16);
-                nn::io::write_atomically(&session.path("discriminator.safetensors"), &discriminator)?;
+                host::write_atomically(&session.path("discriminator.safetensors"), &discriminator)?;
             }
         }
         if over {
@@ -358,7 +358,7 @@ fn reals(data: &Dataset, level: usize, seed: u64, path: &Path) -> Result<()> {
 }
 
 fn sheet(path: &Path, pictures: &[Image]) -> Result<()> {
-    Ok(nn::io::write_atomically(path, &grid(pictures, 8).to_png())?)
+    Ok(host::write_atomically(path, &grid(pictures, 8).to_png())?)
 }
 
 /// Sums since the last row of the log.

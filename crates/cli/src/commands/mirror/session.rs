@@ -36,7 +36,7 @@ impl Reflector for Wall {
 
     fn viewer(&self) -> Option<Vec<u8>> {
         let frame = self.source.stream.as_ref()?.newest()?;
-        display::to_jpeg(&frame.image, JPEG_QUALITY).ok()
+        display::to_jpeg(&frame, JPEG_QUALITY).ok()
     }
 }
 
@@ -61,7 +61,7 @@ impl Session for Viewing {
     fn look(&mut self, glimpse: &Glimpse) -> Result<Look, String> {
         let Glimpse { picture, controls, pulse } = *glimpse;
         let own = self.source.stream.as_ref().and_then(|s| s.newest());
-        let picture = own.as_ref().map(|frame| &frame.image).or(picture);
+        let picture = own.as_deref().or(picture);
         let direction = direction(controls);
         let at = self.began.elapsed().as_secs_f64();
         let glance = self.live.look(picture, &direction, !controls.waiting, at).map_err(|e| e.to_string())?;

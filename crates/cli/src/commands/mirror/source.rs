@@ -30,7 +30,7 @@ pub fn open(name: &str) -> anyhow::Result<Source> {
     anyhow::ensure!(path.exists(), "{name}: no such file or folder");
     let inputs = expand(&[path]).into_iter().collect::<Result<Vec<Input>, _>>()?;
     if inputs.iter().any(|input| matches!(input, Input::Video(_))) {
-        camera::ffmpeg()?;
+        host::ffmpeg()?;
     }
     let stream = Stream::start(move || Ok(Box::new(Show::new(inputs.clone()))), complain);
     Ok(Source { stream: Some(stream.context("cannot start a thread")?), is_show: true })
