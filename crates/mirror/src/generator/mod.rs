@@ -14,7 +14,10 @@ pub use weights::FORMAT;
 
 use frame::Image;
 use input::LatentToMaps;
-use nn::{Conv2d, Init, Layer, LeakyRelu, Param, PixelNorm, Rng, Sequential, Tape, Tensor, Upsample, UpsampleConv2d};
+use nn::{
+    Conv2d, Init, Initializer, Layer, LeakyRelu, Param, PixelNorm, Rng, Sequential, Tape, Tensor, Unset, Upsample,
+    UpsampleConv2d,
+};
 use std::collections::BTreeMap;
 
 /// The shape of a progressive GAN: its generator and its discriminator mirror each other.
@@ -128,27 +131,33 @@ impl Generator {
     ///
     /// # Panics
     /// If [`Config::check`] finds a fault.
-    pub fn new(config: Config, rng: &mut Rng) -> Self {
-        Self::equalized(Shape { config, pixel_biases: false }, rng)
+    pub fn new(config: Config, values: &mut impl Initializer) -> Self {
+        Self::equalized(Shape { config, pixel_biases: false }, values)
     }
 
-    fn equalized(shape: Shape, rng: &mut Rng) -> Self {
+    fn equalized(shape: Shape, values: &mut impl Initializer) -> Self {
         let to_rgb = Init::Equalized { gain: 1.0 };
         Self::build(
             shape,
             Init::Equalized { gain: 2f32.sqrt() },
             Init::Equalized { gain: 2f32.sqrt() / 4.0 },
             to_rgb,
-            rng,
+            values,
         )
     }
 
     /// One with all weights 0 and no run-time scale, to be filled from a file.
     fn empty(shape: Shape) -> Self {
-        Self::build(shape, Init::Zero, Init::Zero, Init::Zero, &mut Rng::blank())
+        Self::build(shape, Init::Zero, Init::Zero, Init::Zero, &mut Unset)
     }
 
-    fn build(Shape { config, pixel_biases }: Shape, init: Init, dense: Init, to_rgb: Init, rng: &mut Rng) -> Self {
+    fn build(
+        Shape { config, pixel_biases }: Shape,
+        init: Init,
+        dense: Init,
+        to_rgb: Init,
+        values: &mut impl Initializer,
+    ) -> Self {
         if let Err(fault) = config.check() {
             panic!("{fault}");
         }
@@ -157,19 +166,19 @@ impl Generator {
             let (size, maps) = (1 << level, config.maps(level - 1));
             let (conv0, conv1) = (format!("{size}x{size}/Conv0"), format!("{size}x{size}/Conv1"));
             let (first, second): (Vec<Box<dyn Layer>>, _) = if level == 2 {
-                let input = LatentToMaps::new("4x4/Dense", config.latent_size, maps, dense, rng);
+                let input = LatentToMaps::new("4x4/Dense", config.latent_size, maps, dense, values);
                 let input = if pixel_biases { input.with_pixel_biases() } else { input };
                 (vec![Box::new(PixelNorm), Box::new(input)], "4x4/Conv".to_owned())
             } else {
-                (vec![Box::new(UpsampleConv2d::new(&conv0, config.maps(level - 2), maps, init, rng))], conv1)
+                (vec![Box::new(UpsampleConv2d::new(&conv0, config.maps(level - 2), maps, init, values))], conv1)
             };
-            let second: Box<dyn Layer> = Box::new(Conv2d::new(&second, maps, maps, 3, 1, init, rng));
+            let second: Box<dyn Layer> = Box::new(Conv2d::new(&second, maps, maps, 3, 1, init, values));
             let mut layers = first;
             layers.extend([Box::new(LeakyRelu) as Box<dyn Layer>, Box::new(PixelNorm), second]);
             layers.extend([Box::new(LeakyRelu) as Box<dyn Layer>, Box::new(PixelNorm)]);
             blocks.push(Sequential::new(layers));
             let name = format!("ToRGB_lod{}", config.levels() - level);
-            rgb.push(Conv2d::new(&name, maps, 3, 1, 1, to_rgb, rng));
+            rgb.push(Conv2d::new(&name, maps, 3, 1, 1, to_rgb, values));
         }
         Self { config, blocks, to_rgb: rgb, metadata: BTreeMap::new() }
     }

@@ -2,7 +2,7 @@
 
 use super::{Config, Generator, Shape, input};
 use nn::io::{self, Dtype};
-use nn::{Error, Param, Rng};
+use nn::{Error, Param, Unset};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -32,7 +32,7 @@ impl Generator {
     /// As [`Generator::from_bytes`].
     pub fn from_bytes_to_train(bytes: &[u8]) -> Result<Self, Error> {
         let (shape, file) = inspect(bytes)?;
-        Self::equalized(shape, &mut Rng::blank()).filled(file)
+        Self::equalized(shape, &mut Unset).filled(file)
     }
 
     /// Reads a weight file for drawing.
@@ -167,7 +167,7 @@ fn inspect(bytes: &[u8]) -> Result<(Shape, io::Weights), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use nn::Tensor;
+    use nn::{Rng, Tensor};
 
     const TINY: Config = Config { resolution: 16, fmap_base: 32, fmap_max: 6, fmap_min: 1, latent_size: 5 };
 

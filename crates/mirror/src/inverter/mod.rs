@@ -20,7 +20,7 @@ pub use settings::Settings;
 use crate::features::greedy::Number;
 use crate::features::{FEATURES, FeatureVector, Group};
 use crate::latent::{Latent, onto_sphere};
-use nn::{Dense, Init, Layer, LeakyRelu, Param, Rng, Sequential, Tensor};
+use nn::{Dense, Init, Initializer, Layer, LeakyRelu, Param, Rng, Sequential, Tensor, Unset};
 use std::collections::BTreeMap;
 
 /// Seed of the noise that everybody shares, and of the directions that make it personal.
@@ -108,22 +108,22 @@ fn number_weights(order: &[Number]) -> Vec<f32> {
 
 impl Inverter {
     /// An untrained one.
-    pub fn new(settings: Settings, rng: &mut Rng) -> Self {
+    pub fn new(settings: Settings, values: &mut impl Initializer) -> Self {
         let Settings { latent_size, hidden, forward_hidden, .. } = settings;
         let numbers = settings.order.len();
         let bend = Sequential::new(vec![
-            Box::new(Dense::new("bend/0", 2 * numbers + latent_size, hidden, Init::He, rng)),
+            Box::new(Dense::new("bend/0", 2 * numbers + latent_size, hidden, Init::He, values)),
             Box::new(LeakyRelu),
-            Box::new(Dense::new("bend/1", hidden, hidden, Init::He, rng)),
+            Box::new(Dense::new("bend/1", hidden, hidden, Init::He, values)),
             Box::new(LeakyRelu),
-            Box::new(Dense::new("bend/2", hidden, latent_size, Init::Gain(0.5), rng)),
+            Box::new(Dense::new("bend/2", hidden, latent_size, Init::Gain(0.5), values)),
         ]);
         let forward = Sequential::new(vec![
-            Box::new(Dense::new("forward/0", latent_size, forward_hidden, Init::He, rng)),
+            Box::new(Dense::new("forward/0", latent_size, forward_hidden, Init::He, values)),
             Box::new(LeakyRelu),
-            Box::new(Dense::new("forward/1", forward_hidden, forward_hidden / 2, Init::He, rng)),
+            Box::new(Dense::new("forward/1", forward_hidden, forward_hidden / 2, Init::He, values)),
             Box::new(LeakyRelu),
-            Box::new(Dense::new("forward/2", forward_hidden / 2, numbers + 1, Init::Gain(0.5), rng)),
+            Box::new(Dense::new("forward/2", forward_hidden / 2, numbers + 1, Init::Gain(0.5), values)),
         ]);
         let mut noise_rng = Rng::new(NOISE_SEED);
         let mut shared_noise = noise_rng.normals(latent_size);
@@ -141,7 +141,7 @@ impl Inverter {
     /// If the bytes are no such file, a tensor or an entry of the metadata is missing, or a shape is wrong.
     pub fn from_weights(bytes: &[u8]) -> Result<Self, nn::Error> {
         let file = nn::io::read(bytes)?;
-        let mut inverter = Self::new(Settings::from_metadata(&file.metadata)?, &mut Rng::blank());
+        let mut inverter = Self::new(Settings::from_metadata(&file.metadata)?, &mut Unset);
         nn::io::fill_all(file, inverter.params_mut())?;
         inverter.samples.mend();
         inverter.visitors.mend();

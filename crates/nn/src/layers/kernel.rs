@@ -1,9 +1,6 @@
 //! The weight of a convolution, together with its layouts for the kernels.
 
-#[cfg(doc)]
-use super::Layer;
-use super::Param;
-use crate::Tensor;
+use crate::{Param, Tensor};
 use kernels::{Conv2d, Epilogue, Filter, Isa};
 use std::sync::OnceLock;
 
@@ -71,7 +68,7 @@ impl Kernel {
         dw.iter_mut().zip(scaled).for_each(|(d, v)| *d += self.weight.scale * v);
     }
 
-    /// What [`Layer::backward`] asks of a layer that is one convolution.
+    /// What [`crate::Layer::backward`] asks of a layer that is one convolution.
     pub(super) fn backward(&self, g: Conv2d, x: &Tensor, dy: &Tensor, grads: Option<&mut [Vec<f32>]>) -> Tensor {
         if let Some([dw, db]) = grads {
             self.backward_weight(dw, |dw| kernels::conv2d_backward_weight(g, &x.data, &dy.data, dw, db));
