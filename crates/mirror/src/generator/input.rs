@@ -36,8 +36,8 @@ impl LatentToMaps {
         self.kernel.weight().shape[0]
     }
 
-    fn geometry(&self, n: usize) -> kernels::Conv2d {
-        kernels::Conv2d::pointwise(n, self.latent(), self.kernel.weight().shape[1])
+    fn geometry(&self, n: usize) -> kernels::ConvShape {
+        kernels::ConvShape::pointwise(n, self.latent(), self.kernel.weight().shape[1])
     }
 }
 

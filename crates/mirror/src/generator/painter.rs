@@ -3,7 +3,7 @@
 use super::{Generator, image};
 use crate::latent::Latent;
 use frame::Image;
-use kernels::{Conv2d, Epilogue, Filter, Isa, Precision, ToRgb, UpsampleFilter};
+use kernels::{ConvFilter, ConvShape, Epilogue, Isa, Precision, ToRgb, UpsampleFilter};
 use nn::{Layer, PixelNorm, Tensor};
 use std::sync::Mutex;
 
@@ -11,14 +11,14 @@ use std::sync::Mutex;
 pub struct Painter {
     resolution: usize,
     latent_size: usize,
-    dense: Filter,
+    dense: ConvFilter,
     /// Bias of the dense layer, one a map; nought where there is one a value.
     dense_bias: Vec<f32>,
     /// Bias of the dense layer, one a value; nought where there is one a map.
     pixel_bias: Vec<f32>,
-    conv4: Stage<Filter>,
+    conv4: Stage<ConvFilter>,
     /// From 8x8 pixels: enlarging, then same size.
-    levels: Vec<(Stage<UpsampleFilter>, Stage<Filter>)>,
+    levels: Vec<(Stage<UpsampleFilter>, Stage<ConvFilter>)>,
     to_rgb: ToRgb,
     /// Maps that nobody draws with now.
     canvases: Mutex<Vec<Canvas>>,
@@ -75,17 +75,17 @@ impl Painter {
             let (w0, b0, w1, b1) = weights(level - 2);
             let up = UpsampleFilter::new(isa, (maps(level - 1), maps(level)), w0);
             let up = up.with_precision(precision);
-            (Stage { filter: up, bias: b0 }, Stage { filter: Filter::new(isa, w1), bias: b1 })
+            (Stage { filter: up, bias: b0 }, Stage { filter: ConvFilter::new(isa, w1), bias: b1 })
         });
         let rgb = generator.to_rgb[config.levels() - 2].params();
         let bias_of_rgb = rgb[1].value[..].try_into().expect("three colours");
         Self {
             resolution: config.resolution,
             latent_size: config.latent_size,
-            dense: Filter::new(isa, dense),
+            dense: ConvFilter::new(isa, dense),
             dense_bias,
             pixel_bias,
-            conv4: Stage { filter: Filter::new(isa, w), bias },
+            conv4: Stage { filter: ConvFilter::new(isa, w), bias },
             levels: levels.collect(),
             to_rgb: ToRgb::new(&rgb[0].effective(), bias_of_rgb),
             canvases: Mutex::new(Vec::new()),
@@ -173,7 +173,7 @@ impl Painter {
         // One pixel a picture with 16 maps of each map: the bias and the norm belong to 4x4 pixels, so they come after.
         let maps = self.conv4.bias.len();
         let values = n * 16 * maps;
-        let g = Conv2d::pointwise(n, self.latent_size, 16 * maps);
+        let g = ConvShape::pointwise(n, self.latent_size, 16 * maps);
         self.dense.forward(g, &z.data, &mut between[..values], Epilogue::bias(&self.pixel_bias));
         kernels::finish_pixels(
             &mut between[..values],
@@ -219,7 +219,7 @@ impl Painter {
                             between[(side + 1 - top) * row..][..row].fill(0.0);
                         }
                         done(&|| format!("{side}x{side}/Conv0"));
-                        let g = Conv2d { h: end - top + 2, pad: (0, 1), ..same(1, (side, side), maps) };
+                        let g = ConvShape { h: end - top + 2, pad: (0, 1), ..same(1, (side, side), maps) };
                         let y = &mut y[top * side * epilogue.channels()..end * side * epilogue.channels()];
                         conv.filter.forward(g, &between[..g.h * row], y, epilogue);
                         done(&|| format!("{side}x{side}/Conv1"));
@@ -260,8 +260,8 @@ fn band_rows(side: usize, maps: usize) -> usize {
 }
 
 /// A 3x3 convolution from as many maps to as many.
-fn same(n: usize, (h, w): (usize, usize), maps: usize) -> Conv2d {
-    Conv2d { n, h, w, c_in: maps, c_out: maps, kernel: 3, stride: 1, pad: (1, 1) }
+fn same(n: usize, (h, w): (usize, usize), maps: usize) -> ConvShape {
+    ConvShape { n, h, w, c_in: maps, c_out: maps, kernel: 3, stride: 1, pad: (1, 1) }
 }
 
 #[cfg(test)]

@@ -31,11 +31,11 @@ impl Conv2d {
         Self { kernel: Kernel::new(weight), bias: Param::bias(name, c_out), stride }
     }
 
-    fn geometry(&self, x: [usize; 4]) -> kernels::Conv2d {
+    fn geometry(&self, x: [usize; 4]) -> kernels::ConvShape {
         let weight = self.kernel.weight();
         let [kernel, _, c_in, c_out] = weight.shape[..] else { unreachable!("made by new") };
         assert_eq!(x[3], c_in, "maps into {}", weight.name);
-        kernels::Conv2d {
+        kernels::ConvShape {
             n: x[0],
             h: x[1],
             w: x[2],

@@ -20,10 +20,10 @@ impl Dense {
     }
 
     /// A dense layer is a 1x1 convolution of one pixel a picture.
-    fn geometry(&self, x: &Tensor) -> kernels::Conv2d {
+    fn geometry(&self, x: &Tensor) -> kernels::ConvShape {
         let [n_in, n_out] = self.kernel.weight().shape[..] else { unreachable!("made by new") };
         assert_eq!(x.row_len(), n_in, "values into {}", self.kernel.weight().name);
-        kernels::Conv2d::pointwise(x.n(), n_in, n_out)
+        kernels::ConvShape::pointwise(x.n(), n_in, n_out)
     }
 }
 
