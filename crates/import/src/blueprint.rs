@@ -2,7 +2,7 @@
 
 use crate::array::{Array, ArrayError};
 use crate::source::Source;
-use mirror::generator::{Config, Generator};
+use mirror::generator::{Config, ConfigError, Generator};
 use std::collections::BTreeMap;
 
 /// Weight and bias of a layer, still in the file, run-time scale included.
@@ -34,6 +34,9 @@ pub enum BlueprintError {
     #[error(transparent)]
     Array(#[from] ArrayError),
     /// Together they have a shape that no generator has.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// There are too many or too few layers, or none where one is needed.
     #[error("{0}")]
     Shape(String),
     /// The generator would take more memory than any that is known.
@@ -172,7 +175,7 @@ impl Blueprint {
         let fmap_max = maps.iter().copied().max().unwrap_or(0);
         let fmap_base = maps.iter().enumerate().map(|(i, m)| m.saturating_mul(2 << i)).max().unwrap_or(0);
         let config = Config { resolution: 1 << levels, fmap_base, fmap_max, fmap_min: 1, latent_size };
-        config.check().map_err(BlueprintError::Shape)?;
+        config.check()?;
         if config.values() > MAX_VALUES {
             return Err(BlueprintError::Huge { values: config.values() });
         }

@@ -1,6 +1,6 @@
 //! What the generator draws when nobody looks: samples, a sheet of them, a walk through the latents.
 
-use super::Painter;
+use super::painter::Painter;
 use crate::latent::{Latent, smoothstep};
 use frame::Image;
 use nn::Rng;

@@ -81,7 +81,7 @@ impl LiveReport {
                 picture_bytes: picture.map_or(0, |p| p.data.len()),
                 numbers: wish.dial.given(inverter.order()).into_iter().filter(|given| *given).count(),
                 of: inverter.order().len(),
-                latent: inverter.settings.latent_size,
+                latent: inverter.config().latent_size,
                 reflection_bytes: 3 * mirror.painter().resolution().pow(2),
             },
             eyes_closed_secs: glance.eyes_closed_secs,

@@ -89,7 +89,10 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
         browser::find().context("no browser found to fill the screen; hint: `narcissus doctor` names those that do")
     });
     let program = program.transpose()?;
-    let mirror = Mirror::with_precision(&options.size.of(super::open_pack(global)?)?, options.drawing.precision()?)?;
+    let pack = super::open_pack(global)?;
+    let builder = Mirror::builder(&pack).precision(options.drawing.precision()?);
+    let mirror = builder.max_resolution(options.size.max_resolution()).build()?;
+    drop(pack);
     let settings = live::Settings { faces: options.faces.into(), let_go_of_still: source.is_living() };
     let place = Place { has_camera: source.stream.is_some(), gesture: options.gesture };
     let watchdog = Arc::new(Watchdog::from_environment());
