@@ -49,7 +49,7 @@ struct Options {
 fn main() -> Result<()> {
     let options = Options::parse();
     kernels::start_threads(Some(options.threads))?;
-    let isa = Isa::from_environment().map_err(anyhow::Error::msg)?;
+    let isa = Isa::from_environment()?;
     let mut peer = Peer::load(&options)?;
     answer(isa.name());
     for line in std::io::stdin().lines() {

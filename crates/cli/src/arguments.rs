@@ -100,18 +100,15 @@ impl Size {
     /// The pack's generator, as much of it as is drawn.
     pub fn generator(&self, pack: &Pack) -> anyhow::Result<Generator> {
         let generator = pack.open(Net::Generator, Generator::from_bytes)?;
-        Ok(match self.max_resolution {
-            Some(pixels) => generator.at_most(pixels.into()).map_err(anyhow::Error::msg)?,
+        Ok(match self.max_resolution() {
+            Some(pixels) => generator.at_most(pixels)?,
             None => generator,
         })
     }
 
-    /// The pack, with no more of its generator than is drawn.
-    pub fn of(&self, pack: Pack) -> anyhow::Result<Pack> {
-        Ok(match self.max_resolution {
-            Some(pixels) => pack.at_most(pixels.into())?,
-            None => pack,
-        })
+    /// The most pixels that are drawn; `None` for as many as the generator draws.
+    pub fn max_resolution(&self) -> Option<usize> {
+        self.max_resolution.map(usize::from)
     }
 }
 

@@ -25,15 +25,20 @@ impl fmt::Display for Network {
     }
 }
 
-impl FromStr for Network {
-    type Err = String;
+/// The name of no network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected G, D or Gs")]
+pub struct UnknownNetwork;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+impl FromStr for Network {
+    type Err = UnknownNetwork;
+
+    fn from_str(text: &str) -> Result<Self, UnknownNetwork> {
         match text {
             "G" | "g" => Ok(Self::G),
             "D" | "d" => Ok(Self::D),
             "Gs" | "gs" => Ok(Self::Gs),
-            _ => Err("expected G, D or Gs".into()),
+            _ => Err(UnknownNetwork),
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Convolution of any kernel size, stride and padding as one matrix product over gathered patches.
 
 use crate::blocked::{Blocked, Line, WIDTH, add_outer, product};
-use crate::conv::Conv2d;
+use crate::conv_shape::ConvShape;
 use crate::epilogue::{Bias, Epilogue, activate, colours, norm_factors, scale};
-use crate::pictures::Weights;
+use crate::pictures::ConvWeights;
 use crate::scratch::with_lines;
 use crate::simd::{Isa, Lanes, Op, load, store};
 use rayon::prelude::*;
@@ -11,15 +11,15 @@ use rayon::prelude::*;
 /// Bytes of patches and sums of one task: half the second-level cache.
 const BLOCK_BYTES: usize = 256 << 10;
 
-/// Kernels as the right factor of the product: `ceil(k k c_in / 16) * 16` x `ceil(c_out / 16) * 16`.
-pub(crate) struct Kernels {
+/// DirectKernels as the right factor of the product: `ceil(k k c_in / 16) * 16` x `ceil(c_out / 16) * 16`.
+pub(crate) struct DirectKernels {
     lines: Vec<Line>,
     rows: usize,
 }
 
-impl Kernels {
+impl DirectKernels {
     /// Lays them out.
-    pub fn new(weights: Weights) -> Self {
+    pub fn new(weights: ConvWeights) -> Self {
         let (patch, blocks) = (weights.taps() * weights.c_in, weights.c_out.div_ceil(WIDTH));
         let rows = patch.next_multiple_of(WIDTH);
         let mut lines = vec![Line::ZERO; rows * blocks];
@@ -33,7 +33,7 @@ impl Kernels {
 }
 
 /// Gathers the patches of `count` output pixels from `first` on into a blocked matrix of a row a pixel.
-fn gather(g: &Conv2d, x: &[f32], first: usize, count: usize, out: &mut [Line]) {
+fn gather(g: &ConvShape, x: &[f32], first: usize, count: usize, out: &mut [Line]) {
     let c = g.c_in;
     // A kernel of one pixel has its patch in the picture, where the maps are whole lines, too.
     let in_place = g.kernel == 1 && c.is_multiple_of(WIDTH);
@@ -126,13 +126,13 @@ pub fn finish_pixels(y: &mut [f32], epilogue: Epilogue) {
     assert!(epilogue.to_rgb.is_none() && y.len().is_multiple_of(epilogue.bias.len()));
     let (maps, count) = (epilogue.bias.len(), y.len() / epilogue.bias.len());
     with_lines(count * maps.div_ceil(WIDTH), |sums| {
-        gather(&Conv2d::pointwise(count, maps, maps), y, 0, count, sums);
+        gather(&ConvShape::pointwise(count, maps, maps), y, 0, count, sums);
         Isa::current().run(Finish { sums, count, maps, epilogue, y });
     });
 }
 
 /// `y = epilogue(x * kernels)`
-pub(crate) fn forward(isa: Isa, kernels: &Kernels, g: Conv2d, x: &[f32], y: &mut [f32], epilogue: Epilogue) {
+pub(crate) fn forward(isa: Isa, kernels: &DirectKernels, g: ConvShape, x: &[f32], y: &mut [f32], epilogue: Epilogue) {
     let (pixels, blocks, depth) = (g.pixels(), g.c_out.div_ceil(WIDTH), kernels.rows / WIDTH);
     assert_eq!(x.len(), g.n * g.h * g.w * g.c_in);
     assert_eq!(epilogue.bias.len(), g.c_out);
@@ -169,7 +169,7 @@ pub(crate) fn forward(isa: Isa, kernels: &Kernels, g: Conv2d, x: &[f32], y: &mut
 }
 
 /// Adds the gradient of kernels `[k, k, c_in, c_out]`. The sums do not depend on the number of threads.
-pub(crate) fn backward_weight(isa: Isa, g: Conv2d, x: &[f32], dy: &[f32], dweight: &mut [f32]) {
+pub(crate) fn backward_weight(isa: Isa, g: ConvShape, x: &[f32], dy: &[f32], dweight: &mut [f32]) {
     let patch = g.patch();
     let (pixels, blocks, depth) = (g.pixels(), g.c_out.div_ceil(WIDTH), patch.div_ceil(WIDTH));
     assert_eq!(dweight.len(), patch * g.c_out);
@@ -187,7 +187,7 @@ pub(crate) fn backward_weight(isa: Isa, g: Conv2d, x: &[f32], dy: &[f32], dweigh
                 for first in (task * per_task..end).step_by(block) {
                     let count = block.min(end - first);
                     gather(&g, x, first, count, &mut patches[..count * depth]);
-                    let own = Conv2d::pointwise(pixels, g.c_out, g.c_out);
+                    let own = ConvShape::pointwise(pixels, g.c_out, g.c_out);
                     gather(&own, dy, first, count, &mut gradients[..count * blocks]);
                     let patches = Blocked::dense(&patches[..count * depth], count);
                     add_outer(isa, patches, Blocked::dense(&gradients[..count * blocks], count), sums);

@@ -77,23 +77,12 @@ impl Mirror {
     /// # Errors
     /// If a net is missing or broken, or the inverter was made for another generator.
     pub fn new(pack: &Pack) -> Result<Self, PackError> {
-        Self::with_precision(pack, Precision::F32)
+        Self::builder(pack).build()
     }
 
-    /// A mirror that draws in a precision (see [`Painter::with_precision`]).
-    ///
-    /// # Errors
-    /// As [`Mirror::new`].
-    pub fn with_precision(pack: &Pack, precision: Precision) -> Result<Self, PackError> {
-        let eyes = Eyes::new(pack)?;
-        let generator = pack.open(Net::Generator, Generator::from_bytes)?;
-        let inverter = pack.open(Net::Inverter, Inverter::from_weights)?;
-        let (drawn, found) = (generator.config().latent_size, inverter.settings.latent_size);
-        if drawn != found {
-            let why = format!("the generator takes latents of {drawn} numbers, the inverter finds {found}");
-            return Err(PackError::Mismatch { pack: pack.origin().to_owned(), why });
-        }
-        Ok(Self { eyes, inverter, painter: Painter::with_precision(&generator, precision) })
+    /// A mirror of a pack's nets, to be told how it draws.
+    pub fn builder(pack: &Pack) -> MirrorBuilder<'_> {
+        MirrorBuilder { pack, precision: Precision::F32, max_resolution: None }
     }
 
     /// Looks once into the mirror. `None` when nobody stands there; of several viewers, the nearest is reflected.
@@ -130,6 +119,50 @@ impl Mirror {
     /// What draws.
     pub fn painter(&self) -> &Painter {
         &self.painter
+    }
+}
+
+/// Makes a mirror of a pack: says in which precision it draws, and how large.
+#[derive(Clone, Debug)]
+pub struct MirrorBuilder<'a> {
+    pack: &'a Pack,
+    precision: Precision,
+    max_resolution: Option<usize>,
+}
+
+impl MirrorBuilder<'_> {
+    /// Draws in a precision (see [`Painter::with_precision`]); [`Precision::F32`] unless told.
+    #[must_use]
+    pub fn precision(self, precision: Precision) -> Self {
+        Self { precision, ..self }
+    }
+
+    /// Draws at most so many pixels: the finest level of the generator that is not larger. `None`, as it is unless told, draws all.
+    #[must_use]
+    pub fn max_resolution(self, max_resolution: Option<usize>) -> Self {
+        Self { max_resolution, ..self }
+    }
+
+    /// Reads the nets and lays them out.
+    ///
+    /// # Errors
+    /// If a net is missing or broken, the generator has no level of that size, or the inverter was made for another generator.
+    pub fn build(self) -> Result<Mirror, PackError> {
+        let pack = self.pack;
+        let eyes = Eyes::new(pack)?;
+        let mut generator = pack.open(Net::Generator, Generator::from_bytes)?;
+        if let Some(pixels) = self.max_resolution {
+            let no_level = |source| PackError::NoLevel { pack: pack.origin().to_owned(), source };
+            generator = generator.at_most(pixels).map_err(no_level)?;
+        }
+
+        let inverter = pack.open(Net::Inverter, Inverter::from_weights)?;
+        let (drawn, found) = (generator.config().latent_size, inverter.config().latent_size);
+        if drawn != found {
+            let why = format!("the generator takes latents of {drawn} numbers, the inverter finds {found}");
+            return Err(PackError::Mismatch { pack: pack.origin().to_owned(), why });
+        }
+        Ok(Mirror { eyes, inverter, painter: Painter::with_precision(&generator, self.precision) })
     }
 }
 
@@ -265,7 +298,7 @@ pub(crate) mod tests {
     use crate::face::landmarks;
     use crate::features::tests::{SOMEBODY, mean_face, smooth_picture};
     use crate::generator::Config;
-    use crate::inverter::Settings;
+    use crate::inverter::InverterConfig;
     use nn::{Layer, Rng};
 
     /// A mirror that has learned nothing; `threshold` 0 sees faces everywhere, 1 nowhere.
@@ -288,7 +321,7 @@ pub(crate) mod tests {
         let config = Config { resolution: 8, fmap_base: 16, fmap_max: 4, fmap_min: 1, latent_size: 16 };
         let generator = Generator::new(config, &mut rng);
         let (hidden, forward_hidden) = (8, 8);
-        let settings = Settings {
+        let config = InverterConfig {
             order: crate::inverter::tests::order(),
             latent_size: 16,
             hidden,
@@ -297,7 +330,7 @@ pub(crate) mod tests {
             refine_steps: 2,
             quality_target: 0.0,
         };
-        Mirror { eyes, inverter: Inverter::new(settings, &mut rng), painter: Painter::new(&generator) }
+        Mirror { eyes, inverter: Inverter::new(config, &mut rng), painter: Painter::new(&generator) }
     }
 
     /// Somebody with these features, in the middle of a picture of 256 pixels.
@@ -314,6 +347,18 @@ pub(crate) mod tests {
         assert!(is_face(0.9, 0.9) && is_face(0.6, 0.5) && is_face(0.4, 0.99));
         assert!(!is_face(0.4, 0.5) && !is_face(0.99, 0.0) && !is_face(0.1, 1.0));
         assert!(is_face(1.0, 1.0) && !is_face(0.0, 0.0));
+    }
+
+    #[test]
+    fn a_builder_is_asked_how_large_the_mirror_draws() {
+        let pack = Pack::embedded().unwrap();
+        let full = Mirror::new(&pack).unwrap().painter().resolution();
+        for (pixels, drawn) in [(None, full), (Some(full / 2 + 1), full / 2), (Some(4 * full), full)] {
+            let mirror = Mirror::builder(&pack).precision(Precision::F32).max_resolution(pixels).build().unwrap();
+            assert_eq!(mirror.painter().resolution(), drawn, "{pixels:?}");
+        }
+        let error = Mirror::builder(&pack).max_resolution(Some(3)).build().err().expect("too small").to_string();
+        assert_eq!(error, "the built-in pack: no level of at most 3 pixels: the coarsest has 4");
     }
 
     #[test]

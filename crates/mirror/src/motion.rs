@@ -10,8 +10,8 @@
 use crate::engine::Observation;
 use crate::face::Rect;
 use crate::features::Group;
-use crate::inverter::{Asked, Dial, Inverter, InverterControls, Population, onto_sphere};
-use crate::latent::Latent;
+use crate::inverter::{Asked, Dial, Inverter, InverterControls, Population};
+use crate::latent::{Latent, onto_sphere};
 use std::f32::consts::TAU;
 
 /// Seconds after which a viewer who is not seen is forgotten.

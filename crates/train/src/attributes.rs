@@ -30,7 +30,7 @@ use mirror::face::attributes::{
     bin_age, input, logits, network, network_with_dropout,
 };
 use mirror::pack::Pack;
-use nn::{Rng, Sequential, Tensor};
+use nn::{Initializer, Rng, Sequential, Tensor};
 use rayon::prelude::*;
 use serde::Deserialize;
 use std::collections::{BTreeMap, HashMap};
@@ -382,8 +382,8 @@ impl Lesson for People {
         (self.cumulative, self.shift) = draws(&self.examples);
     }
 
-    fn network(&self, rng: &mut Rng) -> Sequential {
-        network(rng)
+    fn network(&self, values: &mut impl Initializer) -> Sequential {
+        network(values)
     }
 
     fn pupil(&self, rng: &mut Rng) -> Sequential {

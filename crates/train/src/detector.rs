@@ -160,7 +160,7 @@ struct State {
 impl State {
     fn new(options: &Options, negatives: usize) -> Self {
         let net = DetectorNet::new(&mut Rng::new(options.seed));
-        let average = DetectorNet::new(&mut Rng::blank());
+        let average = DetectorNet::new(&mut nn::Unset);
         let adam = Adam::new(options.lr, 0.9, 0.999);
         // A half: not yet seen ones come before those that are known to be easy.
         let hardness = vec![0.5; negatives];
@@ -260,7 +260,7 @@ impl Validation {
     /// chapter 7): the landmark net denies most of what is found and wrong, but cannot find what was missed.
     fn measure(&self, net: &DetectorNet) -> [f32; 3] {
         // The detector holds its net; a copy by way of its parameters.
-        let mut copy = DetectorNet::new(&mut Rng::blank());
+        let mut copy = DetectorNet::new(&mut nn::Unset);
         for (to, from) in copy.params_mut().into_iter().zip(net.params()) {
             to.value.clone_from(&from.value);
         }

@@ -20,7 +20,7 @@ use mirror::features::greedy::{CANDIDATES, Number};
 use mirror::features::spatial;
 use mirror::features::{FeatureVector, Group};
 use mirror::generator::{Generator, Painter};
-use mirror::inverter::{Dial, Inverter, Population, Settings};
+use mirror::inverter::{Dial, Inverter, InverterConfig, Population};
 use mirror::pack::{Net, Pack};
 use nn::Rng;
 use nn::io::Dtype;
@@ -97,7 +97,7 @@ pub fn run(options: &Options) -> Result<()> {
     let mut pairs = draw(before, &painter, &eyes, options, &mut session, &pairs_path)?;
     let mut rng = Rng::new(options.seed ^ 0x5EED);
     let order = choose(&pairs, options.numbers as usize)?;
-    let settings = Settings {
+    let config = InverterConfig {
         order,
         latent_size: generator.config().latent_size,
         hidden: 384,
@@ -106,7 +106,7 @@ pub fn run(options: &Options) -> Result<()> {
         refine_steps: options.refine_steps,
         quality_target: options.quality,
     };
-    let mut inverter = Inverter::new(settings, &mut rng);
+    let mut inverter = Inverter::new(config, &mut rng);
     let samples = pairs.found();
     let visitors = visitors(&eyes, share_of_women(&samples), options)?;
     inverter.fit(&samples, &visitors);
@@ -138,7 +138,7 @@ pub fn run(options: &Options) -> Result<()> {
     bend::teach(&mut inverter, &train, &strangers, prior_weight, (session.fraction(), 1.0), &mut session, &mut rng)?;
     let ceiling = forward::explained(&inverter, &held.found());
 
-    let mut about = inverter.settings.to_metadata();
+    let mut about = inverter.config().to_metadata();
     about.insert("pairs".into(), random.to_string());
     about.insert("pairs_where_it_goes".into(), (pairs.len() - random).to_string());
     about.insert("pairs_with_a_face".into(), pairs.found().len().to_string());
@@ -251,7 +251,8 @@ fn visitors(eyes: &Eyes, women: f32, options: &Options) -> Result<Vec<FeatureVec
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mirror::inverter::{Asked, onto_sphere};
+    use mirror::inverter::Asked;
+    use mirror::latent::onto_sphere;
     use pairs::{Row, Table};
 
     const NUMBERS: [&str; 8] = ["skin/l", "0-16/x", "pose/yaw", "age", "gender", "27-33/y", "hair/l", "background/l"];
@@ -299,7 +300,7 @@ mod tests {
         let mut rng = Rng::new(1);
         let (individuality, refine_steps, quality_target) = (0.5, 4, -2.0);
         let order: Vec<Number> = NUMBERS.iter().map(|n| n.parse().unwrap()).collect();
-        let settings = Settings {
+        let config = InverterConfig {
             order,
             latent_size: 16,
             hidden: 64,
@@ -308,7 +309,7 @@ mod tests {
             refine_steps,
             quality_target,
         };
-        let mut inverter = Inverter::new(settings, &mut rng);
+        let mut inverter = Inverter::new(config, &mut rng);
         forward::teach(&mut inverter, &train.all(), &held.all(), 0.3, &mut session, &mut rng).unwrap();
         let explained = forward::explained(&inverter, &held.found());
         assert!(explained.iter().all(|e| e.1 > 0.7), "{explained:?}");

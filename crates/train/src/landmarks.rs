@@ -19,7 +19,7 @@ use mirror::face::landmarks::{
 };
 use mirror::face::{LANDMARKS, Landmarks, Rect};
 use mirror::pack::{Net, Pack};
-use nn::{Layer, Rng, Sequential, Tensor};
+use nn::{Initializer, Layer, Rng, Sequential, Tensor};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -241,8 +241,8 @@ impl Lesson for Points {
         Ok(Self { patches, turned, held_out, held_out_turned, faceless, mean_shape })
     }
 
-    fn network(&self, rng: &mut Rng) -> Sequential {
-        network(rng)
+    fn network(&self, values: &mut impl Initializer) -> Sequential {
+        network(values)
     }
 
     fn draw(&self, rng: &mut Rng) -> Sample {

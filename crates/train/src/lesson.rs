@@ -5,7 +5,7 @@ use crate::data;
 use crate::progress::{Checkpoint, Session, start_from};
 use anyhow::Result;
 use nn::io::Dtype;
-use nn::{Adam, Layer, Rng, Sequential, Tensor, grads_like};
+use nn::{Adam, Initializer, Layer, Rng, Sequential, Tensor, Unset, grads_like};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -75,7 +75,7 @@ pub trait Lesson: Sized + Sync {
     fn load(root: &Path) -> Result<Self>;
 
     /// The net as it is used, untaught.
-    fn network(&self, rng: &mut Rng) -> Sequential;
+    fn network(&self, values: &mut impl Initializer) -> Sequential;
 
     /// The net as it learns: of the same parameters, perhaps with layers that only learning needs.
     fn pupil(&self, rng: &mut Rng) -> Sequential {
@@ -119,7 +119,7 @@ pub fn teach<L: Lesson>(options: &Options) -> Result<()> {
     let mut rng = Rng::new(options.seed);
     let mut net = lesson.pupil(&mut rng);
     // What is examined and kept.
-    let mut average = lesson.network(&mut Rng::blank());
+    let mut average = lesson.network(&mut Unset);
     if let Some(path) = &options.init {
         start_from(path, net.params_mut())?;
         start_from(path, average.params_mut())?;
@@ -207,8 +207,8 @@ mod tests {
             Ok(Self { began: 0.0 })
         }
 
-        fn network(&self, rng: &mut Rng) -> Sequential {
-            Sequential::new(vec![Box::new(Dense::new("d", 1, 1, Init::Zero, rng))])
+        fn network(&self, values: &mut impl Initializer) -> Sequential {
+            Sequential::new(vec![Box::new(Dense::new("d", 1, 1, Init::Zero, values))])
         }
 
         fn reconsider(&mut self, net: &Sequential) {

@@ -62,7 +62,7 @@ impl Session {
                 |row: &&str| row.split(',').next().and_then(|s| s.parse::<u64>().ok()).is_some_and(|s| s <= steps);
             before.lines().skip(1).filter(past).for_each(|row| text += &format!("{row}\n"));
         }
-        nn::io::write_atomically(&path, text.as_bytes())?;
+        host::write_atomically(&path, text.as_bytes())?;
         let log =
             std::fs::OpenOptions::new().append(true).open(&path).with_context(|| format!("{}", path.display()))?;
         let budget_secs = minutes * 60.0;
@@ -190,7 +190,7 @@ impl Checkpoint {
     /// # Errors
     /// If it cannot be written; then an older file is still there.
     pub fn save(&self, path: &Path) -> Result<()> {
-        Ok(nn::io::write_atomically(path, &nn::io::write(&self.weights, Dtype::F32))?)
+        Ok(host::write_atomically(path, &nn::io::write(&self.weights, Dtype::F32))?)
     }
 
     /// Reads a file.

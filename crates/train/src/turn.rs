@@ -170,8 +170,7 @@ impl<'a> Relief<'a> {
     fn belonging(&self, [x, y]: [f32; 2]) -> f32 {
         let [u, v] = [(x - self.eyes[0]) / self.unit, (y - self.eyes[1]) / self.unit];
         let r = (u / 1.5).hypot((v - 0.05) / 2.0);
-        let t = ((1.55 - r) / 0.5).clamp(0.0, 1.0);
-        t * t * (3.0 - 2.0 * t)
+        mirror::latent::smoothstep(((1.55 - r) / 0.5).clamp(0.0, 1.0))
     }
 
     /// Where a place of the crop goes, crop units, and how far behind it is, inter-ocular distances.

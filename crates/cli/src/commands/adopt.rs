@@ -82,7 +82,7 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
     eprintln!("4 of 4: card and pack");
     let name = options.out.file_name().unwrap_or_default().to_string_lossy();
     import::complete(&pack, &name, &run.join("inverter.safetensors"), &figures)?;
-    mirror::pack::verify(&pack)?;
+    mirror::engine::Mirror::new(&mirror::pack::Pack::load(&pack)?)?;
     std::fs::rename(&pack, &options.out).with_context(|| options.out.display().to_string())?;
     eprintln!("{}: reflects; the pairs and the log are in {}", options.out.display(), run.display());
     eprintln!("licence: not known; write it into {}", options.out.join(mirror::pack::MANIFEST_FILE).display());

@@ -65,7 +65,7 @@ struct Layer {
 pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
     let began = Instant::now();
     let pack = super::open_pack(global)?;
-    let mirror = Mirror::with_precision(&pack, options.drawing.precision()?)?;
+    let mirror = Mirror::builder(&pack).precision(options.drawing.precision()?).build()?;
     let load_ms = began.elapsed().as_secs_f64() * 1e3;
     let detector = pack.open(Net::Detector, Detector::from_weights)?;
     let landmark_net = pack.open(Net::Landmarks, LandmarkNet::from_weights)?;

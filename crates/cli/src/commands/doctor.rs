@@ -59,7 +59,9 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
 fn processor() -> Finding {
     let cores = rayon::current_num_threads();
     match kernels::Isa::from_environment() {
-        Err(found) => Lack { found, cure: "unset the variable: the best instruction set is found by itself" },
+        Err(error) => {
+            Lack { found: error.to_string(), cure: "unset the variable: the best instruction set is found by itself" }
+        }
         Ok(isa) if isa.name() == "portable" => {
             let found = format!("{cores} threads, no instruction set that the kernels know");
             Lack { found, cure: "works, but slowly; x86 processors with AVX2 (since about 2015) are far faster" }
@@ -110,7 +112,7 @@ fn browser() -> Finding {
 }
 
 fn ffmpeg() -> Finding {
-    match camera::ffmpeg() {
+    match host::ffmpeg() {
         Ok(path) => Fine(path.display().to_string()),
         Err(_) => Lack {
             found: "not in PATH".into(),

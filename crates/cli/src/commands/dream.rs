@@ -55,7 +55,7 @@ fn painter(options: &Options, global: &Global) -> anyhow::Result<Painter> {
 pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
     if options.video {
         // Before any work.
-        camera::ffmpeg()?;
+        host::ffmpeg()?;
     }
     let out = OutputDir::open(&options.out)?;
     let painter = painter(options, global)?;

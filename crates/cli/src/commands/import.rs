@@ -45,8 +45,8 @@ pub struct Part {
 
 impl Part {
     /// The same of one of a file's networks, in the reader's words.
-    pub fn of(&self, network: Network) -> import::Options {
-        import::Options { network, max_resolution: self.max_resolution, half: self.half }
+    pub fn of(&self, network: Network) -> import::ImportOptions {
+        import::ImportOptions { network, max_resolution: self.max_resolution, half: self.half }
     }
 }
 

@@ -13,7 +13,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Where Chromium is; `None`, and a line that says so, where it is not installed.
 pub fn installed() -> Option<PathBuf> {
-    let found = ["chromium", "chromium-browser", "google-chrome"].into_iter().find_map(camera::in_path);
+    let found = ["chromium", "chromium-browser", "google-chrome"].into_iter().find_map(host::find_program);
     if found.is_none() {
         eprintln!("skipped: chromium is not in PATH");
     }

@@ -83,7 +83,7 @@ async fn health(State(site): State<Arc<Site>>) -> Response {
 
 /// The newest frame of the server's own camera; "no content" where the page uses its own.
 async fn camera(State(site): State<Arc<Site>>) -> Response {
-    let encode = move || crate::to_jpeg(&site.sessions.camera_frame()?.image, CAMERA_JPEG_QUALITY).ok();
+    let encode = move || crate::to_jpeg(site.sessions.camera_frame()?.as_ref(), CAMERA_JPEG_QUALITY).ok();
     match tokio::task::spawn_blocking(encode).await {
         Ok(Some(jpeg)) => ([(header::CONTENT_TYPE, "image/jpeg")], jpeg).into_response(),
         Ok(None) => StatusCode::NO_CONTENT.into_response(),

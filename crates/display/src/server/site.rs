@@ -4,7 +4,7 @@ use super::guard::Guard;
 use super::metrics::Metrics;
 use super::page::PageJob;
 use axum::http::HeaderValue;
-use frame::Frame;
+use frame::Image;
 use mirror::live::protocol::PageSettings;
 use mirror::live::{Pipeline, Session};
 use std::sync::Arc;
@@ -16,7 +16,7 @@ pub trait SessionFactory: Send + Sync + 'static {
     fn open(&self) -> Box<dyn Session>;
 
     /// The newest frame where the server has its own camera, or pictures that stand in for one.
-    fn camera_frame(&self) -> Option<Arc<Frame>> {
+    fn camera_frame(&self) -> Option<Arc<Image>> {
         None
     }
 }

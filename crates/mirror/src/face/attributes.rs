@@ -9,7 +9,7 @@
 use super::Landmarks;
 use super::align::{Similarity, crop_square, portrait_crop};
 use frame::Image;
-use nn::{Conv2d, Dense, Dropout, Init, Layer, LeakyRelu, Rng, Sequential, Tensor};
+use nn::{Conv2d, Dense, Dropout, Init, Initializer, Layer, LeakyRelu, Rng, Sequential, Tensor, Unset};
 
 /// Width and height of the aligned crop that the net sees, pixels.
 pub const CROP: usize = 96;
@@ -92,29 +92,36 @@ impl Default for Calibration {
 }
 
 /// The layers: 36 million multiply-adds for one crop, 0.60 million weights.
-pub fn network(rng: &mut Rng) -> Sequential {
-    network_with_dropout(0.0, rng)
+pub fn network(values: &mut impl Initializer) -> Sequential {
+    layers(values, |_| None)
 }
 
 /// The same, of the same parameters, for learning: a share of each dense layer's inputs is left out.
 pub fn network_with_dropout(share: f32, rng: &mut Rng) -> Sequential {
+    layers(rng, |rng| (share > 0.0).then(|| Dropout::new(share, rng.next_u64())))
+}
+
+/// The layers, with what `dropout` gives before each dense one.
+fn layers<V: Initializer>(values: &mut V, dropout: impl Fn(&mut V) -> Option<Dropout>) -> Sequential {
     let mut layers: Vec<Box<dyn Layer>> = Vec::new();
+    let drop = |layers: &mut Vec<Box<dyn Layer>>, values: &mut V| {
+        layers.extend(dropout(values).map(|dropout| Box::new(dropout) as Box<dyn Layer>));
+    };
+
+    // A trunk of convolutions, to a sixteenth of the crop.
     let trunk = [(INPUTS, 24, 2), (24, 48, 2), (48, 48, 1), (48, 80, 2), (80, 80, 1), (80, 112, 2)];
     for (i, (c_in, c_out, stride)) in trunk.into_iter().enumerate() {
-        layers.push(Box::new(Conv2d::new(&format!("conv{i}"), c_in, c_out, 3, stride, Init::He, rng)));
+        layers.push(Box::new(Conv2d::new(&format!("conv{i}"), c_in, c_out, 3, stride, Init::He, values)));
         layers.push(Box::new(LeakyRelu));
     }
+
+    // One hidden layer, then both heads.
     let side = CROP / 16;
-    let drop = |layers: &mut Vec<Box<dyn Layer>>, rng: &mut Rng| {
-        if share > 0.0 {
-            layers.push(Box::new(Dropout::new(share, rng.next_u64())));
-        }
-    };
-    drop(&mut layers, rng);
-    layers.push(Box::new(Dense::new("hidden", side * side * 112, 96, Init::He, rng)));
+    drop(&mut layers, values);
+    layers.push(Box::new(Dense::new("hidden", side * side * 112, 96, Init::He, values)));
     layers.push(Box::new(LeakyRelu));
-    drop(&mut layers, rng);
-    layers.push(Box::new(Dense::new("heads", 96, OUTPUTS, Init::Gain(0.1), rng)));
+    drop(&mut layers, values);
+    layers.push(Box::new(Dense::new("heads", 96, OUTPUTS, Init::Gain(0.1), values)));
     Sequential::new(layers)
 }
 
@@ -154,7 +161,7 @@ impl AttributeNet {
     /// # Errors
     /// If the bytes are no such file, a tensor is missing or has the wrong shape, or a temperature is missing or not positive.
     pub fn from_weights(bytes: &[u8]) -> Result<Self, nn::Error> {
-        let mut net = network(&mut Rng::blank());
+        let mut net = network(&mut Unset);
         let metadata = nn::io::load_into(bytes, net.params_mut())?;
         let temperature = |key: &str| {
             let text = metadata.get(key).map_or("", String::as_str);
@@ -186,12 +193,7 @@ impl AttributeNet {
 
 /// The output of a net of [`network`]'s layers for a crop, averaged with its output for the mirrored crop: a face has no side.
 pub fn logits(net: &Sequential, crop: &Image) -> [f32; OUTPUTS] {
-    let mut mirrored = crop.clone();
-    for row in mirrored.data.chunks_exact_mut((crop.width * 3).max(1)) {
-        row.reverse();
-        row.chunks_exact_mut(3).for_each(<[u8]>::reverse);
-    }
-    let output = net.forward(&input([crop, &mirrored]));
+    let output = net.forward(&input([crop, &crop.flip_horizontal()]));
     std::array::from_fn(|i| 0.5 * (output.data[i] + output.data[OUTPUTS + i]))
 }
 

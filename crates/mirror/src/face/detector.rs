@@ -6,7 +6,7 @@
 
 use super::{Face, KEY_POINTS, Rect};
 use frame::Image;
-use nn::{Conv2d, Init, Layer, LeakyRelu, Param, Rng, Sequential, Tape, Tensor, Upsample};
+use nn::{Conv2d, Init, Initializer, Layer, LeakyRelu, Param, Sequential, Tape, Tensor, Unset, Upsample};
 
 /// Distance between the cells of each level, net pixels.
 pub const STRIDES: [usize; 3] = [8, 16, 32];
@@ -73,7 +73,7 @@ impl DetectorTape {
 
 impl DetectorNet {
     /// A net that has learned nothing, but that faces are rare.
-    pub fn new(rng: &mut Rng) -> Self {
+    pub fn new(rng: &mut impl Initializer) -> Self {
         let mut stage = |name: &str, widths: &[(usize, usize, usize)]| {
             let mut layers: Vec<Box<dyn Layer>> = Vec::new();
             for (i, &(c_in, c_out, stride)) in widths.iter().enumerate() {
@@ -233,7 +233,7 @@ impl Detector {
     /// # Errors
     /// If the bytes are no such file, a tensor is missing or has the wrong shape, or the threshold is no probability.
     pub fn from_weights(bytes: &[u8]) -> Result<Self, nn::Error> {
-        let mut net = DetectorNet::new(&mut Rng::blank());
+        let mut net = DetectorNet::new(&mut Unset);
         let metadata = nn::io::load_into(bytes, net.params_mut())?;
         let text = metadata.get(THRESHOLD_KEY).map_or("", String::as_str);
         match text.parse::<f32>() {
@@ -379,6 +379,7 @@ impl Rect {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nn::Rng;
 
     fn face(x: f32, y: f32, s: f32, score: f32) -> Face {
         Face { rect: Rect { x, y, w: s, h: s }, points: [[x, y]; KEY_POINTS], score }

@@ -8,7 +8,7 @@
 use super::align::{MIRROR, Similarity, crop_square};
 use super::{Face, KEY_POINTS, LANDMARKS, Landmarks, Rect};
 use frame::Image;
-use nn::{Conv2d, Dense, Init, Layer, LeakyRelu, Rng, Sequential, Tensor};
+use nn::{Conv2d, Dense, Init, Initializer, Layer, LeakyRelu, Sequential, Tensor, Unset};
 use std::collections::BTreeMap;
 
 /// Width and height of the crop that the net sees, pixels.
@@ -39,17 +39,17 @@ pub const LOOKS: usize = 4;
 pub const OUTPUTS: usize = 2 * LANDMARKS + 1;
 
 /// The layers: 23 million multiply-adds for one crop, 0.9 million weights.
-pub fn network(rng: &mut Rng) -> Sequential {
+pub fn network(values: &mut impl Initializer) -> Sequential {
     let mut layers: Vec<Box<dyn Layer>> = Vec::new();
     let trunk = [(3, 16, 2), (16, 32, 2), (32, 48, 1), (48, 64, 2), (64, 96, 1), (96, 128, 2), (128, 128, 1)];
     for (i, (c_in, c_out, stride)) in trunk.into_iter().enumerate() {
-        layers.push(Box::new(Conv2d::new(&format!("conv{i}"), c_in, c_out, 3, stride, Init::He, rng)));
+        layers.push(Box::new(Conv2d::new(&format!("conv{i}"), c_in, c_out, 3, stride, Init::He, values)));
         layers.push(Box::new(LeakyRelu));
     }
     let side = CROP / 16;
-    layers.push(Box::new(Dense::new("hidden", side * side * 128, 160, Init::He, rng)));
+    layers.push(Box::new(Dense::new("hidden", side * side * 128, 160, Init::He, values)));
     layers.push(Box::new(LeakyRelu));
-    layers.push(Box::new(Dense::new("points", 160, OUTPUTS, Init::Gain(0.1), rng)));
+    layers.push(Box::new(Dense::new("points", 160, OUTPUTS, Init::Gain(0.1), values)));
     Sequential::new(layers)
 }
 
@@ -114,7 +114,7 @@ impl LandmarkNet {
     /// # Errors
     /// If the bytes are no such file, a tensor is missing or has the wrong shape, or the mean shape is missing.
     pub fn from_weights(bytes: &[u8]) -> Result<Self, nn::Error> {
-        let mut net = network(&mut Rng::blank());
+        let mut net = network(&mut Unset);
         let metadata = nn::io::load_into(bytes, net.params_mut())?;
         let mean_shape = mean_shape_from(&metadata)?;
         Ok(Self { net, mean_shape, looks: LOOKS })
@@ -239,6 +239,7 @@ fn mean_shape_from(metadata: &BTreeMap<String, String>) -> Result<[[f32; 2]; LAN
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nn::Rng;
 
     fn shape() -> [[f32; 2]; LANDMARKS] {
         let ring = std::array::from_fn(|i| [(i as f32).cos() * 3.0, (i as f32 * 0.7).sin() * 4.0]);

@@ -11,13 +11,13 @@ const STEP: f32 = 2.0 * LIMIT / (LEVELS - 1) as f32;
 
 /// For each of several numbers the values at evenly spaced normal scores from -[`LIMIT`] to [`LIMIT`].
 #[derive(Clone, Debug)]
-pub struct Quantiles {
+pub struct QuantileTable {
     width: usize,
     /// `[LEVELS, width]`, which the file holds as `[width, LEVELS]`.
     table: Param,
 }
 
-impl Quantiles {
+impl QuantileTable {
     /// A table of `width` numbers without knowledge: every score is 0.
     pub(super) fn flat(name: &str, width: usize) -> Self {
         let table = Param {
@@ -142,7 +142,7 @@ mod tests {
     fn scores_of_a_population_are_normal_and_lead_back() {
         let mut rng = Rng::new(5);
         let rows: Vec<Vec<f32>> = (0..2000).map(|_| (0..9).map(|_| rng.normal().exp()).collect()).collect();
-        let mut quantiles = Quantiles::flat("test", 9);
+        let mut quantiles = QuantileTable::flat("test", 9);
         quantiles.fit(&rows);
         let scores: Vec<f32> = rows.iter().map(|r| quantiles.score(7, r[7])).collect();
         let mean = scores.iter().sum::<f32>() / 2000.0;
@@ -157,8 +157,8 @@ mod tests {
 
     #[test]
     fn a_feature_that_never_varies_scores_0() {
-        assert_eq!(Quantiles::flat("test", 3).score(0, 0.0), 0.0);
-        assert_eq!(Quantiles::flat("test", 3).score(0, 1.0), LIMIT);
-        assert!(Quantiles::flat("test", 3).deviation(0, 1.0).is_finite());
+        assert_eq!(QuantileTable::flat("test", 3).score(0, 0.0), 0.0);
+        assert_eq!(QuantileTable::flat("test", 3).score(0, 1.0), LIMIT);
+        assert!(QuantileTable::flat("test", 3).deviation(0, 1.0).is_finite());
     }
 }

@@ -376,7 +376,10 @@ mod tests {
     #[test]
     fn a_stage_that_panics_ends_the_film_and_is_not_waited_for() {
         let bench = bench(Policy::Every);
-        (0..40).for_each(|_| drop((bench.analyse.send(()), bench.draw.send(()))));
+        for _ in 0..40 {
+            bench.analyse.send(()).unwrap();
+            bench.draw.send(()).unwrap();
+        }
         let refused = (1..40).find_map(|frame| bench.submit(frame)).expect("the stages end");
         assert!(refused > 13);
         let finished = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| bench.pipeline.finish()));

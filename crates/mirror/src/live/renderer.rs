@@ -2,7 +2,7 @@
 
 use crate::engine::Mirror;
 use crate::generator::Painter;
-use crate::latent::Latent;
+use crate::latent::{Latent, smoothstep};
 use crate::motion::LatentFollower;
 use frame::{Image, lock};
 use std::sync::{Arc, Mutex};
@@ -134,7 +134,7 @@ impl ReflectionView {
             Some(transition) if transition_secs > 0.0 => ((at - transition.began) / transition_secs).clamp(0.0, 1.0),
             _ => 1.0,
         } as f32;
-        let progress = linear * linear * (3.0 - 2.0 * linear);
+        let progress = smoothstep(linear);
         self.transition.take_if(|_| linear >= 1.0);
 
         self.shown = match &self.transition {

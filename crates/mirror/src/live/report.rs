@@ -28,7 +28,7 @@ pub fn frame_report(
             picture_bytes: picture.map_or(0, |p| p.data.len()),
             features: given.into_iter().filter(|given| *given).count(),
             of: inverter.order().len(),
-            latent: inverter.settings.latent_size,
+            latent: inverter.config().latent_size,
             reflection_bytes: 3 * mirror.painter().resolution().pow(2),
         },
         eyes_closed_secs: result.eyes_closed_secs,

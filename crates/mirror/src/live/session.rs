@@ -6,7 +6,7 @@ use super::renderer::RenderedView;
 use super::report::frame_report;
 use super::settings::LiveSettings;
 use crate::engine::{Mirror, MirrorError};
-use frame::{Frame, Image};
+use frame::Image;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -33,7 +33,7 @@ pub struct Analysed {
 }
 
 /// Gives the newest frame of a camera, if there is one.
-pub type FrameFeed = Arc<dyn Fn() -> Option<Arc<Frame>> + Send + Sync>;
+pub type FrameFeed = Arc<dyn Fn() -> Option<Arc<Image>> + Send + Sync>;
 
 /// A [`LiveMirror`] told the time by the computer's clock.
 pub struct LiveSession {
@@ -64,7 +64,7 @@ impl LiveSession {
 impl Session for LiveSession {
     fn analyse(&mut self, picture: Option<&Image>, controls: &Controls) -> Result<Analysed, MirrorError> {
         let own = self.feed.as_ref().and_then(|newest| newest());
-        let picture = own.as_ref().map(|frame| &frame.image).or(picture);
+        let picture = own.as_deref().or(picture);
         let result = self.live.process(picture, controls, self.began.elapsed().as_secs_f64())?;
 
         let report = frame_report(&result, picture, controls, self.live.mirror());
@@ -93,7 +93,7 @@ mod tests {
     fn a_session_sees_its_own_camera_and_tells_nothing_before_anybody_agreed() {
         let beats = Arc::new(AtomicUsize::new(0));
         let counted = beats.clone();
-        let frame = Arc::new(Frame::now(smooth_picture(96), 0));
+        let frame = Arc::new(smooth_picture(96));
         let mut session = LiveSession::new(Arc::new(untaught(0.0)), LiveSettings::default())
             .with_feed(Arc::new(move || Some(frame.clone())))
             .with_heartbeat(Arc::new(move || {

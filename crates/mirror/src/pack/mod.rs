@@ -9,7 +9,7 @@ mod seal;
 pub use manifest::{FORMAT, FileEntry, Manifest};
 pub use seal::seal;
 
-use crate::generator::Generator;
+use crate::generator::LevelError;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -135,12 +135,12 @@ pub enum PackError {
         source: nn::Error,
     },
     /// The generator does not draw at that size.
-    #[error("{pack}: {why}")]
+    #[error("{pack}: {source}")]
     NoLevel {
         /// The pack.
         pack: String,
         /// Which size, and why not.
-        why: String,
+        source: LevelError,
     },
     /// Two nets do not fit one another.
     #[error("{pack}: {why}\nhint: train the inverter again on this generator")]
@@ -259,21 +259,6 @@ impl Pack {
         bytes.ok_or_else(|| PackError::Missing { pack: self.origin.clone(), file: net.file().to_owned() })
     }
 
-    /// The same pack with a generator that draws at most `pixels`: the finest level of it that is not larger.
-    ///
-    /// # Errors
-    /// If the pack has no generator, or the generator no such level.
-    pub fn at_most(mut self, pixels: usize) -> Result<Self, PackError> {
-        let generator = self.open(Net::Generator, Generator::from_bytes)?;
-        if generator.config().resolution <= pixels {
-            return Ok(self);
-        }
-        let part = generator.at_most(pixels).map_err(|why| PackError::NoLevel { pack: self.origin.clone(), why })?;
-        let bytes = part.to_bytes(part.metadata(), nn::io::Dtype::F32);
-        self.files.insert(Net::Generator.file().to_owned(), Cow::Owned(bytes));
-        Ok(self)
-    }
-
     /// Builds a net from its file with the net's own reader.
     ///
     /// # Errors
@@ -285,16 +270,6 @@ impl Pack {
             source,
         })
     }
-}
-
-/// Checks a pack: hashes first, then that each net can be built and fits the others.
-///
-/// # Errors
-/// The first thing that is wrong.
-pub fn verify(folder: &Path) -> Result<Pack, PackError> {
-    let pack = Pack::load(folder)?;
-    crate::engine::Mirror::new(&pack)?;
-    Ok(pack)
 }
 
 /// What is inside, whose it is and what it was made from, a line a fact.

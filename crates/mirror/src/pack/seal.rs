@@ -37,9 +37,7 @@ pub fn seal(folder: &Path) -> Result<Manifest, PackError> {
     }
     let text =
         toml::to_string(&manifest).map_err(|e| PackError::Manifest { pack: pack.clone(), why: e.to_string() })?;
-    nn::io::write_atomically(&folder.join(MANIFEST_FILE), text.as_bytes()).map_err(|e| match e {
-        nn::Error::Io { path, source } => PackError::Io { path: path.into(), source },
-        other => PackError::Manifest { pack, why: other.to_string() },
-    })?;
+    host::write_atomically(&folder.join(MANIFEST_FILE), text.as_bytes())
+        .map_err(|e| PackError::Io { path: e.path, source: e.source })?;
     Ok(manifest)
 }

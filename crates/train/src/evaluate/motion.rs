@@ -296,9 +296,7 @@ fn drift(mirror: &Mirror, picture: &Image) -> Result<BTreeMap<&'static str, f32>
     for (dx, dy) in places {
         let mut wide = Image::flat(width, height, [mean(0), mean(1), mean(2)]);
         let (dx, dy) = (dx.min(width - picture.width), dy.min(height - picture.height));
-        for (y, row) in picture.data.chunks_exact(picture.width * 3).enumerate() {
-            wide.data[((y + dy) * width + dx) * 3..][..row.len()].copy_from_slice(row);
-        }
+        wide.paste(picture, dx, dy);
         rows.extend(nearest(mirror.eyes().analyse(&wide)?).map(|s| *s.features.values()));
     }
     let n = rows.len().max(1) as f32;

@@ -314,7 +314,7 @@ impl Dataset {
             row.extend(drawn.iter().map(|d| d.get(i).map(|p| format!("{p:.7}")).unwrap_or_default()));
             table.write_record(&row)?;
         }
-        Ok(nn::io::write_atomically(path, &table.into_inner()?)?)
+        Ok(host::write_atomically(path, &table.into_inner()?)?)
     }
 
     /// Picture `i` at a level.

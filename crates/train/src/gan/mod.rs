@@ -214,7 +214,7 @@ pub fn run(options: &Options) -> Result<()> {
                 let about = about(options, &trainer);
                 trainer.finished().save(&session.path("generator.safetensors"), &about, Dtype::F16)?;
                 let discriminator = trainer.d.to_bytes(&about, Dtype::F16);
-                nn::io::write_atomically(&session.path("discriminator.safetensors"), &discriminator)?;
+                host::write_atomically(&session.path("discriminator.safetensors"), &discriminator)?;
             }
         }
         if over {
@@ -255,7 +255,7 @@ fn begin(options: &Options) -> Result<Start> {
             fmap_min: options.fmap_min,
             latent_size: options.latent,
         };
-        config.check().map_err(anyhow::Error::msg)?;
+        config.check()?;
         let first = power_of_two(options.start_resolution, config.levels()).context("--start-resolution")?;
         let mut trainer = Trainer::new(config, options.seed);
         trainer.augment = options.augment;
@@ -273,9 +273,9 @@ fn begin(options: &Options) -> Result<Start> {
     if options.resolution.is_some_and(|pixels| pixels != below.resolution) {
         let resolution = options.resolution.unwrap_or(below.resolution);
         let config = Config { resolution, fmap_min: options.fmap_min.max(below.fmap_min), ..below };
-        config.check().map_err(anyhow::Error::msg)?;
+        config.check()?;
         anyhow::ensure!(options.init_discriminator.is_some(), "to grow, a generator needs its --init-discriminator");
-        g = g.grown(config, &mut rng).map_err(anyhow::Error::msg)?;
+        g = g.grown(config, &mut rng)?;
         d = d.grown(config, &mut rng);
         start = (below.levels() + 1, true);
     }
@@ -358,7 +358,7 @@ fn reals(data: &Dataset, level: usize, seed: u64, path: &Path) -> Result<()> {
 }
 
 fn sheet(path: &Path, pictures: &[Image]) -> Result<()> {
-    Ok(nn::io::write_atomically(path, &grid(pictures, 8).to_png())?)
+    Ok(host::write_atomically(path, &grid(pictures, 8).to_png())?)
 }
 
 /// Sums since the last row of the log.

@@ -121,7 +121,7 @@ impl Trainer {
 
     /// Both players as they are.
     pub fn of_players(g: Generator, d: Discriminator, rng: Rng) -> Self {
-        let mut averaged = Generator::new(g.config(), &mut Rng::blank());
+        let mut averaged = Generator::new(g.config(), &mut nn::Unset);
         copy(&g, &mut averaged);
         let adam = || Adam::new(0.0, 0.0, 0.99);
         let (adam_g, adam_d) = (adam(), adam());

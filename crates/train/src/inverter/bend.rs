@@ -32,7 +32,7 @@ const LOG_EVERY: u64 = 200;
 pub fn bent(inverter: &Inverter, train: &Table, strangers: &[Vec<f32>], rng: &mut Rng) -> Vec<Latent> {
     let rows = train.found();
     let batch = Batch::draw(inverter, &rows, &rows, strangers, rng);
-    let asked = batch.asked.par_iter().zip(batch.noise.par_chunks_exact(inverter.settings.latent_size));
+    let asked = batch.asked.par_iter().zip(batch.noise.par_chunks_exact(inverter.config().latent_size));
     asked.map(|(asked, noise)| inverter.invert_asked(asked, noise)).collect()
 }
 
@@ -51,7 +51,7 @@ pub fn teach(
 ) -> Result<()> {
     let rows = train.found();
     // The prior of well visible faces: the better half, more or less.
-    let target = inverter.settings.quality_target;
+    let target = inverter.config().quality_target;
     let mut good: Vec<&Row> = rows.iter().copied().filter(|r| r.quality() > target - 0.5).collect();
     if good.is_empty() {
         good.clone_from(&rows);
@@ -97,7 +97,7 @@ struct Batch {
 
 impl Batch {
     fn draw(inverter: &Inverter, rows: &[&Row], good: &[&Row], strangers: &[Vec<f32>], rng: &mut Rng) -> Self {
-        let (order, size) = (inverter.order(), inverter.settings.latent_size);
+        let (order, size) = (inverter.order(), inverter.config().latent_size);
         let mut batch = Self { asked: Vec::new(), noise: Vec::new(), truth: Vec::new(), prior: Vec::new() };
         for _ in 0..BATCH {
             let row = rows[rng.below(rows.len())];
@@ -129,7 +129,7 @@ impl Batch {
 
 /// One step; gives misfit, energy distance and angle to the truth.
 fn learn(inverter: &mut Inverter, adam: &mut Adam, batch: &Batch, prior_weight: f32) -> [f32; 3] {
-    let size = inverter.settings.latent_size;
+    let size = inverter.config().latent_size;
     let examples = batch.asked.iter().zip(batch.noise.chunks_exact(size));
     let input: Vec<f32> = examples.flat_map(|(a, n)| a.inputs().chain(n.iter().copied())).collect();
     let width = input.len() / BATCH;

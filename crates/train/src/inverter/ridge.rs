@@ -2,7 +2,7 @@
 
 use super::pairs::{Row, Table};
 use anyhow::{Context, Result};
-use nn::{Dense, Init, Layer, Rng};
+use nn::{Dense, Init, Layer, Unset};
 
 /// The layer from the first `numbers` scores to the latent; the penalty is the best of a few on the held-out pairs.
 ///
@@ -11,7 +11,7 @@ use nn::{Dense, Init, Layer, Rng};
 pub fn fit(train: &Table, held: &Table, numbers: usize) -> Result<Dense> {
     let (rows, held) = (train.found(), held.found());
     let size = rows.first().map_or(0, |r| r.latent.len());
-    let mut layer = Dense::new("ridge", numbers, size, Init::Zero, &mut Rng::blank());
+    let mut layer = Dense::new("ridge", numbers, size, Init::Zero, &mut Unset);
     let n = rows.len() as f64;
     let mut gram = vec![0.0f64; numbers * numbers];
     let mut mixed = vec![0.0f64; numbers * size];

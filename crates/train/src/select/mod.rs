@@ -127,7 +127,7 @@ pub fn run(options: &Options) -> Result<()> {
         Protocol::Mirror => said(&mirror_protocol(options)?)?,
     };
     if let Some(path) = &options.out {
-        nn::io::write_atomically(path, json.as_bytes())?;
+        host::write_atomically(path, json.as_bytes())?;
     }
     println!("{}", if options.json { json } else { text });
     Ok(())

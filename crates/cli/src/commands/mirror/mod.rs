@@ -90,7 +90,10 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
         browser::find().context("no browser found to fill the screen; hint: `narcissus doctor` names those that do")
     });
     let program = program.transpose()?;
-    let mirror = Mirror::with_precision(&options.size.of(super::open_pack(global)?)?, options.drawing.precision()?)?;
+    let pack = super::open_pack(global)?;
+    let builder = Mirror::builder(&pack).precision(options.drawing.precision()?);
+    let mirror = builder.max_resolution(options.size.max_resolution()).build()?;
+    drop(pack);
     let settings =
         LiveSettings { views: options.faces.into(), release_still: source.is_living(), ..LiveSettings::default() };
     let page = PageSettings::new(source.stream.is_some(), options.gesture);

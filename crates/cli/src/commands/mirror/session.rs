@@ -3,7 +3,7 @@
 use super::source::Source;
 use crate::watchdog::Watchdog;
 use display::server::SessionFactory;
-use frame::Frame;
+use frame::Image;
 use mirror::engine::Mirror;
 use mirror::live::{LiveSession, LiveSettings, Session};
 use std::sync::Arc;
@@ -32,7 +32,7 @@ impl SessionFactory for LiveSessions {
         Box::new(session.with_feed(Arc::new(move || source.newest())))
     }
 
-    fn camera_frame(&self) -> Option<Arc<Frame>> {
+    fn camera_frame(&self) -> Option<Arc<Image>> {
         self.source.newest()
     }
 }

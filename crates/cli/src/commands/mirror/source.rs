@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 use camera::{Input, Show, Stream, expand};
-use frame::Frame;
+use frame::Image;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ impl Source {
     }
 
     /// The newest frame of the server's own source.
-    pub fn newest(&self) -> Option<Arc<Frame>> {
+    pub fn newest(&self) -> Option<Arc<Image>> {
         self.stream.as_ref()?.newest()
     }
 }
@@ -37,7 +37,7 @@ pub fn open(name: &str) -> anyhow::Result<Source> {
     anyhow::ensure!(path.exists(), "{name}: no such file or folder");
     let inputs = expand(&[path]).into_iter().collect::<Result<Vec<Input>, _>>()?;
     if inputs.iter().any(|input| matches!(input, Input::Video(_))) {
-        camera::ffmpeg()?;
+        host::ffmpeg()?;
     }
     let stream = Stream::start(move || Ok(Box::new(Show::new(inputs.clone()))), complain);
     Ok(Source { stream: Some(stream.context("cannot start a thread")?), is_show: true })

@@ -80,11 +80,13 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
     let inputs = expand(&options.paths);
     if options.video {
         // Before any work.
-        camera::ffmpeg()?;
+        host::ffmpeg()?;
     }
     let mut out = OutputDir::open(&options.out)?;
-    let mirror = Mirror::with_precision(&options.size.of(super::open_pack(global)?)?, options.drawing.precision()?)
-        .map(Arc::new)?;
+    let pack = super::open_pack(global)?;
+    let builder = Mirror::builder(&pack).precision(options.drawing.precision()?);
+    let mirror = builder.max_resolution(options.size.max_resolution()).build().map(Arc::new)?;
+    drop(pack);
     let dial = options.taking.dial();
     let progress = Progress::new(inputs.len());
     let (mut sheet, mut lines) = (ContactSheet::new(), String::new());

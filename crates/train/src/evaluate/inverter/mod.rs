@@ -108,7 +108,7 @@ struct Curve {
 /// If nets or data cannot be read, or the sheet or the curve cannot be written.
 pub fn run(options: &Options) -> Result<()> {
     let judge = judge(options)?;
-    let size = judge.inverter.settings.latent_size;
+    let size = judge.inverter.config().latent_size;
     let table = match &options.pairs {
         Some(path) => Some(Pairs::load(path, size)?.scored(&judge.inverter).split(10)),
         None => None,
@@ -188,15 +188,15 @@ fn judge(options: &Options) -> Result<Judge> {
         None => pack.open(Net::Inverter, Inverter::from_weights)?,
     };
     anyhow::ensure!(
-        inverter.settings.latent_size == generator.config().latent_size,
+        inverter.config().latent_size == generator.config().latent_size,
         "the inverter is one of another generator"
     );
     if let Some(individuality) = options.individuality {
         anyhow::ensure!((0.0..=1.0).contains(&individuality), "--individuality must lie between 0 and 1");
-        inverter.settings.individuality = individuality;
+        inverter.set_individuality(individuality);
     }
     if let Some(steps) = options.refine_steps {
-        inverter.settings.refine_steps = steps;
+        inverter.set_refine_steps(steps);
     }
     Ok(Judge { eyes, painter: Painter::new(&generator), inverter })
 }

@@ -1,25 +1,25 @@
 //! A discriminator as its layers lie in a foreign file.
 
 use crate::array::{Array, ArrayError};
-use crate::blueprint::{BlueprintError, Layer, MAX_VALUES};
-use crate::source::Source;
+use crate::blueprint::{BlueprintError, LayerBlueprint, MAX_VALUES};
+use crate::byte_reader::ByteReader;
 use nn::io::Weights;
 use std::collections::BTreeMap;
 
 /// The layers of a discriminator by the paper's names, run-time scale included.
-pub struct Judge {
+pub struct DiscriminatorBlueprint {
     /// In the order of the flow: weights `[out, in, k, k]`, of dense layers `[out, in]` or `[out, maps, 4, 4]`.
-    pub layers: Vec<(String, Layer)>,
+    pub layers: Vec<(String, LayerBlueprint)>,
     /// What the file says of itself.
     pub metadata: BTreeMap<String, String>,
 }
 
-impl Judge {
+impl DiscriminatorBlueprint {
     /// Reads the weights, as our files have them: the paper's names, PyTorch's layouts.
     ///
     /// # Errors
     /// If the layers do not fit one another, are too large, or a weight cannot be read or is not finite.
-    pub fn build(self, source: &mut Source) -> Result<Weights, BlueprintError> {
+    pub fn build(self, source: &mut ByteReader) -> Result<Weights, BlueprintError> {
         self.check()?;
         let mut weights = Weights { metadata: self.metadata, ..Weights::default() };
         for (name, layer) in self.layers {
@@ -39,7 +39,7 @@ impl Judge {
     fn check(&self) -> Result<(), ArrayError> {
         // Colours, which may be one for grey, at every level; and what comes out of the layer before.
         let (mut colours, mut maps, mut values) = (None, 0, 0_usize);
-        for (name, Layer { weight, bias }) in &self.layers {
+        for (name, LayerBlueprint { weight, bias }) in &self.layers {
             let out = weight.shape.first().copied().unwrap_or(0);
             let inputs = weight.shape.get(1).copied().unwrap_or(0);
             let expected = if name.starts_with("FromRGB") {

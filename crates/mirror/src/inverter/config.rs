@@ -1,6 +1,6 @@
 //! Sizes and constants of an inverter, and how its file says them.
 
-use super::LIMIT;
+use super::quantiles::LIMIT;
 use crate::features::greedy::Number;
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ const MAX_NUMBERS: usize = 1024;
 
 /// Sizes and constants of an inverter; they travel in the metadata of its file.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Settings {
+pub struct InverterConfig {
     /// The numbers that it takes of a face, the one that says most about it first.
     pub order: Vec<Number>,
     /// Coordinates of a latent.
@@ -28,7 +28,7 @@ pub struct Settings {
     pub quality_target: f32,
 }
 
-impl Settings {
+impl InverterConfig {
     /// As the file's metadata holds them.
     pub fn to_metadata(&self) -> BTreeMap<String, String> {
         let order: Vec<String> = self.order.iter().map(Number::to_string).collect();

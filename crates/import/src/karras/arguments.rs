@@ -5,11 +5,11 @@ use crate::pickle::{Unexpected, Value, View};
 use std::collections::BTreeMap;
 
 /// The keyword arguments of a network's building function, with the defaults of `networks.py`.
-pub struct Settings<'a> {
+pub struct BuildArguments<'a> {
     entries: Vec<(&'a str, View<'a>)>,
 }
 
-impl<'a> Settings<'a> {
+impl<'a> BuildArguments<'a> {
     /// Of a dictionary.
     pub fn of(view: &View<'a>) -> Result<Self, Unexpected> {
         Ok(Self { entries: view.entries()? })
@@ -82,4 +82,12 @@ impl<'a> Settings<'a> {
 
 fn refused(name: &str, expected: &'static str, found: String) -> FormatError {
     FormatError::Setting { name: name.to_owned(), expected, found }
+}
+
+/// Refuses a function that builds something else than what was asked for: `kind` is "G" or "D".
+pub fn expect_kind(function: &str, kind: &'static str, known: &[&str]) -> Result<(), FormatError> {
+    if known.contains(&function) && function.starts_with(kind) {
+        return Ok(());
+    }
+    Err(FormatError::OtherNetwork { function: function.to_owned(), kind })
 }

@@ -8,7 +8,7 @@ trait Bytes: Read + Seek {}
 impl<T: Read + Seek> Bytes for T {}
 
 /// The bytes of a file, with a place where reading goes on.
-pub struct Source {
+pub struct ByteReader {
     bytes: BufReader<Box<dyn Bytes>>,
     len: u64,
     at: u64,
@@ -27,7 +27,7 @@ pub struct Span {
 
 /// The file ends too early, or the system cannot read it.
 #[derive(Debug, thiserror::Error)]
-pub enum SourceError {
+pub enum ReadError {
     /// Something is said to be longer than what is left.
     #[error("byte {at}: {wanted} bytes are said to follow, the file has {left} more")]
     Short {
@@ -48,7 +48,7 @@ pub enum SourceError {
     },
 }
 
-impl Source {
+impl ByteReader {
     /// Opens a file.
     ///
     /// # Errors
@@ -83,10 +83,10 @@ impl Source {
     ///
     /// # Errors
     /// If there are fewer.
-    pub fn array<const N: usize>(&mut self) -> Result<[u8; N], SourceError> {
+    pub fn array<const N: usize>(&mut self) -> Result<[u8; N], ReadError> {
         self.check(N as u64)?;
         let mut bytes = [0; N];
-        self.bytes.read_exact(&mut bytes).map_err(|source| SourceError::Io { at: self.at, source })?;
+        self.bytes.read_exact(&mut bytes).map_err(|source| ReadError::Io { at: self.at, source })?;
         self.at += N as u64;
         Ok(bytes)
     }
@@ -95,10 +95,10 @@ impl Source {
     ///
     /// # Errors
     /// If there are fewer.
-    pub fn take(&mut self, len: u64) -> Result<Vec<u8>, SourceError> {
+    pub fn take(&mut self, len: u64) -> Result<Vec<u8>, ReadError> {
         self.check(len)?;
         let mut bytes = vec![0; len as usize];
-        self.bytes.read_exact(&mut bytes).map_err(|source| SourceError::Io { at: self.at, source })?;
+        self.bytes.read_exact(&mut bytes).map_err(|source| ReadError::Io { at: self.at, source })?;
         self.at += len;
         Ok(bytes)
     }
@@ -107,7 +107,7 @@ impl Source {
     ///
     /// # Errors
     /// If there are fewer.
-    pub fn skip(&mut self, len: u64) -> Result<Span, SourceError> {
+    pub fn skip(&mut self, len: u64) -> Result<Span, ReadError> {
         self.check(len)?;
         let span = Span { at: self.at, len };
         self.go_to(self.at + len)?;
@@ -118,16 +118,16 @@ impl Source {
     ///
     /// # Errors
     /// If that is behind the end.
-    pub fn go_to(&mut self, at: u64) -> Result<(), SourceError> {
+    pub fn go_to(&mut self, at: u64) -> Result<(), ReadError> {
         if at > self.len {
-            return Err(SourceError::Short { at, wanted: 0, left: 0 });
+            return Err(ReadError::Short { at, wanted: 0, left: 0 });
         }
         // Within the buffer where possible: a pickle skips often and little.
         let moved = match i64::try_from(i128::from(at) - i128::from(self.at)) {
             Ok(step) if !self.displaced => self.bytes.seek_relative(step),
             _ => self.bytes.seek(SeekFrom::Start(at)).map(|_| ()),
         };
-        moved.map_err(|source| SourceError::Io { at, source })?;
+        moved.map_err(|source| ReadError::Io { at, source })?;
         (self.at, self.displaced) = (at, false);
         Ok(())
     }
@@ -140,9 +140,9 @@ impl Source {
         &mut self.bytes
     }
 
-    fn check(&self, wanted: u64) -> Result<(), SourceError> {
+    fn check(&self, wanted: u64) -> Result<(), ReadError> {
         let left = self.len - self.at;
-        if wanted > left { Err(SourceError::Short { at: self.at, wanted, left }) } else { Ok(()) }
+        if wanted > left { Err(ReadError::Short { at: self.at, wanted, left }) } else { Ok(()) }
     }
 }
 
@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn reads_skips_and_returns() {
-        let mut source = Source::of((0..=99).collect());
+        let mut source = ByteReader::of((0..=99).collect());
         assert_eq!(source.array::<2>().unwrap(), [0, 1]);
         assert_eq!(source.skip(10).unwrap(), Span { at: 2, len: 10 });
         assert_eq!(source.take(3).unwrap(), [12, 13, 14]);
@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn promises_are_checked_before_memory_is_taken() {
-        let mut source = Source::of(vec![0; 10]);
+        let mut source = ByteReader::of(vec![0; 10]);
         source.skip(4).unwrap();
         let error = source.take(u64::MAX).unwrap_err().to_string();
         assert_eq!(error, format!("byte 4: {} bytes are said to follow, the file has 6 more", u64::MAX));
