@@ -28,7 +28,7 @@ const RULES: Rules = Rules {
     augment_target: None,
     rate: 0.002,
     average_over: 10_000.0,
-    average_share: 0.05,
+    average_share: Some(0.05),
 };
 
 /// Draws or trains when told to by a line on stdin, and answers how long it took.

@@ -150,7 +150,7 @@ pub enum Command {
     #[command(subcommand)]
     Evaluate(commands::evaluate::Evaluate),
     /// Choose the few numbers of a face that say most
-    Select(train::select::Options),
+    Select(commands::select::Options),
     /// Make a pack from a generator that was trained elsewhere
     Import(commands::import::Options),
     /// Make a mirror of a generator that was trained elsewhere: import, pairs, inverter, card

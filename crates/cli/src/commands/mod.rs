@@ -11,6 +11,7 @@ pub mod import;
 pub mod mirror;
 pub mod pack;
 pub mod reflect;
+pub mod select;
 pub mod train;
 
 use crate::arguments::{Cli, Command, Global};
@@ -32,7 +33,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Dream(options) => dream::run(&options, global),
         Command::Train(which) => train::run(&which),
         Command::Evaluate(which) => evaluate::run(&which),
-        Command::Select(options) => ::train::select::run(&options),
+        Command::Select(options) => select::run(&options),
         Command::Import(options) => import::run(&options, global),
         Command::Adopt(options) => adopt::run(&options, global),
         Command::Export(options) => export::run(&options, global),

@@ -1,8 +1,8 @@
 //! Measures how a reflection moves: does it follow its viewer, is it calm when they are, does the place in the picture matter.
 
-use super::interval::correlation;
-use crate::data::data_root;
-use crate::turn::{Relief, Turn};
+use crate::faces::turn::{Relief, Turn};
+use crate::runs::data_root;
+use crate::statistics::{correlation, root_mean_square};
 use anyhow::{Result, ensure};
 use frame::Image;
 use mirror::engine::{Mirror, Observation, nearest};
@@ -14,26 +14,22 @@ use mirror::pack::Pack;
 use nn::Rng;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Command-line options.
-#[derive(Debug, clap::Args)]
-pub struct Options {
-    /// A video with one face that moves [default: eval/clips/d0.mp4 of the data]
+/// What is measured, and on which video.
+#[derive(Clone, Debug)]
+pub struct MotionEvaluation {
+    /// A video with one face that moves; `None`: `eval/clips/d0.mp4` of the data.
     pub clip: Option<PathBuf>,
-    /// Folder with `eval/clips` [default: $NARCISSUS_DATA or ../shared/data]
-    #[arg(long)]
+    /// Folder with `eval/clips`; `None`: see [`data_root`].
     pub data: Option<PathBuf>,
-    /// Folder with the nets
-    #[arg(long, default_value = "packs/congress")]
-    nets: PathBuf,
-    /// Prints one JSON object
-    #[arg(long)]
-    json: bool,
+    /// Folder with the nets.
+    pub nets: PathBuf,
 }
 
-impl Options {
+impl MotionEvaluation {
     /// The video to look at.
     ///
     /// # Errors
@@ -56,53 +52,61 @@ const RATE: f64 = 30.0;
 const MOST_TURN: i32 = 24;
 const TURN_STEP: usize = 2;
 
-#[derive(Serialize)]
-struct Report {
-    frames: usize,
-    seen: usize,
-    smoothed: Following,
+/// How a reflection moves.
+#[derive(Debug, Serialize)]
+pub struct MotionReport {
+    /// Frames of the video.
+    pub frames: usize,
+    /// Those of them in which a face was seen.
+    pub seen: usize,
+    /// As the live path draws them.
+    pub smoothed: FollowingFigures,
     /// As if each frame were a picture by itself.
-    frame_by_frame: Following,
-    /// A still face under a camera's noise.
-    still_smoothed: Still,
-    still_frame_by_frame: Still,
+    pub frame_by_frame: FollowingFigures,
+    /// A still face under a camera's noise, smoothed.
+    pub still_smoothed: StillFigures,
+    /// The same, frame by frame.
+    pub still_frame_by_frame: StillFigures,
     /// The clip's own yaw may vary too little to tell.
-    turned: Turned,
+    pub turned: TurnFigures,
     /// Standard deviation of a group's features over places in the frame, over their spread among the generator's samples;
     /// root mean square over the group.
-    drift_over_places: BTreeMap<&'static str, f32>,
+    pub drift_over_places: BTreeMap<&'static str, f32>,
 }
 
 /// Viewer and reflection over a clip.
-#[derive(Serialize)]
-struct Following {
+#[derive(Debug, Serialize)]
+pub struct FollowingFigures {
     /// Frames whose reflection is seen as a face.
-    faces: usize,
-    yaw: Option<f32>,
-    mouth: Option<f32>,
+    pub faces: usize,
+    /// Correlation of the yaws.
+    pub yaw: Option<f32>,
+    /// Correlation of the openings of the mouth.
+    pub mouth: Option<f32>,
     /// Root mean square change of the picture from frame to frame, of 255.
-    change: f32,
+    pub change: f32,
     /// The same of the change's change: flicker.
-    flicker: f32,
+    pub flicker: f32,
 }
 
-/// The still face with its head turned as a relief ([`crate::turn`]), each turn a picture by itself.
-#[derive(Serialize)]
-struct Turned {
+/// The still face with its head turned as a relief ([`crate::faces::turn`]), each turn a picture by itself.
+#[derive(Debug, Serialize)]
+pub struct TurnFigures {
     /// Turns whose viewer and reflection are both seen as faces.
-    faces: usize,
+    pub faces: usize,
     /// Correlation of their yaws.
-    yaw: Option<f32>,
+    pub yaw: Option<f32>,
     /// Degrees that the reflection turns by for one of the viewer's (least squares).
-    gain: Option<f32>,
+    pub gain: Option<f32>,
 }
 
-#[derive(Serialize)]
-struct Still {
+/// How calm the reflection of a face that stands still is.
+#[derive(Debug, Serialize)]
+pub struct StillFigures {
     /// Root mean square change of the picture from frame to frame, of 255.
-    change: f32,
+    pub change: f32,
     /// Of the reflection's landmarks from frame to frame, inter-ocular distances.
-    landmarks: Option<f32>,
+    pub landmarks: Option<f32>,
 }
 
 /// A viewer followed as the live mirror follows visitors.
@@ -160,11 +164,15 @@ fn yaw(features: &FeatureVector) -> f32 {
     features.group(Group::Pose)[0]
 }
 
-/// Measures and prints; `frames` are the clip's, `seconds` from one to the next.
+/// Measures; `frames` are the clip's, `seconds` from one to the next.
 ///
 /// # Errors
 /// If the nets or a frame cannot be read, or hardly a frame shows a face.
-pub fn run(options: &Options, seconds: f64, frames: impl Iterator<Item = Result<Image>>) -> Result<()> {
+pub fn run(
+    options: &MotionEvaluation,
+    seconds: f64,
+    frames: impl Iterator<Item = Result<Image>>,
+) -> Result<MotionReport> {
     let mirror = Arc::new(Mirror::new(&Pack::gather(&options.nets)?)?);
     let (mut viewers, mut smoothed, mut single) = (Vec::new(), Film::default(), Film::default());
     let (mut followed, mut count, mut still) = (Followed::new(&mirror), 0, None);
@@ -181,7 +189,7 @@ pub fn run(options: &Options, seconds: f64, frames: impl Iterator<Item = Result<
     ensure!(viewers.len() > 2, "a face in {} of the video's {count} frames: too few", viewers.len());
     let still = still.expect("there were frames");
     let (still_smoothed, still_frame_by_frame) = stand_still(&mirror, &still)?;
-    let report = Report {
+    Ok(MotionReport {
         frames: count,
         seen: viewers.len(),
         smoothed: following(&viewers, &smoothed),
@@ -190,47 +198,49 @@ pub fn run(options: &Options, seconds: f64, frames: impl Iterator<Item = Result<
         still_frame_by_frame,
         turned: turn_head(&mirror, &still)?,
         drift_over_places: drift(&mirror, &still)?,
-    };
-    if options.json {
-        println!("{}", serde_json::to_string(&report)?);
-        return Ok(());
-    }
-    println!("{} frames, a face in {}", report.frames, report.seen);
-    println!("{:44} {:>10} {:>16}", "", "smoothed", "frame by frame");
-    let (a, b) = (&report.smoothed, &report.frame_by_frame);
-    let number = |v: Option<f32>| v.map_or("-".into(), |v| format!("{v:.3}"));
-    let row = |what: &str, a: String, b: String| println!("{what:44} {a:>10} {b:>16}");
-    row("reflections that are seen as a face", a.faces.to_string(), b.faces.to_string());
-    row("correlation of yaw, viewer and reflection", number(a.yaw), number(b.yaw));
-    row("correlation of the opening of the mouth", number(a.mouth), number(b.mouth));
-    row("change from frame to frame, of 255", format!("{:.2}", a.change), format!("{:.2}", b.change));
-    row("flicker (change of the change)", format!("{:.2}", a.flicker), format!("{:.2}", b.flicker));
-    let (a, b) = (&report.still_smoothed, &report.still_frame_by_frame);
-    row("still face: change from frame to frame", format!("{:.2}", a.change), format!("{:.2}", b.change));
-    row("still face: landmarks, % of the eyes' distance", percent(a.landmarks), percent(b.landmarks));
-    let turned = &report.turned;
-    println!(
-        "its head turned by {MOST_TURN} degrees to either side: {} faces, correlation of yaw {}, degrees for a degree {}",
-        turned.faces,
-        number(turned.yaw),
-        number(turned.gain)
-    );
-    println!("the same face elsewhere in the frame: features drift by, % of their spread");
-    for (group, share) in &report.drift_over_places {
-        println!("    {group:40} {:>10.1}", 100.0 * share);
-    }
-    Ok(())
+    })
 }
 
-fn percent(v: Option<f32>) -> String {
-    v.map_or("-".into(), |v| format!("{:.2}", 100.0 * v))
+impl fmt::Display for MotionReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let number = |v: Option<f32>| v.map_or("-".into(), |v| format!("{v:.3}"));
+        let percent = |v: Option<f32>| v.map_or("-".into(), |v| format!("{:.2}", 100.0 * v));
+        writeln!(f, "{} frames, a face in {}", self.frames, self.seen)?;
+        let mut row = |what: &str, a: String, b: String| writeln!(f, "{what:44} {a:>10} {b:>16}");
+        row("", "smoothed".into(), "frame by frame".into())?;
+
+        // The clip.
+        let (a, b) = (&self.smoothed, &self.frame_by_frame);
+        row("reflections that are seen as a face", a.faces.to_string(), b.faces.to_string())?;
+        row("correlation of yaw, viewer and reflection", number(a.yaw), number(b.yaw))?;
+        row("correlation of the opening of the mouth", number(a.mouth), number(b.mouth))?;
+        row("change from frame to frame, of 255", format!("{:.2}", a.change), format!("{:.2}", b.change))?;
+        row("flicker (change of the change)", format!("{:.2}", a.flicker), format!("{:.2}", b.flicker))?;
+
+        // The still face, its turned head, its places.
+        let (a, b) = (&self.still_smoothed, &self.still_frame_by_frame);
+        row("still face: change from frame to frame", format!("{:.2}", a.change), format!("{:.2}", b.change))?;
+        row("still face: landmarks, % of the eyes' distance", percent(a.landmarks), percent(b.landmarks))?;
+        let TurnFigures { faces, yaw, gain } = &self.turned;
+        writeln!(
+            f,
+            "its head turned by {MOST_TURN} degrees to either side: {faces} faces, correlation of yaw {}, degrees for a degree {}",
+            number(*yaw),
+            number(*gain)
+        )?;
+        write!(f, "the same face elsewhere in the frame: features drift by, % of their spread")?;
+        for (group, share) in &self.drift_over_places {
+            write!(f, "\n    {group:40} {:>10.1}", 100.0 * share)?;
+        }
+        Ok(())
+    }
 }
 
-fn following(viewers: &[FeatureVector], film: &Film) -> Following {
+fn following(viewers: &[FeatureVector], film: &Film) -> FollowingFigures {
     let seen = || viewers.iter().zip(&film.reflections).filter_map(|(v, r)| Some((v, &r.as_ref()?.features)));
     let of =
         |what: fn(&FeatureVector) -> f32| correlation(&seen().map(|(v, r)| (what(v), what(r))).collect::<Vec<_>>());
-    Following {
+    FollowingFigures {
         faces: seen().count(),
         yaw: of(yaw),
         mouth: of(mouth),
@@ -240,7 +250,7 @@ fn following(viewers: &[FeatureVector], film: &Film) -> Following {
 }
 
 /// A face that does not move, with new noise in every frame, followed and frame by frame.
-fn stand_still(mirror: &Arc<Mirror>, picture: &Image) -> Result<(Still, Still)> {
+fn stand_still(mirror: &Arc<Mirror>, picture: &Image) -> Result<(StillFigures, StillFigures)> {
     let (mut rng, mut followed) = (Rng::new(1), Followed::new(mirror));
     let mut films = [Film::default(), Film::default()];
     for i in 0..STILL {
@@ -257,12 +267,12 @@ fn stand_still(mirror: &Arc<Mirror>, picture: &Image) -> Result<(Still, Still)> 
             steps.flat_map(|(a, b)| a.into_iter().zip(b).map(|(a, b)| a - b).collect::<Vec<_>>()).collect();
         // Of a point, not of a coordinate.
         let landmarks = (!moves.is_empty()).then(|| root_mean_square(moves.into_iter()) * 2f32.sqrt());
-        Still { change: film.differences(1), landmarks }
+        StillFigures { change: film.differences(1), landmarks }
     };
     Ok((still(&films[0]), still(&films[1])))
 }
 
-fn turn_head(mirror: &Mirror, picture: &Image) -> Result<Turned> {
+fn turn_head(mirror: &Mirror, picture: &Image) -> Result<TurnFigures> {
     let mut yaws = Vec::new();
     if let Some(viewer) = nearest(mirror.eyes().analyse(picture)?)
         && let Some(relief) = Relief::of_face(picture, &viewer.landmarks, &viewer.face.rect)
@@ -281,7 +291,11 @@ fn turn_head(mirror: &Mirror, picture: &Image) -> Result<Turned> {
         root_mean_square(yaws.iter().map(|pair| of(pair) - mean))
     };
     let correlation = correlation(&yaws);
-    Ok(Turned { faces: yaws.len(), yaw: correlation, gain: correlation.map(|r| r * spread(|p| p.1) / spread(|p| p.0)) })
+    Ok(TurnFigures {
+        faces: yaws.len(),
+        yaw: correlation,
+        gain: correlation.map(|r| r * spread(|p| p.1) / spread(|p| p.0)),
+    })
 }
 
 /// The frame moved across a wider one of its own mean colour, pixel by pixel and by much.
@@ -309,11 +323,6 @@ fn drift(mirror: &Mirror, picture: &Image) -> Result<BTreeMap<&'static str, f32>
     }
     let of = |group: Group| (group.name(), root_mean_square(squares[group.range()].iter().map(|s| s.sqrt())));
     Ok(Group::ALL.into_iter().map(of).collect())
-}
-
-fn root_mean_square(values: impl Iterator<Item = f32>) -> f32 {
-    let (sum, n) = values.fold((0.0f64, 0u64), |(sum, n), v| (sum + f64::from(v) * f64::from(v), n + 1));
-    (sum / n.max(1) as f64).sqrt() as f32
 }
 
 #[cfg(test)]

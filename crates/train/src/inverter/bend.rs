@@ -1,8 +1,8 @@
 //! Teaches the inverter itself: to bend noise towards features.
 
 use super::energy::energy_distance;
-use super::pairs::{Row, Table};
-use crate::progress::Session;
+use super::pairs::{ScoredPair, ScoredPairs};
+use crate::runs::{Session, say};
 use anyhow::Result;
 use mirror::features::Group;
 use mirror::inverter::{Asked, Dial, Inverter};
@@ -29,7 +29,7 @@ const JITTER: f32 = 0.1;
 const LOG_EVERY: u64 = 200;
 
 /// Latents for what samples and strangers ask: where the forward model must be right, for there it is asked.
-pub fn bent(inverter: &Inverter, train: &Table, strangers: &[Vec<f32>], rng: &mut Rng) -> Vec<Latent> {
+pub fn bent(inverter: &Inverter, train: &ScoredPairs, strangers: &[Vec<f32>], rng: &mut Rng) -> Vec<Latent> {
     let rows = train.found();
     let batch = Batch::draw(inverter, &rows, &rows, strangers, rng);
     let asked = batch.asked.par_iter().zip(batch.noise.par_chunks_exact(inverter.config().latent_size));
@@ -40,9 +40,9 @@ pub fn bent(inverter: &Inverter, train: &Table, strangers: &[Vec<f32>], rng: &mu
 ///
 /// # Errors
 /// If the log cannot be written.
-pub fn teach(
+pub fn train(
     inverter: &mut Inverter,
-    train: &Table,
+    train: &ScoredPairs,
     strangers: &[Vec<f32>],
     prior_weight: f32,
     (from, to): (f32, f32),
@@ -52,7 +52,7 @@ pub fn teach(
     let rows = train.found();
     // The prior of well visible faces: the better half, more or less.
     let target = inverter.config().quality_target;
-    let mut good: Vec<&Row> = rows.iter().copied().filter(|r| r.quality() > target - 0.5).collect();
+    let mut good: Vec<&ScoredPair> = rows.iter().copied().filter(|r| r.quality() > target - 0.5).collect();
     if good.is_empty() {
         good.clone_from(&rows);
     }
@@ -72,7 +72,7 @@ pub fn teach(
             session.show(format!("inverter: step {step}, misfit {misfit:.3}, energy {energy:.3}"));
             sums = [0.0; 3];
             if step % (10 * LOG_EVERY) == 0 {
-                eprintln!("inverter: step {step}, misfit {misfit:.3}, energy {energy:.3}, latent {latent:.3}");
+                say(format_args!("inverter: step {step}, misfit {misfit:.3}, energy {energy:.3}, latent {latent:.3}"));
             }
         }
     }
@@ -96,7 +96,13 @@ struct Batch {
 }
 
 impl Batch {
-    fn draw(inverter: &Inverter, rows: &[&Row], good: &[&Row], strangers: &[Vec<f32>], rng: &mut Rng) -> Self {
+    fn draw(
+        inverter: &Inverter,
+        rows: &[&ScoredPair],
+        good: &[&ScoredPair],
+        strangers: &[Vec<f32>],
+        rng: &mut Rng,
+    ) -> Self {
         let (order, size) = (inverter.order(), inverter.config().latent_size);
         let mut batch = Self { asked: Vec::new(), noise: Vec::new(), truth: Vec::new(), prior: Vec::new() };
         for _ in 0..BATCH {

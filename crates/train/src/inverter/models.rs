@@ -1,6 +1,6 @@
 //! Other ways to find a latent for features, to compare the mirror's own with: those that the original artwork tried.
 
-use super::pairs::{Row, Table};
+use super::pairs::{ScoredPair, ScoredPairs};
 use super::ridge;
 use anyhow::{Context, Result};
 use mirror::features::{FEATURES, FeatureVector};
@@ -70,7 +70,7 @@ impl Ridge {
     ///
     /// # Errors
     /// If the normal equations cannot be solved.
-    pub fn fit(train: &Table, held: &Table, numbers: usize) -> Result<Self> {
+    pub fn fit(train: &ScoredPairs, held: &ScoredPairs, numbers: usize) -> Result<Self> {
         Ok(Self(ridge::fit(train, held, numbers)?))
     }
 }
@@ -87,7 +87,7 @@ impl FromScores for Ridge {
 
 /// The mean latent of the pairs with the most similar scores.
 pub struct Neighbours<'a> {
-    rows: Vec<&'a Row>,
+    rows: Vec<&'a ScoredPair>,
     numbers: usize,
 }
 
@@ -96,7 +96,7 @@ impl<'a> Neighbours<'a> {
     const K: usize = 5;
 
     /// Remembers the first `numbers` scores of each pair.
-    pub fn fit(train: &'a Table, numbers: usize) -> Self {
+    pub fn fit(train: &'a ScoredPairs, numbers: usize) -> Self {
         Self { rows: train.found(), numbers }
     }
 }
@@ -107,8 +107,9 @@ impl FromScores for Neighbours<'_> {
     }
 
     fn predict(&self, scores: &[f32]) -> Vec<f32> {
-        let distance = |r: &Row| r.scores[..self.numbers].iter().zip(scores).map(|(a, b)| (a - b).powi(2)).sum::<f32>();
-        let mut near: Vec<(f32, &Row)> = self.rows.iter().map(|r| (distance(r), *r)).collect();
+        let distance =
+            |r: &ScoredPair| r.scores[..self.numbers].iter().zip(scores).map(|(a, b)| (a - b).powi(2)).sum::<f32>();
+        let mut near: Vec<(f32, &ScoredPair)> = self.rows.iter().map(|r| (distance(r), *r)).collect();
         let k = Self::K.min(near.len()).max(1);
         near.select_nth_unstable_by(k - 1, |a, b| a.0.total_cmp(&b.0));
         let mut mean = vec![0.0; self.rows[0].latent.len()];
@@ -132,8 +133,8 @@ impl Forest {
     ///
     /// # Errors
     /// If a forest cannot be grown.
-    pub fn fit(train: &Table, numbers: usize) -> Result<Self> {
-        let rows: Vec<&Row> = train.found().into_iter().take(Self::ROWS).collect();
+    pub fn fit(train: &ScoredPairs, numbers: usize) -> Result<Self> {
+        let rows: Vec<&ScoredPair> = train.found().into_iter().take(Self::ROWS).collect();
         let scores: Vec<Vec<f32>> = rows.iter().map(|r| r.scores[..numbers].to_vec()).collect();
         let size = rows.first().map_or(0, |r| r.latent.len());
         let x = DenseMatrix::from_2d_vec(&scores).context("random forest")?;
@@ -173,7 +174,7 @@ impl Mlp {
     const EPOCHS: usize = 30;
 
     /// Learns from the first `numbers` scores, as scikit-learn's does (Adam, 1e-3, mean squared error).
-    pub fn fit(train: &Table, held: &Table, numbers: usize, hidden: &[usize], seed: u64) -> Self {
+    pub fn fit(train: &ScoredPairs, held: &ScoredPairs, numbers: usize, hidden: &[usize], seed: u64) -> Self {
         let mut rng = Rng::new(seed);
         let (rows, held) = (train.found(), held.found());
         let size = rows[0].latent.len();
@@ -187,7 +188,7 @@ impl Mlp {
         layers.push(Box::new(Dense::new("mlp/out", last, size, Init::Gain(0.5), &mut rng)));
         let mut net = Sequential::new(layers);
         let mut adam = Adam::new(1e-3, 0.9, 0.999);
-        let input = |rows: &[&Row]| {
+        let input = |rows: &[&ScoredPair]| {
             Tensor::new(
                 [rows.len(), 1, 1, numbers],
                 rows.iter().flat_map(|r| r.scores[..numbers].iter().copied()).collect(),
@@ -204,7 +205,7 @@ impl Mlp {
         for _ in 0..Self::EPOCHS {
             (1..order.len()).rev().for_each(|i| order.swap(i, rng.below(i + 1)));
             for batch in order.chunks(Self::BATCH) {
-                let batch: Vec<&Row> = batch.iter().map(|i| rows[*i]).collect();
+                let batch: Vec<&ScoredPair> = batch.iter().map(|i| rows[*i]).collect();
                 let tape = net.forward_tape(&input(&batch));
                 let scale = 2.0 / (batch.len() * size) as f32;
                 let d = tape.output().rows().zip(&batch).flat_map(|(y, r)| {
@@ -299,18 +300,18 @@ mod tests {
     use nn::io::{Dtype, Weights, write};
 
     /// Rows whose latent is a fixed linear map of three scores; a fourth score is the quality.
-    fn world(count: usize) -> Table {
+    fn world(count: usize) -> ScoredPairs {
         let mut rng = Rng::new(7);
         let row = |_| {
             let scores = rng.normals(4);
             let latent = vec![scores[0] + scores[1], scores[1] - scores[2], 0.5 * scores[2], scores[0]];
-            Row { latent, scores, has_face: true }
+            ScoredPair { latent, scores, has_face: true }
         };
-        Table { rows: (0..count).map(row).collect() }
+        ScoredPairs { rows: (0..count).map(row).collect() }
     }
 
     /// 1 - squared error / variance, on fresh rows.
-    fn explained(model: &dyn FromScores, numbers: usize, held: &Table) -> f32 {
+    fn explained(model: &dyn FromScores, numbers: usize, held: &ScoredPairs) -> f32 {
         let (mut error, mut variance) = (0.0, 0.0);
         for row in &held.rows {
             for (y, z) in model.predict(&row.scores[..numbers]).iter().zip(&row.latent) {

@@ -1,6 +1,6 @@
 //! The baseline: the mean latent of all that fit the features, by ridge regression.
 
-use super::pairs::{Row, Table};
+use super::pairs::{ScoredPair, ScoredPairs};
 use anyhow::{Context, Result};
 use nn::{Dense, Init, Layer, Unset};
 
@@ -8,7 +8,7 @@ use nn::{Dense, Init, Layer, Unset};
 ///
 /// # Errors
 /// If the normal equations cannot be solved.
-pub fn fit(train: &Table, held: &Table, numbers: usize) -> Result<Dense> {
+pub fn fit(train: &ScoredPairs, held: &ScoredPairs, numbers: usize) -> Result<Dense> {
     let (rows, held) = (train.found(), held.found());
     let size = rows.first().map_or(0, |r| r.latent.len());
     let mut layer = Dense::new("ridge", numbers, size, Init::Zero, &mut Unset);
@@ -37,7 +37,7 @@ pub fn fit(train: &Table, held: &Table, numbers: usize) -> Result<Dense> {
     Ok(layer)
 }
 
-fn squared_error(weight: &[f64], row: &Row, numbers: usize) -> f64 {
+fn squared_error(weight: &[f64], row: &ScoredPair, numbers: usize) -> f64 {
     let size = row.latent.len();
     let predicted = |k: usize| (0..numbers).map(|i| f64::from(row.scores[i]) * weight[i * size + k]).sum::<f64>();
     (0..size).map(|k| (predicted(k) - f64::from(row.latent[k])).powi(2)).sum()

@@ -1,8 +1,8 @@
 //! What is left of faces in the reflections that a model finds for them.
 
-use super::super::interval::{self, interval, mean};
 use crate::inverter::models::Model;
 use crate::inverter::pairs::look_at;
+use crate::statistics::{self, interval, mean};
 use anyhow::Result;
 use frame::Image;
 use mirror::engine::Eyes;
@@ -26,14 +26,14 @@ pub struct Faces<'a> {
 }
 
 /// What a population's reflections are like.
-#[derive(Serialize)]
-pub struct Figures {
+#[derive(Debug, Serialize)]
+pub struct ModelFigures {
     /// Which model found them.
     pub model: String,
     /// Share of the reflections in which the eyes see a face.
     pub reflections_with_a_face: f32,
     /// 1 - squared difference of the scores / their variance, a group; 1 is all, 0 what a mean face keeps.
-    pub kept: BTreeMap<&'static str, Share>,
+    pub kept: BTreeMap<&'static str, KeptShare>,
     /// Correlation of what was asked for and what came, over the features of a group.
     pub correlation: BTreeMap<&'static str, f32>,
     /// The correlations' mean, by the weights of the features.
@@ -42,9 +42,9 @@ pub struct Figures {
     pub diversity: f32,
 }
 
-/// A figure and how sure it is.
-#[derive(Serialize)]
-pub struct Share {
+/// How much of a group is kept, and how sure that is.
+#[derive(Debug, Serialize)]
+pub struct KeptShare {
     /// The figure.
     pub value: f32,
     /// 95 %.
@@ -66,11 +66,13 @@ impl Judge {
     ///
     /// # Errors
     /// If the generator draws something that is no picture.
-    pub fn figures(&self, model: &dyn Model, faces: &Faces, dial: &Dial) -> Result<Figures> {
+    pub fn figures(&self, model: &dyn Model, faces: &Faces, dial: &Dial) -> Result<ModelFigures> {
         let Faces { features, population } = *faces;
         let latents: Vec<Latent> = features.par_iter().map(|f| model.invert(f, population, dial)).collect();
         let pictures = self.painter.paint_all(&latents);
         let reflected = look_at(&pictures, &self.eyes)?;
+
+        // What was asked for and what came, as scores.
         let with_a_face = reflected.iter().flatten().count();
         let cases: Vec<[[f32; FEATURES]; 2]> = features
             .iter()
@@ -81,14 +83,15 @@ impl Judge {
             })
             .collect();
         let cases: Vec<&[[f32; FEATURES]; 2]> = cases.iter().collect();
+
         let shares = Group::ALL.map(|g| {
             let value = kept(&cases, g);
-            (g.name(), Share { value, interval: interval(&cases, |c| kept(c, g)) })
+            (g.name(), KeptShare { value, interval: interval(&cases, |c| kept(c, g)) })
         });
         let weights = feature_weights();
         let correlations = Group::ALL.map(|g| (g, correlation(&cases, g)));
         let weighted = correlations.iter().map(|(g, r)| r * weights[g.range()].iter().sum::<f32>());
-        Ok(Figures {
+        Ok(ModelFigures {
             model: model.name(),
             reflections_with_a_face: with_a_face as f32 / features.len().max(1) as f32,
             kept: shares.into(),
@@ -116,7 +119,7 @@ fn kept(cases: &[&[[f32; FEATURES]; 2]], group: Group) -> f32 {
 fn correlation(cases: &[&[[f32; FEATURES]; 2]], group: Group) -> f32 {
     let each = group.range().map(|i| {
         let pairs: Vec<(f32, f32)> = cases.iter().map(|[asked, came]| (asked[i], came[i])).collect();
-        interval::correlation(&pairs).unwrap_or(0.0)
+        statistics::correlation(&pairs).unwrap_or(0.0)
     });
     mean(&each.collect::<Vec<f32>>())
 }
