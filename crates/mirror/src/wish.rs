@@ -44,7 +44,7 @@ mod tests {
     #[test]
     fn a_verdict_that_is_told_replaces_only_itself_and_is_given() {
         let inverter = inverter();
-        let dial = Dial { numbers: 2, ..Dial::default() };
+        let dial = Dial { numbers: Some(2), ..Dial::default() };
         let asked = inverter.ask(&features(&mut Rng::new(1)), Population::Visitors, &dial);
         let mut told = asked.clone();
         let age = Group::Age.range().start;

@@ -6,7 +6,7 @@
 //! points depend on where the detector began, so that a face that moves across the picture keeps its shape.
 
 use super::align::{MIRROR, Similarity, crop_square};
-use super::{Face, KEY_POINTS, LANDMARKS, Landmarks, Rect};
+use super::geometry::{Face, KEY_POINTS, LANDMARKS, Landmarks, Rect};
 use frame::Image;
 use nn::{Conv2d, Dense, Init, Initializer, Layer, LeakyRelu, Sequential, Tensor, Unset};
 use std::collections::BTreeMap;

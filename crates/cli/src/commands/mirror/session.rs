@@ -91,7 +91,7 @@ impl Session for Viewing {
 fn direction(controls: &Controls) -> Direction {
     let without = Group::ALL.into_iter().filter(|g| controls.withheld.iter().any(|name| name == g.name())).collect();
     let wish = Wish {
-        dial: Dial { numbers: controls.given.unwrap_or(usize::MAX), without },
+        dial: Dial { numbers: controls.given, without },
         age: controls.age,
         female: controls.female,
         breathes: !controls.calm,
@@ -108,7 +108,7 @@ mod tests {
         assert_eq!(direction(&Controls::default()), Direction::default());
         let withheld = vec!["hair".into(), "shoes".into()];
         let direction = direction(&Controls { withheld, given: Some(9), calm: true, ..Controls::default() });
-        assert_eq!(direction.wish.dial, Dial { numbers: 9, without: vec![Group::Hair] });
+        assert_eq!(direction.wish.dial, Dial { numbers: Some(9), without: vec![Group::Hair] });
         assert!(!direction.wish.breathes);
     }
 }
