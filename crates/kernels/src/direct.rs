@@ -8,6 +8,9 @@ use crate::scratch::with_lines;
 use crate::simd::{Isa, Lanes, Op, load, store};
 use rayon::prelude::*;
 
+/// Pixels of a task from which on a product is worth reading the kernels for.
+const FEWEST_ROWS: usize = 24;
+
 /// Bytes of patches and sums of one task: half the second-level cache.
 const BLOCK_BYTES: usize = 256 << 10;
 
@@ -149,8 +152,8 @@ pub(crate) fn forward(isa: Isa, kernels: &DirectKernels, g: ConvShape, x: &[f32]
     };
 
     // Enough pixels for all threads: a task gathers, multiplies and finishes its own.
-    let size = (BLOCK_BYTES / (size_of::<Line>() * (depth + blocks))).clamp(24, 512);
-    if pixels >= 24 * threads || blocks == 1 {
+    let size = (BLOCK_BYTES / (size_of::<Line>() * (depth + blocks))).clamp(FEWEST_ROWS, 512);
+    if pixels >= FEWEST_ROWS * threads || blocks == 1 {
         let size = size.min(pixels.div_ceil(threads));
         y.par_chunks_mut(size * epilogue.channels()).enumerate().for_each(|(task, y)| {
             let count = y.len() / epilogue.channels();

@@ -125,6 +125,9 @@ fn layers<V: Initializer>(values: &mut V, dropout: impl Fn(&mut V) -> Option<Dro
     Sequential::new(layers)
 }
 
+/// Added to the spread of a crop's brightness, 0 to 255, before dividing by it: keeps the noise of a black picture from being blown up.
+const NOISE_FLOOR: f32 = 8.0;
+
 /// What the net sees of crops, each [`CROP`] pixels wide: `[n, CROP, CROP, 3]`, luma, red less luma and blue less luma, all freed of
 /// their means and divided by the spread of the luma: neither brightness, contrast nor the light's colour is left.
 pub fn input<'a>(crops: impl IntoIterator<Item = &'a Image>) -> Tensor {
@@ -141,8 +144,7 @@ pub fn input<'a>(crops: impl IntoIterator<Item = &'a Image>) -> Tensor {
         let mean = pixels.chunks_exact(INPUTS).fold([0.0; INPUTS], |sum, p| std::array::from_fn(|c| sum[c] + p[c]));
         let mean: [f32; INPUTS] = mean.map(|sum| sum / count);
         let variance = pixels.chunks_exact(INPUTS).map(|p| (p[0] - mean[0]).powi(2)).sum::<f32>() / count;
-        // The floor keeps the noise of a black picture from being blown up.
-        let scale = 1.0 / (variance.sqrt() + 8.0);
+        let scale = 1.0 / (variance.sqrt() + NOISE_FLOOR);
         pixels.chunks_exact_mut(INPUTS).for_each(|p| p.iter_mut().zip(mean).for_each(|(v, m)| *v = (*v - m) * scale));
         n += 1;
     }

@@ -15,6 +15,10 @@ const MAX_CANDIDATES: usize = 2000;
 /// Boxes that overlap by less have another size: they do not move the edges of the face that they are merged into.
 const SAME_SIZE_IOU: f32 = 0.5;
 
+/// Logarithms of the least and the largest width or height that a cell may answer, in [`box_unit`]s: beyond any face of its level, so
+/// that no answer becomes infinite.
+const LOG_SIZES: [f32; 2] = [-4.0, 3.0];
+
 /// Adds the cells of one level's output whose score reaches the threshold, as faces in net pixels.
 pub fn candidates(output: &[f32], columns: usize, stride: usize, threshold: f32, faces: &mut Vec<Face>) {
     let (s, unit) = (stride as f32, box_unit(stride));
@@ -26,7 +30,7 @@ pub fn candidates(output: &[f32], columns: usize, stride: usize, threshold: f32,
         let score = nn::loss::sigmoid(cell[0]);
         let (x, y) = (((i % columns) as f32 + 0.5) * s, ((i / columns) as f32 + 0.5) * s);
         let (cx, cy) = (x + cell[1] * s, y + cell[2] * s);
-        let [w, h] = [cell[3], cell[4]].map(|l| l.clamp(-4.0, 3.0).exp() * unit);
+        let [w, h] = [cell[3], cell[4]].map(|l| l.clamp(LOG_SIZES[0], LOG_SIZES[1]).exp() * unit);
         let points = std::array::from_fn(|k| [x + cell[5 + 2 * k] * unit, y + cell[6 + 2 * k] * unit]);
         faces.push(Face { rect: Rect { x: cx - w / 2.0, y: cy - h / 2.0, w, h }, points, score });
     }

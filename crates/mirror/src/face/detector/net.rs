@@ -22,6 +22,10 @@ pub fn box_unit(stride: usize) -> f32 {
     4.0 * stride as f32
 }
 
+/// The face logit with which a new net begins, a probability of 0.01: otherwise the first steps only teach that most cells hold no
+/// face (Lin et al., "Focal Loss for Dense Object Detection" (2017), section 4.1).
+const RARE: f32 = -4.6;
+
 /// The layers: 200 million multiply-adds for the two looks at 640 x 480 pixels, 0.28 million weights.
 pub struct DetectorNet {
     /// To strides 8, 16 and 32, each from the one before.
@@ -82,8 +86,7 @@ impl DetectorNet {
         let heads = STRIDES.map(|stride| {
             let hidden = Conv2d::new(&format!("head{stride}/hidden"), 32, 32, 3, 1, Init::He, rng);
             let mut out = Conv2d::new(&format!("head{stride}/out"), 32, OUTPUTS, 1, 1, Init::Gain(0.1), rng);
-            // A probability of 0.01: otherwise the first steps only teach that most cells hold no face.
-            out.params_mut()[1].value[0] = -4.6;
+            out.params_mut()[1].value[0] = RARE;
             let layers: Vec<Box<dyn Layer>> =
                 vec![Box::new(LeakyRelu), Box::new(hidden), Box::new(LeakyRelu), Box::new(out)];
             Sequential::new(layers)
