@@ -89,6 +89,7 @@ fn watch(
     while !shared.ended() {
         hanging.retain(|t| !t.is_finished());
         if hanging.len() < MAX_HANGING {
+            // A thread opens the source and reads it.
             let began = Instant::now();
             let opening = {
                 let mut slot = shared.lock();
@@ -105,6 +106,8 @@ fn watch(
                 thread::sleep(wait);
                 continue;
             };
+
+            // It is watched until it ends or gives nothing any more.
             let stalled = || {
                 let last = shared.lock().newest.as_ref().map(|(_, at)| *at).filter(|at| *at > began);
                 last.unwrap_or(began).elapsed() >= STALLED
@@ -115,6 +118,8 @@ fn watch(
             if shared.ended() {
                 return;
             }
+
+            // What was wrong is said; a thread that hangs is left to itself.
             if reader.is_finished() {
                 if let Some(error) = frame::lock(&failure).take() {
                     complain(&error.to_string());
@@ -125,6 +130,8 @@ fn watch(
             }
             wait = if began.elapsed() >= WELL { BACK_OFF[0] } else { wait };
         }
+
+        // A pause before it is opened again, longer each time.
         let until = Instant::now() + wait;
         while Instant::now() < until && !shared.ended() {
             thread::sleep(WATCH.min(wait));

@@ -79,7 +79,7 @@ pub struct Taking {
 impl Taking {
     /// Which of a viewer's numbers count.
     pub fn dial(&self) -> Dial {
-        Dial { numbers: self.features.unwrap_or(usize::MAX), without: self.without.clone() }
+        Dial { numbers: self.features, without: self.without.clone() }
     }
 }
 

@@ -245,15 +245,18 @@ impl Array {
         if numbers == 0 {
             return Ok(Vec::new());
         }
+
+        // The bytes that the view touches.
         let (first, end) = self.range()?;
         let bytes = self.bytes(source, first, end)?;
+
+        // One step a number, carried along the axes from the last.
         let mut values = Vec::with_capacity(numbers);
         let mut index = vec![0; self.shape.len()];
         // An axis of one entry is never stepped along, whatever its stride is said to be.
         let strides: Vec<isize> =
             self.shape.iter().zip(&self.strides).map(|(&d, &s)| if d == 1 { 0 } else { s }).collect();
         let mut at = self.offset as isize - first as isize;
-        // One step a number, carried along the axes from the last.
         for i in 0..numbers {
             let value = (decode(&bytes, at as usize, self.dtype) * self.factor) as f32;
             if !value.is_finite() {
@@ -305,12 +308,14 @@ impl Array {
             ArrayError::Bytes { name: self.name.clone(), shape: self.shape.clone(), needed, found }
         };
         let io = |source| ArrayError::Source { name: self.name.clone(), source };
+
         // Strides that leave numbers out must not make a small tensor read a large file.
         if end - first > MAX_NUMBERS {
             return Err(ArrayError::Huge { name: self.name.clone(), shape: self.shape.clone() });
         }
         let (from, to) = ((first as u64).saturating_mul(size), (end as u64).saturating_mul(size));
         let len = to - from;
+
         match &self.data {
             Data::Here(bytes) => {
                 let part = bytes.get(from as usize..to as usize);

@@ -165,11 +165,15 @@ impl Blueprint {
         if self.lod > 0.0 {
             return Err(BlueprintError::unfinished(self.lod, levels));
         }
+
+        // Maps of each level, from its last layer.
         let maps: Vec<usize> =
             (0..self.to_rgb.len()).map(|i| first(&self.convs[(2 * i).saturating_sub(1)].weight)).collect();
         if let Some(level) = maps.iter().position(|m| *m == 0) {
             return Err(BlueprintError::Shape(format!("no maps at {} pixels", 4 << level)));
         }
+
+        // The shape of ours that has as many maps, or more.
         let latent_size = self.dense.weight.shape.last().copied().unwrap_or(0);
         // Such that halving gives at least what the file has; exactly that, if the file halves.
         let fmap_max = maps.iter().copied().max().unwrap_or(0);
@@ -179,6 +183,8 @@ impl Blueprint {
         if config.values() > MAX_VALUES {
             return Err(BlueprintError::Huge { values: config.values() });
         }
+
+        // Each layer takes what the one before gives.
         let dense = &self.dense.weight;
         let expected =
             if dense.shape.len() == 4 { vec![maps[0], 4, 4, latent_size] } else { vec![16 * maps[0], latent_size] };

@@ -54,12 +54,15 @@ impl DiscriminatorBlueprint {
             } else {
                 vec![out, maps, 3, 3]
             };
+
+            // The layer has that shape, and all of them are not too large.
             weight.clone().expect(&expected)?;
             bias.clone().expect(&[out])?;
             values = values.saturating_add(expected.iter().fold(1, |n: usize, d| n.saturating_mul(*d)));
             if values > MAX_VALUES {
                 return Err(too_large(weight));
             }
+
             // Every layer from colours but the first belongs to a picture that fades in: the maps go on from the layer before.
             if !name.starts_with("FromRGB") || name == "FromRGB_lod0" {
                 maps = out;

@@ -34,11 +34,14 @@ pub fn import(file: &Path, options: ImportOptions, face_nets: &Pack, out: &Path)
     let io = |source| ImportError::Io { path: out.to_owned(), source };
     let parent = out.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(parent).map_err(io)?;
+
     // Filled beside its place and then renamed, so that nobody finds half a pack.
     let folder = tempfile::Builder::new().prefix(".import-").tempdir_in(parent).map_err(io)?;
     let write = |name: &str, bytes: &[u8]| -> Result<(), ImportError> {
         Ok(host::write_atomically(&folder.path().join(name), bytes)?)
     };
+
+    // The nets.
     write(Net::Generator.file(), &generator.to_bytes(generator.metadata(), dtype_for(&generator, options.half)))?;
     let mut missing = vec![Net::Inverter];
     for net in FACE_NETS {
@@ -47,6 +50,8 @@ pub fn import(file: &Path, options: ImportOptions, face_nets: &Pack, out: &Path)
             Err(_) => missing.push(net),
         }
     }
+
+    // What the pack says of itself.
     let manifest = manifest(&generator, face_nets, out);
     let text = toml::to_string(&manifest).expect("a manifest is a plain table");
     write(MANIFEST_FILE, text.as_bytes())?;

@@ -8,6 +8,9 @@ use crate::scratch::with_lines;
 use crate::simd::{Isa, Lanes, Op, load, store};
 use rayon::prelude::*;
 
+/// Pixels of a task from which on a product is worth reading the kernels for.
+const FEWEST_ROWS: usize = 24;
+
 /// Bytes of patches and sums of one task: half the second-level cache.
 const BLOCK_BYTES: usize = 256 << 10;
 
@@ -77,6 +80,8 @@ impl Op for Finish<'_> {
         let at = |block: usize, p: usize| unsafe { sums.add(block * self.count + p).cast::<f32>() };
         for first in (0..self.count).step_by(WIDTH) {
             let group = WIDTH.min(self.count - first);
+
+            // Bias and leaky ReLU in place; what the pixel norm needs is summed up.
             let mut squares = [simd.splat_f32s(0.0); WIDTH];
             for (i, square) in squares.iter_mut().enumerate().take(group) {
                 for block in 0..blocks {
@@ -91,6 +96,8 @@ impl Op for Finish<'_> {
                     }
                 }
             }
+
+            // Colours take the maps' place.
             if let Some(to_rgb) = e.to_rgb {
                 // Behind the last pixel its colours are made again; nobody reads them.
                 let at = |p: usize, block: usize| at(block, first + p.min(group - 1)).cast_const();
@@ -98,6 +105,8 @@ impl Op for Finish<'_> {
                 self.y[first * 3..][..group * 3].copy_from_slice(&rgb.as_flattened()[..group * 3]);
                 continue;
             }
+
+            // Pixel norm, then from blocks to pixels.
             let mut factors = [1.0; WIDTH];
             if e.pixel_norm {
                 factors = simd.sums(squares);
@@ -141,8 +150,10 @@ pub(crate) fn forward(isa: Isa, kernels: &DirectKernels, g: ConvShape, x: &[f32]
     let finish = |sums: &mut [Line], count: usize, y: &mut [f32]| {
         isa.run(Finish { sums, count, maps: g.c_out, epilogue, y });
     };
-    let size = (BLOCK_BYTES / (size_of::<Line>() * (depth + blocks))).clamp(24, 512);
-    if pixels >= 24 * threads || blocks == 1 {
+
+    // Enough pixels for all threads: a task gathers, multiplies and finishes its own.
+    let size = (BLOCK_BYTES / (size_of::<Line>() * (depth + blocks))).clamp(FEWEST_ROWS, 512);
+    if pixels >= FEWEST_ROWS * threads || blocks == 1 {
         let size = size.min(pixels.div_ceil(threads));
         y.par_chunks_mut(size * epilogue.channels()).enumerate().for_each(|(task, y)| {
             let count = y.len() / epilogue.channels();
@@ -155,6 +166,7 @@ pub(crate) fn forward(isa: Isa, kernels: &DirectKernels, g: ConvShape, x: &[f32]
         });
         return;
     }
+
     // Few pixels and many maps: the kernels are what costs, so the tasks share them out.
     with_lines(pixels * (depth + blocks), |scratch| {
         let (patches, sums) = scratch.split_at_mut(pixels * depth);
@@ -175,6 +187,7 @@ pub(crate) fn backward_weight(isa: Isa, g: ConvShape, x: &[f32], dy: &[f32], dwe
     assert_eq!(dweight.len(), patch * g.c_out);
     let rows = depth * WIDTH;
     let block = (BLOCK_BYTES / (size_of::<Line>() * (depth + blocks))).clamp(64, 1024);
+
     // A fixed number of tasks, summed in order.
     const TASKS: usize = 4;
     let per_task = pixels.div_ceil(TASKS);
@@ -194,6 +207,8 @@ pub(crate) fn backward_weight(isa: Isa, g: ConvShape, x: &[f32], dy: &[f32], dwe
                 }
             });
         });
+
+        // From blocks to rows of the kernels.
         for sums in sums.chunks_exact(rows * blocks) {
             for (block, lines) in sums.chunks_exact(rows).enumerate() {
                 let maps = WIDTH.min(g.c_out - block * WIDTH);

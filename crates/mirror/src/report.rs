@@ -2,7 +2,7 @@
 
 use crate::engine::Observation;
 use crate::face::LANDMARKS;
-use crate::face::attributes::Gender;
+use crate::face::attributes::GenderLabel;
 use crate::features::Pose;
 use serde::{Serialize, Serializer};
 
@@ -53,7 +53,7 @@ pub struct AgeReport {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct GenderReport {
     /// "female", "male", or "unsure".
-    pub label: Gender,
+    pub label: GenderLabel,
     /// Of "female".
     pub female: f32,
     /// Of "male".

@@ -5,7 +5,7 @@ use crate::output;
 use camera::{Input, expand};
 use frame::Image;
 use mirror::engine::Eyes;
-use mirror::face::attributes::Gender;
+use mirror::face::attributes::GenderLabel;
 use mirror::report::{Analysis, FaceReport};
 use std::path::PathBuf;
 
@@ -62,9 +62,9 @@ fn in_words(analysis: &Analysis) -> String {
     let face = |f: &FaceReport| {
         let [x, y, w, h] = f.rect;
         let gender = match f.gender.label {
-            Gender::Female => format!("female {:.0} %", f.gender.female * 100.0),
-            Gender::Male => format!("male {:.0} %", f.gender.male * 100.0),
-            Gender::Unsure => format!("gender unsure (female {:.0} %)", f.gender.female * 100.0),
+            GenderLabel::Female => format!("female {:.0} %", f.gender.female * 100.0),
+            GenderLabel::Male => format!("male {:.0} %", f.gender.male * 100.0),
+            GenderLabel::Unsure => format!("gender unsure (female {:.0} %)", f.gender.female * 100.0),
         };
         format!(
             "\n    face of {w:.0}x{h:.0} pixels at ({x:.0}, {y:.0}), score {:.2}: age {:.0} ({:.0} to {:.0}), {gender}, \

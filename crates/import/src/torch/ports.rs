@@ -195,6 +195,7 @@ fn twin(state: &StateDict, root: &View) -> Result<Blueprint, FormatError> {
     }
     let to_rgb = |level| layer(&format!("ToRGB_lod{}", levels - level), 1.0).map(Some);
     let to_rgb = (2..=levels).map(to_rgb).collect::<Result<_, _>>()?;
+
     // How far training was, the file says in other words.
     let level = root.find("level")?.map_or(Ok(levels as f64), |v| v.number())?;
     let fade = root.find("fade")?.map_or(Ok(0.0), |v| v.number())?;

@@ -6,8 +6,8 @@
 //! The net sees lightness and colours freed of brightness, contrast and the light's own colour. Most portraits of the archive's first
 //! 150 years are monochrome and show men: a third of what it learns from has its colours taken away, or it would learn the age of the photograph.
 
-use super::Landmarks;
 use super::align::{Similarity, crop_square, portrait_crop};
+use super::geometry::Landmarks;
 use frame::Image;
 use nn::{Conv2d, Dense, Dropout, Init, Initializer, Layer, LeakyRelu, Rng, Sequential, Tensor, Unset};
 
@@ -43,7 +43,7 @@ pub struct Age {
 /// The word for a face, as the archive's labels have it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Gender {
+pub enum GenderLabel {
     /// "Female", with a probability of [`SURE`] or more.
     Female,
     /// "Male", likewise.
@@ -66,11 +66,11 @@ pub struct Attributes {
 
 impl Attributes {
     /// The word for the face, if one is likely enough.
-    pub fn gender(&self) -> Gender {
+    pub fn gender(&self) -> GenderLabel {
         match self.female {
-            p if p >= SURE => Gender::Female,
-            p if p <= 1.0 - SURE => Gender::Male,
-            _ => Gender::Unsure,
+            p if p >= SURE => GenderLabel::Female,
+            p if p <= 1.0 - SURE => GenderLabel::Male,
+            _ => GenderLabel::Unsure,
         }
     }
 }
@@ -125,6 +125,9 @@ fn layers<V: Initializer>(values: &mut V, dropout: impl Fn(&mut V) -> Option<Dro
     Sequential::new(layers)
 }
 
+/// Added to the spread of a crop's brightness, 0 to 255, before dividing by it: keeps the noise of a black picture from being blown up.
+const NOISE_FLOOR: f32 = 8.0;
+
 /// What the net sees of crops, each [`CROP`] pixels wide: `[n, CROP, CROP, 3]`, luma, red less luma and blue less luma, all freed of
 /// their means and divided by the spread of the luma: neither brightness, contrast nor the light's colour is left.
 pub fn input<'a>(crops: impl IntoIterator<Item = &'a Image>) -> Tensor {
@@ -141,8 +144,7 @@ pub fn input<'a>(crops: impl IntoIterator<Item = &'a Image>) -> Tensor {
         let mean = pixels.chunks_exact(INPUTS).fold([0.0; INPUTS], |sum, p| std::array::from_fn(|c| sum[c] + p[c]));
         let mean: [f32; INPUTS] = mean.map(|sum| sum / count);
         let variance = pixels.chunks_exact(INPUTS).map(|p| (p[0] - mean[0]).powi(2)).sum::<f32>() / count;
-        // The floor keeps the noise of a black picture from being blown up.
-        let scale = 1.0 / (variance.sqrt() + 8.0);
+        let scale = 1.0 / (variance.sqrt() + NOISE_FLOOR);
         pixels.chunks_exact_mut(INPUTS).for_each(|p| p.iter_mut().zip(mean).for_each(|(v, m)| *v = (*v - m) * scale));
         n += 1;
     }
@@ -236,11 +238,11 @@ mod tests {
         let a = attributes_of(&logits, &Calibration::default());
         assert!((a.age.mean - bin_age(9)).abs() < 0.01 && a.female > 0.85);
         assert!(a.age.low > bin_age(8) && a.age.high < bin_age(10) && a.age.low < a.age.high);
-        assert_eq!(a.gender(), Gender::Female);
+        assert_eq!(a.gender(), GenderLabel::Female);
         logits[AGE_BINS] = -2.0;
-        assert_eq!(attributes_of(&logits, &Calibration::default()).gender(), Gender::Male);
+        assert_eq!(attributes_of(&logits, &Calibration::default()).gender(), GenderLabel::Male);
         let flat = attributes_of(&[0.0; OUTPUTS], &Calibration { age_temperature: 2.0, gender_temperature: 2.0 });
-        assert_eq!(flat.gender(), Gender::Unsure);
+        assert_eq!(flat.gender(), GenderLabel::Unsure);
         assert!((flat.age.high - flat.age.low - 0.8 * AGE_STEP * AGE_BINS as f32).abs() < 0.01);
     }
 

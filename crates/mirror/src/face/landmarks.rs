@@ -6,7 +6,7 @@
 //! points depend on where the detector began, so that a face that moves across the picture keeps its shape.
 
 use super::align::{MIRROR, Similarity, crop_square};
-use super::{Face, KEY_POINTS, LANDMARKS, Landmarks, Rect};
+use super::geometry::{Face, KEY_POINTS, LANDMARKS, Landmarks, Rect};
 use frame::Image;
 use nn::{Conv2d, Dense, Init, Initializer, Layer, LeakyRelu, Sequential, Tensor, Unset};
 use std::collections::BTreeMap;
@@ -53,6 +53,9 @@ pub fn network(values: &mut impl Initializer) -> Sequential {
     Sequential::new(layers)
 }
 
+/// Added to the spread of a crop's brightness, 0 to 255, before dividing by it: keeps the noise of a black picture from being blown up.
+const NOISE_FLOOR: f32 = 8.0;
+
 /// What the net sees of some crops, all [`CROP`] pixels wide: `[n, CROP, CROP, 3]`, each freed of its brightness and contrast.
 pub fn input<'a>(crops: impl IntoIterator<Item = &'a Image>) -> Tensor {
     let mut data = Vec::new();
@@ -62,8 +65,7 @@ pub fn input<'a>(crops: impl IntoIterator<Item = &'a Image>) -> Tensor {
         let count = crop.data.len().max(1) as f64;
         let mean = f64::from(crop.data.iter().map(|&v| u32::from(v)).sum::<u32>()) / count;
         let squares = f64::from(crop.data.iter().map(|&v| u32::from(v) * u32::from(v)).sum::<u32>()) / count;
-        // The floor keeps the noise of a black picture from being blown up.
-        let scale = 1.0 / ((squares - mean * mean).max(0.0).sqrt() as f32 + 8.0);
+        let scale = 1.0 / ((squares - mean * mean).max(0.0).sqrt() as f32 + NOISE_FLOOR);
         let mean = mean as f32;
         data.extend(crop.data.iter().map(|&v| (f32::from(v) - mean) * scale));
         n += 1;

@@ -4,30 +4,26 @@ use crate::features::Group;
 use crate::features::greedy::Number;
 
 /// Which of a viewer's numbers the mirror may use: the first few of the greedy order, and of these those of some groups.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Everything, by default.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Dial {
-    /// How many numbers, counted from the one that says most; more than there are is all of them.
-    pub numbers: usize,
+    /// How many numbers, counted from the one that says most; `None` for all of them.
+    pub numbers: Option<usize>,
     /// Groups that do not count, whatever their place in the order.
     pub without: Vec<Group>,
-}
-
-/// Everything.
-impl Default for Dial {
-    fn default() -> Self {
-        Self { numbers: usize::MAX, without: Vec::new() }
-    }
 }
 
 impl Dial {
     /// The first `numbers` of the order.
     pub fn first(numbers: usize) -> Self {
-        Self { numbers, ..Self::default() }
+        Self { numbers: Some(numbers), ..Self::default() }
     }
 
     /// For each number of the order, whether it counts.
     pub fn given(&self, order: &[Number]) -> Vec<bool> {
-        let counts = |(i, number): (usize, &Number)| i < self.numbers && !self.without.contains(&number.group());
+        let counts = |(i, number): (usize, &Number)| {
+            self.numbers.is_none_or(|most| i < most) && !self.without.contains(&number.group())
+        };
         order.iter().enumerate().map(counts).collect()
     }
 }
@@ -71,7 +67,7 @@ mod tests {
         assert_eq!(Dial::default().given(&order), [true; 5]);
         assert_eq!(Dial::first(2).given(&order), [true, true, false, false, false]);
         assert_eq!(Dial::first(0).given(&order), [false; 5]);
-        let faceless = Dial { numbers: 4, without: vec![Group::Shape] };
+        let faceless = Dial { numbers: Some(4), without: vec![Group::Shape] };
         assert_eq!(faceless.given(&order), [true, false, true, false, false]);
         let asked = Asked::new(vec![1.0, 2.0, 3.0, 4.0, 5.0], faceless.given(&order));
         assert_eq!(asked.scores, [1.0, 0.0, 3.0, 0.0, 0.0]);

@@ -58,6 +58,7 @@ impl InverterConfig {
             })
         };
         let width = |key: &str| Ok::<_, nn::Error>(number(key, 2.0, MAX_WIDTH as f32)? as usize);
+
         let names = metadata.get("order").map_or("", String::as_str);
         let order: Vec<Number> = names
             .split_whitespace()
@@ -67,6 +68,7 @@ impl InverterConfig {
             let message = format!("\"order\": expected 1 to {MAX_NUMBERS} numbers, found {}", order.len());
             return Err(nn::Error::Metadata(message));
         }
+
         Ok(Self {
             order,
             latent_size: width("latent_size")?,

@@ -71,7 +71,7 @@ mod tests {
     #[test]
     fn an_override_replaces_its_verdict_only_and_reaches_the_inverter() {
         let inverter = inverter();
-        let selection = Dial { numbers: 2, ..Dial::default() };
+        let selection = Dial { numbers: Some(2), ..Dial::default() };
         let asked = inverter.ask(&features(&mut Rng::new(1)), Population::Visitors, &selection);
         let mut told = asked.clone();
         let age = Verdict::Age.feature();

@@ -9,6 +9,11 @@ const LEVELS: usize = 33;
 /// Scores between neighbouring entries.
 const STEP: f32 = 2.0 * LIMIT / (LEVELS - 1) as f32;
 
+/// The smallest spread of a feature that is divided by.
+const LEAST_SPREAD: f32 = 1e-3;
+/// The largest deviation: a feature that hardly varies in the archive says nothing sensible about how strange a stranger is.
+const MOST_DEVIATION: f32 = 10.0;
+
 /// For each of several numbers the values at evenly spaced normal scores from -[`LIMIT`] to [`LIMIT`].
 #[derive(Clone, Debug)]
 pub struct QuantileTable {
@@ -98,14 +103,13 @@ impl QuantileTable {
         self.at(i, below) * (1.0 - t) + self.at(i, below + 1) * t
     }
 
-    /// Distance from the median in standard deviations, without bound.
+    /// Distance from the median in standard deviations, at most ten.
     pub fn deviation(&self, i: usize, value: f32) -> f32 {
         // Half of the span between the scores -1.05 and 1.05, which are entries of the table.
         let seven = (LEVELS - 1) / 2 - 7;
         let spread = (self.at(i, LEVELS - 1 - seven) - self.at(i, seven)) / (2.0 * 7.0 * STEP);
-        let deviation = (value - self.at(i, (LEVELS - 1) / 2)) / spread.max(1e-3);
-        // A feature that hardly varies in the archive says nothing sensible about how strange a stranger is.
-        deviation.clamp(-10.0, 10.0)
+        let deviation = (value - self.at(i, (LEVELS - 1) / 2)) / spread.max(LEAST_SPREAD);
+        deviation.clamp(-MOST_DEVIATION, MOST_DEVIATION)
     }
 }
 

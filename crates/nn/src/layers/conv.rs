@@ -1,6 +1,7 @@
 //! 2-D convolution.
 
 use super::kernel::Kernel;
+use super::pool::Upsample;
 use crate::{Init, Initializer, Layer, Param, Step, Tensor};
 
 /// A correlation with zero padding `kernel / 2`, plus a bias: at stride 1 the size stays, at stride 2 it halves
@@ -78,7 +79,7 @@ impl Layer for Conv2d {
     }
 }
 
-/// [`super::Upsample`] followed by a 3x3 [`Conv2d`], for a quarter of the multiplications.
+/// [`Upsample`] followed by a 3x3 [`Conv2d`], for a quarter of the multiplications.
 pub struct UpsampleConv2d {
     conv: Conv2d,
     laid_out: std::sync::OnceLock<kernels::UpsampleFilter>,
@@ -120,7 +121,7 @@ impl Layer for UpsampleConv2d {
             kernel.backward_weight(dw, |dw| kernels::upsample_backward_weight(size, &x.data, &dy.data, dw, db));
         }
         let g = self.conv.geometry(enlarged.shape);
-        super::Upsample.backward(x, y, &self.conv.kernel.backward_data(g, &enlarged, dy), None)
+        Upsample.backward(x, y, &self.conv.kernel.backward_data(g, &enlarged, dy), None)
     }
 
     fn params(&self) -> Vec<&Param> {

@@ -10,7 +10,7 @@ use crate::statistics::{interval, mean};
 use anyhow::{Context, Result};
 use frame::Image;
 use mirror::face::align::{Similarity, portrait_crop};
-use mirror::face::attributes::{AttributeNet, Attributes, Gender};
+use mirror::face::attributes::{AttributeNet, Attributes, GenderLabel};
 use mirror::face::landmarks::{LandmarkNet, crop_of_box};
 use mirror::face::{Landmarks, Rect};
 use rayon::prelude::*;
@@ -151,7 +151,7 @@ fn confidence(c: &Case) -> f32 {
 
 /// Whether it is sure enough to name a gender.
 fn named(c: &Case) -> bool {
-    c.guess.gender() != Gender::Unsure
+    c.guess.gender() != GenderLabel::Unsure
 }
 
 fn off(c: &Case) -> f32 {

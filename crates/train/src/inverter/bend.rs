@@ -83,7 +83,7 @@ pub fn train(
 fn turn_dial(numbers: usize, rng: &mut Rng) -> Dial {
     let first = if rng.chance(WHOLE) { numbers } else { ((numbers as f32 + 1.0).powf(rng.uniform()) - 0.5) as usize };
     let some = rng.chance(SWITCHED);
-    Dial { numbers: first, without: Group::ALL.into_iter().filter(|_| some && rng.chance(0.3)).collect() }
+    Dial { numbers: Some(first), without: Group::ALL.into_iter().filter(|_| some && rng.chance(0.3)).collect() }
 }
 
 /// One step's examples, side by side.

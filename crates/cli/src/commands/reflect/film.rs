@@ -112,11 +112,10 @@ pub fn write(
     let seconds = source.seconds_a_frame();
 
     let live = LiveMirror::new(mirror.clone(), LiveSettings::film());
-    let features = (dial.numbers < usize::MAX).then_some(dial.numbers);
     let client = Client::new(FilmJob {
         renderer: live.renderer().clone(),
         live: Mutex::new(live),
-        controls: Controls { features, without: dial.without.clone(), ..Controls::default() },
+        controls: Controls { features: dial.numbers, without: dial.without.clone(), ..Controls::default() },
         size: [width, height],
         out: Mutex::new(Output { writer, frames: 0, failure: None }),
     });

@@ -64,7 +64,7 @@ impl Controls {
 
     /// The part of them that concerns the inverter.
     pub fn inverter(&self) -> InverterControls {
-        let selection = Dial { numbers: self.features.unwrap_or(usize::MAX), without: self.without.clone() };
+        let selection = Dial { numbers: self.features, without: self.without.clone() };
         InverterControls { selection, overrides: self.overrides.clone(), drift: !self.calm }
     }
 }
@@ -112,7 +112,7 @@ mod tests {
         assert_eq!(Controls::default().inverter(), InverterControls::default());
         let controls = Controls { features: Some(9), without: vec![Group::Hair], calm: true, ..Controls::default() };
         let inverter = controls.inverter();
-        assert_eq!(inverter.selection, Dial { numbers: 9, without: vec![Group::Hair] });
+        assert_eq!(inverter.selection, Dial { numbers: Some(9), without: vec![Group::Hair] });
         assert!(!inverter.drift);
     }
 }
