@@ -117,7 +117,7 @@ struct Finder {
 /// Who decides what is a face.
 enum Judge {
     /// The detector alone.
-    Detector(Detector),
+    Detector(Box<Detector>),
     /// All nets of the mirror's eyes.
     Eyes(Box<Eyes>),
 }
@@ -132,7 +132,7 @@ impl Finder {
         }
         let threshold = detector.threshold();
         if options.alone {
-            return Ok(Self { threshold, judge: Judge::Detector(detector) });
+            return Ok(Self { threshold, judge: Judge::Detector(Box::new(detector)) });
         }
 
         // The eyes need age and gender of a face to describe it; which ones decides nothing here.

@@ -174,6 +174,8 @@ pub fn run(
     frames: impl Iterator<Item = Result<Image>>,
 ) -> Result<MotionReport> {
     let mirror = Arc::new(Mirror::new(&Pack::gather(&options.nets)?)?);
+
+    // The clip, followed smoothly and frame by frame.
     let (mut viewers, mut smoothed, mut single) = (Vec::new(), Film::default(), Film::default());
     let (mut followed, mut count, mut still) = (Followed::new(&mirror), 0, None);
     for frame in frames {
@@ -186,6 +188,8 @@ pub fn run(
         single.add(&mirror, mirror.reflect_viewer(viewer, &Dial::default()).image)?;
         still.get_or_insert(frame);
     }
+
+    // The first frame with a face, standing still, turned, and moved about.
     ensure!(viewers.len() > 2, "a face in {} of the video's {count} frames: too few", viewers.len());
     let still = still.expect("there were frames");
     let (still_smoothed, still_frame_by_frame) = stand_still(&mirror, &still)?;

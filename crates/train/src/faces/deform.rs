@@ -185,9 +185,12 @@ impl Deformation {
         // Patch pixels an output pixel spans, about: more than 1.3 want averaging.
         let span = step * self.matrix[0][0].hypot(self.matrix[0][1]) * side / (2.0 * REACH);
         let n = if span > 1.3 { 2 } else { 1 };
+
         let grid = self.grid(size, mirrored);
         let cells = size.div_ceil(CELL);
         let mut data = Vec::with_capacity(size * size * 3);
+
+        // Pixel by pixel, the map between the points of its grid.
         for i in 0..size * size {
             let mut sum = [0.0f32; 3];
             for sub in 0..n * n {

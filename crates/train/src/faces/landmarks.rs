@@ -97,17 +97,23 @@ impl Faceless {
 fn draw(patches: &[Patch], turned: &[Patch], faceless: &Faceless, rng: &mut Rng) -> Sample {
     let patches = if !turned.is_empty() && rng.chance(TURNED) { turned } else { patches };
     let patch = &patches[rng.below(patches.len())];
+
     if rng.chance(NOBODY) {
         let mut crop = nobody(patch, faceless, rng);
         PHOTOMETRIC.apply(&mut crop, rng);
         return Sample { crop, points: None };
     }
+
+    // How far off the crop is, and how the face is bent.
     let jitter = if rng.chance(0.5) { &FIRST_LOOK } else { &SECOND_LOOK };
     // Most heads are nearly upright; a quarter of the first looks use the whole range.
     let jitter = Jitter { roll: if rng.chance(0.5) { jitter.roll } else { 0.5 * jitter.roll }, ..*jitter };
     let deformation = Deformation::random(&jitter, rng).with_expression(&patch.points, rng);
+
     let mirrored = rng.chance(0.5);
     let mut crop = deformation.sample(patch, CROP, mirrored);
+
+    // Things in the way.
     if rng.chance(0.35) {
         let texture = faceless.texture(rng);
         let side = CROP as f32;
@@ -119,6 +125,7 @@ fn draw(patches: &[Patch], turned: &[Patch], faceless: &Faceless, rng: &mut Rng)
         let pixels = key_points(&points_of(&points).points).map(|p| p.map(|v| (v + 1.0) * 0.5 * CROP as f32));
         hat(&mut crop, &pixels, faceless.texture(rng), rng);
     }
+
     PHOTOMETRIC.apply(&mut crop, rng);
     Sample { crop, points: Some(points) }
 }

@@ -272,6 +272,8 @@ impl Canvas<'_> {
         if area.abs() < 1e-6 || !area.is_finite() {
             return;
         }
+
+        // The pixels that the triangle may touch.
         let (w, h) = (self.image.width, self.image.height);
         let range = |k: usize, end: usize| {
             let values = [a.to[k], b.to[k], c.to[k]];
@@ -279,6 +281,8 @@ impl Canvas<'_> {
             let high = values.iter().fold(f32::NEG_INFINITY, |m, v| m.max(*v));
             ((low - 0.5).max(0.0) as usize).min(end)..((high + 0.5).max(0.0).ceil() as usize).min(end)
         };
+
+        // Those inside, where nothing nearer has been drawn.
         for y in range(1, h) {
             for x in range(0, w) {
                 let p = [x as f32 + 0.5, y as f32 + 0.5];

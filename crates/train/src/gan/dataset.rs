@@ -65,12 +65,15 @@ impl Dataset {
             Some(gender) => gender == Gender::Female,
             None => eyes.estimate(&p.image, &p.landmarks).is_some_and(|a| a.female > 0.5),
         };
+
         let traits = |p: &AlignedPortrait| Traits {
             is_woman: is_woman(p),
             mouth_is_closed: p.mouth_is_closed(),
             complexion: p.complexion,
         };
         let traits: Vec<Traits> = portraits.par_iter().map(traits).collect();
+
+        // Every level draws its own portraits in their shares.
         let split = |p: AlignedPortrait| {
             let source = Source::of(&p.image, p.path, p.person);
             (p.image, source)

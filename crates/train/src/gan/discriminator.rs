@@ -59,6 +59,8 @@ impl Discriminator {
         }
         let init = Init::Equalized { gain: 2f32.sqrt() };
         let (mut from_rgb, mut blocks) = (Vec::new(), Vec::new());
+
+        // A reader of pictures for every level, and a block from each to the next coarser.
         for level in 2..=config.levels() {
             let (size, maps) = (1 << level, config.maps(level - 1));
             let name = format!("FromRGB_lod{}", config.levels() - level);
@@ -82,6 +84,8 @@ impl Discriminator {
                 ]));
             }
         }
+
+        // The last block judges, knowing how much the batch varies.
         let maps = config.maps(1);
         let last = Sequential::new(vec![
             Box::new(MinibatchStddev { group: GROUP }),
@@ -153,6 +157,8 @@ impl Discriminator {
         let part = ranges[ranges.len() - 1].clone();
         let mut d =
             self.last.backward_held(&tape.last, held.map(|h| &h.last), &dy, grads.as_mut().map(|g| &mut g[part]));
+
+        // Block after block, from the coarsest; in a fade part of the gradient leaves by the way of the smaller pictures.
         let mut to_pictures = None;
         for (r, taped) in (3..=level).zip(tape.blocks.iter().rev()) {
             if let (Some(below), true) = (&tape.below, r == level) {
@@ -172,6 +178,8 @@ impl Discriminator {
                 grads.as_mut().map(|g| &mut g[part]),
             );
         }
+
+        // To the pictures.
         let part = ranges[read(level)].clone();
         let dx = self.from_rgb[level - 2].backward_held(
             &tape.from_rgb,

@@ -27,7 +27,7 @@ pub use penalty::{add_r1, add_wgan_gp};
 pub use run::{GanProgress, train};
 pub use schedule::Schedule;
 pub(crate) use start::portrait_folders;
-pub use trainer::{Loss, Rules, StepFigures, Trainer};
+pub use trainer::{Loss, StepFigures, Trainer, TrainingRules};
 
 use std::path::PathBuf;
 

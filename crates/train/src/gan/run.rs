@@ -1,7 +1,7 @@
 //! A GAN's training, from where it begins to the end of its schedule or of its time.
 
 use super::start::{Start, begin, load_data};
-use super::{Dataset, GanOptions, Rules, Schedule, StepFigures, Trainer, discriminator, sheets};
+use super::{Dataset, GanOptions, Schedule, StepFigures, Trainer, TrainingRules, discriminator, sheets};
 use crate::runs::{Session, say};
 use anyhow::Result;
 use nn::io::Dtype;
@@ -81,7 +81,7 @@ struct Run<'a> {
     options: &'a GanOptions,
     trainer: Trainer,
     data: Dataset,
-    rules: Rules,
+    rules: TrainingRules,
     schedule: Schedule,
     /// Level and fade at the beginning: a longer schedule never goes back.
     floor: (usize, f32),
@@ -224,8 +224,8 @@ impl<'a> Run<'a> {
     }
 }
 
-fn rules(options: &GanOptions) -> Rules {
-    Rules {
+fn rules(options: &GanOptions) -> TrainingRules {
+    TrainingRules {
         loss: options.loss,
         r1_gamma: options.r1_gamma,
         r1_every: options.r1_every,

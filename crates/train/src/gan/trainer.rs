@@ -36,7 +36,7 @@ impl Loss {
 
 /// What stays the same over a run.
 #[derive(Clone, Copy, Debug)]
-pub struct Rules {
+pub struct TrainingRules {
     /// What the players are told.
     pub loss: Loss,
     /// Weight of R1 at 64 pixels; it grows with the number of pixels.
@@ -180,7 +180,7 @@ impl Trainer {
     }
 
     /// One step of the discriminator, then one of the generator, over `n` pictures each.
-    pub fn step(&mut self, data: &Dataset, n: usize, rules: &Rules) -> StepFigures {
+    pub fn step(&mut self, data: &Dataset, n: usize, rules: &TrainingRules) -> StepFigures {
         let z = self.latents(n);
         let fake = self.g.forward_lod(&z, self.lod());
         let mut figures = self.discriminator_step(data, fake, rules);
@@ -191,7 +191,7 @@ impl Trainer {
 
     /// One step of the discriminator alone, on the finished pictures of a generator that can draw already: brought down
     /// to the level, they teach it level after level, as it learns beside a generator that grows.
-    pub fn step_alone(&mut self, data: &Dataset, n: usize, rules: &Rules) -> StepFigures {
+    pub fn step_alone(&mut self, data: &Dataset, n: usize, rules: &TrainingRules) -> StepFigures {
         let z = self.latents(n);
         let mut fake = self.g.forward(&z);
         while fake.w() > 1 << self.level {
@@ -206,7 +206,7 @@ impl Trainer {
         Tensor::new([n, 1, 1, size], self.rng.normals(n * size))
     }
 
-    fn discriminator_step(&mut self, data: &Dataset, fake: Tensor, rules: &Rules) -> StepFigures {
+    fn discriminator_step(&mut self, data: &Dataset, fake: Tensor, rules: &TrainingRules) -> StepFigures {
         // Both kinds of pictures only through the augmentation.
         let (lod, side, n) = (self.lod(), 1 << self.level, fake.n());
         let fake = Augmentation::random(n, side, self.augment, &mut self.rng).apply(&fake);
@@ -242,7 +242,13 @@ impl Trainer {
     }
 
     /// Adds the gradient of the loss's penalty, where this step has one; gives the penalty before its weight.
-    fn add_penalty(&mut self, real: Tensor, fake: &Tensor, rules: &Rules, grads: &mut [Vec<f32>]) -> Option<f32> {
+    fn add_penalty(
+        &mut self,
+        real: Tensor,
+        fake: &Tensor,
+        rules: &TrainingRules,
+        grads: &mut [Vec<f32>],
+    ) -> Option<f32> {
         let lod = self.lod();
         match rules.loss {
             Loss::LogisticR1 if self.steps.is_multiple_of(rules.r1_every) => {
@@ -266,7 +272,7 @@ impl Trainer {
     }
 
     /// More augmentation where the discriminator is surer of the reals than it should be, less where it is not.
-    fn adapt(&mut self, sureness: f32, n: usize, rules: &Rules) {
+    fn adapt(&mut self, sureness: f32, n: usize, rules: &TrainingRules) {
         self.sureness += (sureness - self.sureness) / SURENESS_OVER;
         if let Some(target) = rules.augment_target {
             let by = (self.sureness - target).signum() * n as f32 / ADAPT_OVER;
@@ -274,7 +280,7 @@ impl Trainer {
         }
     }
 
-    fn generator_step(&mut self, n: usize, rules: &Rules) -> f32 {
+    fn generator_step(&mut self, n: usize, rules: &TrainingRules) -> f32 {
         let lod = self.lod();
         let z = self.latents(n);
         let tape = self.g.forward_tape(&z, lod);
@@ -298,7 +304,7 @@ impl Trainer {
         value
     }
 
-    fn average(&mut self, n: usize, rules: &Rules) {
+    fn average(&mut self, n: usize, rules: &TrainingRules) {
         let of_level = self.pictures - self.level_began;
         let half_life = rules.average_share.map_or(rules.average_over, |s| rules.average_over.min(s * of_level as f32));
         let t = 1.0 - 0.5f32.powf(n as f32 / half_life.max(1.0));

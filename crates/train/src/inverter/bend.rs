@@ -56,15 +56,20 @@ pub fn train(
     if good.is_empty() {
         good.clone_from(&rows);
     }
+
     let mut adam = Adam::new(LR, 0.9, 0.99);
     let mut sums = [0.0; 3];
     let mut step = 0;
     while session.fraction() < to {
         adam.lr = LR * (1.0 - (session.fraction() - from) / (to - from).max(1e-6)).clamp(0.01, 1.0);
+
+        // One step.
         let batch = Batch::draw(inverter, &rows, &good, strangers, rng);
         let losses = learn(inverter, &mut adam, &batch, prior_weight);
         anyhow::ensure!(losses.iter().all(|l| l.is_finite()), "the loss is no number at step {step}");
         sums.iter_mut().zip(losses).for_each(|(s, l)| *s += l / LOG_EVERY as f32);
+
+        // What it came to.
         step += 1;
         if step % LOG_EVERY == 0 {
             let [misfit, energy, latent] = sums;
@@ -106,6 +111,7 @@ impl Batch {
         let (order, size) = (inverter.order(), inverter.config().latent_size);
         let mut batch = Self { asked: Vec::new(), noise: Vec::new(), truth: Vec::new(), prior: Vec::new() };
         for _ in 0..BATCH {
+            // Somebody to ask for: a sample or a stranger, perhaps mixed with another of the same kind.
             let row = rows[rng.below(rows.len())];
             let stranger = !strangers.is_empty() && rng.chance(STRANGERS);
             let one = |rng: &mut Rng| match stranger {
@@ -122,6 +128,8 @@ impl Batch {
                 }
             }
             scores.iter_mut().for_each(|s| *s += JITTER * rng.normal());
+
+            // How much of it is asked for; whether all of it, and all of one sample.
             let asked = Asked::new(scores, turn_dial(order.len(), rng).given(order));
             let whole = !mixed && !stranger && asked.given.iter().all(|g| *g);
             batch.asked.push(asked);

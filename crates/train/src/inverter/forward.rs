@@ -43,9 +43,13 @@ pub fn train(
             (falls, since) = (falls + 1, 0);
             adam.lr *= FALL;
         }
+
+        // One step.
         let rows: Vec<&ScoredPair> = (0..BATCH).map(|_| train[rng.below(train.len())]).collect();
         learn(inverter, &mut adam, &rows);
         step += 1;
+
+        // Is it better than ever before?
         if step % LOOK_EVERY == 0 {
             let loss = held_out_loss(inverter, held);
             session.log(step, &[loss, f32::NAN, f32::NAN, f32::NAN, adam.lr])?;
@@ -57,6 +61,8 @@ pub fn train(
             }
         }
     }
+
+    // The best weights are kept.
     for (param, value) in inverter.forward.params_mut().into_iter().zip(best_weights) {
         *param = value;
     }

@@ -177,46 +177,19 @@ impl Mlp {
     pub fn fit(train: &ScoredPairs, held: &ScoredPairs, numbers: usize, hidden: &[usize], seed: u64) -> Self {
         let mut rng = Rng::new(seed);
         let (rows, held) = (train.found(), held.found());
-        let size = rows[0].latent.len();
-        let mut layers: Vec<Box<dyn Layer>> = Vec::new();
-        let widths: Vec<usize> = std::iter::once(numbers).chain(hidden.iter().copied()).collect();
-        for (i, w) in widths.windows(2).enumerate() {
-            layers.push(Box::new(Dense::new(&format!("mlp/{i}"), w[0], w[1], Init::He, &mut rng)));
-            layers.push(Box::new(LeakyRelu));
-        }
-        let last = widths[widths.len() - 1];
-        layers.push(Box::new(Dense::new("mlp/out", last, size, Init::Gain(0.5), &mut rng)));
-        let mut net = Sequential::new(layers);
+        let mut net = Self::network(numbers, hidden, rows[0].latent.len(), &mut rng);
         let mut adam = Adam::new(1e-3, 0.9, 0.999);
-        let input = |rows: &[&ScoredPair]| {
-            Tensor::new(
-                [rows.len(), 1, 1, numbers],
-                rows.iter().flat_map(|r| r.scores[..numbers].iter().copied()).collect(),
-            )
-        };
-        let error = |net: &Sequential| {
-            let output = net.forward(&input(&held));
-            let squares =
-                output.rows().zip(&held).flat_map(|(y, r)| y.iter().zip(&r.latent).map(|(y, z)| (y - z).powi(2)));
-            squares.sum::<f32>()
-        };
-        let (mut best, mut weights) = (f32::INFINITY, Vec::new());
         let mut order: Vec<usize> = (0..rows.len()).collect();
+
+        // Pass after pass, until the held-out pairs gain nothing.
+        let (mut best, mut weights) = (f32::INFINITY, Vec::new());
         for _ in 0..Self::EPOCHS {
             (1..order.len()).rev().for_each(|i| order.swap(i, rng.below(i + 1)));
             for batch in order.chunks(Self::BATCH) {
                 let batch: Vec<&ScoredPair> = batch.iter().map(|i| rows[*i]).collect();
-                let tape = net.forward_tape(&input(&batch));
-                let scale = 2.0 / (batch.len() * size) as f32;
-                let d = tape.output().rows().zip(&batch).flat_map(|(y, r)| {
-                    y.iter().zip(&r.latent).map(move |(y, z)| scale * (y - z)).collect::<Vec<f32>>()
-                });
-                let d = Tensor::new(tape.output().shape, d.collect());
-                let mut grads = grads_like(&net.params());
-                net.backward_tape(&tape, &d, Some(&mut grads));
-                adam.step(net.params_mut(), &grads);
+                Self::step(&mut net, &mut adam, &batch, numbers);
             }
-            let now = error(&net);
+            let now = Self::squared_error(&net, &held, numbers);
             if now >= best {
                 break;
             }
@@ -225,6 +198,41 @@ impl Mlp {
         }
         net.params_mut().into_iter().zip(weights).for_each(|(p, w)| *p = w);
         Self { net, hidden: hidden.to_vec() }
+    }
+
+    fn network(numbers: usize, hidden: &[usize], latent_size: usize, rng: &mut Rng) -> Sequential {
+        let mut layers: Vec<Box<dyn Layer>> = Vec::new();
+        let widths: Vec<usize> = std::iter::once(numbers).chain(hidden.iter().copied()).collect();
+        for (i, w) in widths.windows(2).enumerate() {
+            layers.push(Box::new(Dense::new(&format!("mlp/{i}"), w[0], w[1], Init::He, rng)));
+            layers.push(Box::new(LeakyRelu));
+        }
+        let last = widths[widths.len() - 1];
+        layers.push(Box::new(Dense::new("mlp/out", last, latent_size, Init::Gain(0.5), rng)));
+        Sequential::new(layers)
+    }
+
+    fn input(rows: &[&ScoredPair], numbers: usize) -> Tensor {
+        let scores = rows.iter().flat_map(|r| r.scores[..numbers].iter().copied());
+        Tensor::new([rows.len(), 1, 1, numbers], scores.collect())
+    }
+
+    /// One step of gradient descent.
+    fn step(net: &mut Sequential, adam: &mut Adam, batch: &[&ScoredPair], numbers: usize) {
+        let tape = net.forward_tape(&Self::input(batch, numbers));
+        let output = tape.output();
+        let scale = 2.0 / (batch.len() * output.row_len()) as f32;
+        let pairs = output.rows().zip(batch).flat_map(|(y, r)| y.iter().zip(&r.latent));
+        let d = Tensor::new(output.shape, pairs.map(|(y, z)| scale * (y - z)).collect());
+        let mut grads = grads_like(&net.params());
+        net.backward_tape(&tape, &d, Some(&mut grads));
+        adam.step(net.params_mut(), &grads);
+    }
+
+    fn squared_error(net: &Sequential, held: &[&ScoredPair], numbers: usize) -> f32 {
+        let output = net.forward(&Self::input(held, numbers));
+        let pairs = output.rows().zip(held).flat_map(|(y, r)| y.iter().zip(&r.latent));
+        pairs.map(|(y, z)| (y - z).powi(2)).sum()
     }
 }
 

@@ -12,6 +12,8 @@ pub fn fit(train: &ScoredPairs, held: &ScoredPairs, numbers: usize) -> Result<De
     let (rows, held) = (train.found(), held.found());
     let size = rows.first().map_or(0, |r| r.latent.len());
     let mut layer = Dense::new("ridge", numbers, size, Init::Zero, &mut Unset);
+
+    // Covariances of the scores with each other and with the latent.
     let n = rows.len() as f64;
     let mut gram = vec![0.0f64; numbers * numbers];
     let mut mixed = vec![0.0f64; numbers * size];
@@ -23,6 +25,8 @@ pub fn fit(train: &ScoredPairs, held: &ScoredPairs, numbers: usize) -> Result<De
             to.iter_mut().zip(&row.latent).for_each(|(m, z)| *m += s * f64::from(*z) / n);
         }
     }
+
+    // The penalty that does best on pairs held out.
     let mut best = f64::INFINITY;
     for penalty in [0.01, 0.03, 0.1, 0.3] {
         let mut a = gram.clone();

@@ -47,6 +47,8 @@ impl Session {
         (steps, spent_secs): (u64, f64),
     ) -> Result<Self> {
         std::fs::create_dir_all(out).with_context(|| format!("{}", out.display()))?;
+
+        // The log up to the checkpoint.
         let path = out.join("log.csv");
         let mut text = format!("step,seconds,{}\n", columns.join(","));
         if steps > 0 {
@@ -58,6 +60,7 @@ impl Session {
         host::write_atomically(&path, text.as_bytes())?;
         let log =
             std::fs::OpenOptions::new().append(true).open(&path).with_context(|| format!("{}", path.display()))?;
+
         let budget_secs = minutes.map(|m| m * 60.0);
         let bar = bar(budget_secs.map(|s| s as u64), what);
         let now = Instant::now();

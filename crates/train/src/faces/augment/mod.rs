@@ -43,6 +43,8 @@ impl Photometric {
         if image.data.is_empty() {
             return;
         }
+
+        // Colour and light.
         if rng.chance(self.grey) {
             grey(image);
         }
@@ -53,6 +55,8 @@ impl Photometric {
         if tone || cast {
             tone_and_cast(image, tone, cast, rng);
         }
+
+        // A bad lens, or a hand that moves.
         if rng.chance(self.rescale) {
             let factor = rng.range(1.3, 3.5);
             down_up(image, factor);
@@ -66,6 +70,8 @@ impl Photometric {
                 motion_blur(image, length, angle);
             }
         }
+
+        // A sensor and its file.
         if rng.chance(self.noise) {
             let std = rng.range(1.0, 16.0);
             noise(image, std, rng);

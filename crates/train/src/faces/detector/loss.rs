@@ -48,6 +48,8 @@ impl Labels {
         let high = LEVEL_LIMITS.get(level).copied().unwrap_or(f32::INFINITY);
         let mut cells = vec![Label::Nothing; columns * rows];
         let centre = |i: usize| [((i % columns) as f32 + 0.5) * stride, ((i / columns) as f32 + 0.5) * stride];
+
+        // Nothing is claimed about what is unclear.
         for r in &scene.unclear {
             for (i, cell) in cells.iter_mut().enumerate() {
                 let [x, y] = centre(i);
@@ -56,6 +58,8 @@ impl Labels {
                 }
             }
         }
+
+        // Around every face of about this level's size: the middle shall find it, the surroundings may.
         for face in &scene.faces {
             let r = &face.rect;
             let size = (r.w * r.h).sqrt();
@@ -86,6 +90,8 @@ pub fn loss(outputs: [&Tensor; 3], labels: &[[Labels; 3]]) -> ([f32; 3], [Tensor
     let faces = labels.iter().flatten().flat_map(|l| &l.cells).filter(is_face).count();
     // A batch without faces would blow its few mistakes up.
     let scale = 1.0 / faces.max(labels.len()) as f32;
+
+    // Cell by cell of every level and scene.
     let mut gradients = outputs.map(|o| Tensor::zeros(o.shape));
     let (mut of_faces, mut of_boxes) = (0.0, 0.0);
     for (level, gradient) in gradients.iter_mut().enumerate() {

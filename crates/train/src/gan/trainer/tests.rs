@@ -5,7 +5,7 @@ use crate::gan::schedule::Schedule;
 use frame::Image;
 
 const TINY: Config = Config { resolution: 16, fmap_base: 32, fmap_max: 8, fmap_min: 1, latent_size: 6 };
-const RULES: Rules = Rules {
+const RULES: TrainingRules = TrainingRules {
     loss: Loss::LogisticR1,
     r1_gamma: 1.0,
     r1_every: 2,
@@ -25,7 +25,7 @@ fn data() -> Dataset {
     Dataset::of_images(&(0..6).map(image).collect::<Vec<_>>(), 4)
 }
 
-fn go(trainer: &mut Trainer, data: &Dataset, steps: u64, rules: &Rules) -> Vec<StepFigures> {
+fn go(trainer: &mut Trainer, data: &Dataset, steps: u64, rules: &TrainingRules) -> Vec<StepFigures> {
     let schedule = Schedule::new(2, 4, false);
     let step = |_| {
         let (level, fade) = schedule.at(trainer.steps as f64 / 24.0);
@@ -41,7 +41,7 @@ fn a_run_that_was_killed_goes_on_bit_for_bit() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("checkpoint.safetensors");
     for loss in [Loss::LogisticR1, Loss::WganGp] {
-        let rules = Rules { loss, ..RULES };
+        let rules = TrainingRules { loss, ..RULES };
         let mut whole = Trainer::new(TINY, 1);
         whole.augment = 0.5;
         go(&mut whole, &data, 10, &rules);
@@ -59,7 +59,7 @@ fn a_run_that_was_killed_goes_on_bit_for_bit() {
 
 #[test]
 fn augmentation_follows_the_discriminators_sureness() {
-    let (data, rules) = (data(), Rules { augment_target: Some(0.6), ..RULES });
+    let (data, rules) = (data(), TrainingRules { augment_target: Some(0.6), ..RULES });
     let mut trainer = Trainer::new(TINY, 1);
     (trainer.augment, trainer.sureness) = (0.5, 1.0);
     trainer.adapt(1.0, 1000, &rules);
@@ -108,7 +108,7 @@ fn a_checkpoint_of_other_nets_is_refused() {
 #[test]
 fn a_generator_learns_the_colours_of_its_archive() {
     let data = data();
-    let rules = Rules { rate: 0.01, ..RULES };
+    let rules = TrainingRules { rate: 0.01, ..RULES };
     let mut trainer = Trainer::new(TINY, 2);
     trainer.set_level(2, 0.0);
     let blue = |t: &Trainer| {

@@ -3,7 +3,7 @@
 mod problem;
 mod search;
 
-pub use problem::{Problem, Rules};
+pub use problem::{MachineRules, Problem};
 pub use search::{Selection, search};
 
 use super::expressions::Expressions;
@@ -97,7 +97,7 @@ pub fn run(options: &PaperOptions) -> Result<PaperReport> {
 }
 
 fn report(expressions: &Expressions, options: &PaperOptions) -> Result<PaperReport> {
-    let rules = Rules { nu: options.nu, ..Rules::default() };
+    let rules = MachineRules { nu: options.nu, ..MachineRules::default() };
     let classes: Vec<String> = expressions.classes().into_iter().map(str::to_owned).collect();
     let labels = expressions.labels();
     let learn = split(&labels, classes.len(), options.share, &mut Rng::new(options.seed));
@@ -136,11 +136,15 @@ impl fmt::Display for PaperReport {
         if s.pairs_left_out > 0 {
             writeln!(f, "NOT exact: {} pairs were not tried", s.pairs_left_out)?;
         }
+
+        // What was chosen.
         writeln!(f, "{:>8}  {:<10} {:>22}", "feature", "landmarks", "mean class accuracy, %")?;
         for (i, (feature, name)) in s.features.iter().zip(&self.names).enumerate() {
             let score = i.checked_sub(1).map_or(String::new(), |i| format!("{:.1}", 100.0 * s.scores[i]));
             writeln!(f, "{feature:>8}  {name:<10} {score:>22}")?;
         }
+
+        // Who was called what.
         writeln!(f, "each subject judged by what the others teach (rows: truth, columns: called):")?;
         write!(f, "{:<10}", "")?;
         self.classes.iter().try_for_each(|c| write!(f, "{c:>10}"))?;
@@ -176,7 +180,7 @@ pub fn split(labels: &[usize], classes: usize, share: f64, rng: &mut Rng) -> Vec
 pub fn leave_one_subject_out(
     expressions: &Expressions,
     features: &[usize],
-    rules: Rules,
+    rules: MachineRules,
 ) -> Result<Vec<Vec<usize>>, Infeasible> {
     let values = expressions.values(features);
     let (labels, classes) = (expressions.labels(), expressions.classes().len());

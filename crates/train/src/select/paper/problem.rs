@@ -5,14 +5,14 @@ use super::mean_share;
 
 /// How the machines are trained.
 #[derive(Clone, Copy, Debug)]
-pub struct Rules {
+pub struct MachineRules {
     /// Share of samples that may lie within the margin.
     pub nu: f64,
     /// How far from optimal they may end.
     pub tolerance: f32,
 }
 
-impl Default for Rules {
+impl Default for MachineRules {
     /// The paper's nu, LIBSVM's tolerance.
     fn default() -> Self {
         Self { nu: 0.1, tolerance: 1e-3 }
@@ -21,7 +21,7 @@ impl Default for Rules {
 
 /// Samples to learn from, by class, and samples to judge by. A sample is scaled to unit norm over the selected features.
 pub struct Problem {
-    rules: Rules,
+    rules: MachineRules,
     classes: Vec<Block>,
     /// The machines in the order in which they vote.
     machines: Vec<(usize, usize)>,
@@ -70,7 +70,7 @@ impl Problem {
         labels: &[usize],
         classes: usize,
         learn: &[bool],
-        rules: Rules,
+        rules: MachineRules,
     ) -> Result<Self, Infeasible> {
         let mut counts = vec![0; classes];
         for (label, _) in labels.iter().zip(learn).filter(|(_, learn)| **learn) {
@@ -253,7 +253,7 @@ mod tests {
             let learn: Vec<bool> = serde_json::from_value(case["learn"].clone()).unwrap();
             let want = rows(&case["decisions"]);
             let classes = labels.iter().max().unwrap() + 1;
-            let rules = Rules { nu: case["nu"].as_f64().unwrap(), tolerance: 1e-5 };
+            let rules = MachineRules { nu: case["nu"].as_f64().unwrap(), tolerance: 1e-5 };
             let problem = Problem::new(&values, &labels, classes, &learn, rules).unwrap();
             let mut space = Workspace::default();
             problem.begin(&(0..values.len()).collect::<Vec<_>>(), &mut space);
@@ -273,7 +273,7 @@ mod tests {
         let expressions = Expressions::synthetic(6);
         let (values, labels) = (expressions.values(&[10, 700, 1500, 2600, 3400, 4100]), expressions.labels());
         let learn = split(&labels, 7, 0.6, &mut Rng::new(6));
-        let problem = Problem::new(&values, &labels, 7, &learn, Rules::default()).unwrap();
+        let problem = Problem::new(&values, &labels, 7, &learn, MachineRules::default()).unwrap();
         let mut space = Workspace::default();
         for (a, b) in nu_svc::pairs(values.len()) {
             let whole = mean_class_accuracy(&problem.confusion(&[a, b], &mut space));

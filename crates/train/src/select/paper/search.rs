@@ -131,7 +131,7 @@ fn challenge(problem: &Problem, chosen: &[usize], more: &[usize], leader: &Mutex
 
 #[cfg(test)]
 mod tests {
-    use super::super::problem::Rules;
+    use super::super::problem::MachineRules;
     use super::super::{mean_class_accuracy, split};
     use super::*;
     use crate::select::expressions::Expressions;
@@ -176,7 +176,7 @@ mod tests {
             values.reverse();
             let labels: Vec<usize> = expressions.labels().into_iter().map(|l| l % classes).collect();
             let learn = split(&labels, classes, if seed == 2 { 0.9 } else { 0.6 }, &mut Rng::new(seed));
-            let problem = Problem::new(&values, &labels, classes, &learn, Rules::default()).unwrap();
+            let problem = Problem::new(&values, &labels, classes, &learn, MachineRules::default()).unwrap();
             let want = try_all(&problem);
             for threads in [1, 2, 5] {
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
