@@ -6,7 +6,7 @@ use display::server::{ServerError, SessionFactory, Setup, serve};
 use frame::Image;
 use mirror::engine::MirrorError;
 use mirror::face::LANDMARKS;
-use mirror::face::attributes::Gender;
+use mirror::face::attributes::GenderLabel;
 use mirror::features::{Group, Pose};
 use mirror::inverter::Verdict;
 use mirror::live::protocol::{Controls, DataSizes, FrameReport, State, TrackedFaceReport, ViewReport};
@@ -74,7 +74,7 @@ fn face(picture: &Image) -> FaceReport {
         landmarks: std::array::from_fn(on_circle),
         pose: Pose { yaw: 4.0, pitch: -2.0, roll: 1.0 },
         age: AgeReport { mean: 41.0, low: 33.0, high: 52.0 },
-        gender: GenderReport { label: Gender::Unsure, female: 0.7, male: 0.3 },
+        gender: GenderReport { label: GenderLabel::Unsure, female: 0.7, male: 0.3 },
         features: Vec::new(),
     }
 }

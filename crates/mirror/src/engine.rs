@@ -6,7 +6,7 @@ use crate::face::landmarks::{LandmarkNet, Located};
 use crate::face::{Face, Landmarks, Rect};
 use crate::features::{self, FeatureVector, Pose};
 use crate::generator::{Generator, Painter};
-use crate::inverter::{Dial, Inverter};
+use crate::inverter::{FeatureSelection, Inverter};
 use crate::latent::Latent;
 use crate::pack::{Net, Pack, PackError};
 use frame::Image;
@@ -92,13 +92,13 @@ impl Mirror {
     pub fn reflect(&self, image: &Image) -> Result<Option<Reflection>, MirrorError> {
         kernels::on_pool(|| {
             let viewers = self.eyes.analyse(image)?;
-            Ok(nearest(viewers).map(|viewer| self.reflect_viewer(viewer, &Dial::default())))
+            Ok(nearest(viewers).map(|viewer| self.reflect_viewer(viewer, &FeatureSelection::default())))
         })
     }
 
-    /// The reflection of somebody whom the eyes have seen, by what the dial lets count of them.
-    pub fn reflect_viewer(&self, viewer: Observation, dial: &Dial) -> Reflection {
-        kernels::on_pool(|| self.draw(self.inverter.invert(&viewer.features, dial), viewer))
+    /// The reflection of somebody whom the eyes have seen, by what the selection lets count of them.
+    pub fn reflect_viewer(&self, viewer: Observation, selection: &FeatureSelection) -> Reflection {
+        kernels::on_pool(|| self.draw(self.inverter.invert(&viewer.features, selection), viewer))
     }
 
     fn draw(&self, latent: Latent, viewer: Observation) -> Reflection {

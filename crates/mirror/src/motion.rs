@@ -10,7 +10,7 @@
 use crate::engine::Observation;
 use crate::face::Rect;
 use crate::features::Group;
-use crate::inverter::{Asked, Dial, Inverter, InverterControls, Population};
+use crate::inverter::{FeatureSelection, Inverter, InverterControls, InverterInput, Population};
 use crate::latent::{Latent, onto_sphere};
 use std::f32::consts::TAU;
 
@@ -106,7 +106,7 @@ impl FeatureSmoother {
         at: f64,
     ) -> Latent {
         // All features are smoothed, so that those that begin to count are as smooth as the others.
-        let mut scores = inverter.ask(&viewer.features, Population::Visitors, &Dial::default()).scores;
+        let mut scores = inverter.input(&viewer.features, Population::Visitors, &FeatureSelection::default()).scores;
         let before = self.present.take().filter(|p| p.is(viewer, at));
 
         let filters = match before {
@@ -155,15 +155,15 @@ impl LatentFollower {
 
 /// The latent for scores under the controls.
 fn invert(inverter: &Inverter, scores: Vec<f32>, controls: &InverterControls, at: f64) -> Latent {
-    let mut asked = Asked::new(scores, controls.selection.given(inverter.order()));
-    let noise = if controls.drift { drifting_noise(inverter, &asked, at) } else { inverter.noise(&asked) };
-    controls.apply_overrides(inverter, &mut asked);
-    inverter.invert_asked(&asked, &noise)
+    let mut input = InverterInput::new(scores, controls.selection.mask(inverter.order()));
+    let noise = if controls.drift { drifting_noise(inverter, &input, at) } else { inverter.noise(&input) };
+    controls.apply_overrides(inverter, &mut input);
+    inverter.invert_input(&input, &noise)
 }
 
 /// A person's noise, bent a little towards a point that wanders.
-fn drifting_noise(inverter: &Inverter, asked: &Asked, at: f64) -> Vec<f32> {
-    let mut noise = inverter.noise(asked);
+fn drifting_noise(inverter: &Inverter, input: &InverterInput, at: f64) -> Vec<f32> {
+    let mut noise = inverter.noise(input);
     let there = Latent::wandering(noise.len(), at / DRIFT_SECS, |point| DRIFT_SEED ^ point);
     let (sin, cos) = (DRIFT_ANGLE * TAU / 4.0).sin_cos();
     noise.iter_mut().zip(there.as_slice()).for_each(|(n, p)| *n = cos * *n + sin * p);
@@ -240,7 +240,7 @@ mod tests {
             let viewer = trembling(3, 0.2, &mut rng);
             let (a, b) = (
                 motion.follow(&inverter, &viewer, &InverterControls::default(), f64::from(frame) / 30.0),
-                inverter.invert(&viewer.features, &Dial::default()),
+                inverter.invert(&viewer.features, &FeatureSelection::default()),
             );
             if let Some((c, d)) = &before {
                 calm = calm.max(distance(&a, c));
@@ -275,7 +275,7 @@ mod tests {
     #[test]
     fn what_is_withheld_leaves_no_trace() {
         let (inverter, mut rng) = (inverter(), Rng::new(3));
-        let nothing = InverterControls { selection: Dial::first(0), ..InverterControls::default() };
+        let nothing = InverterControls { selection: FeatureSelection::first(0), ..InverterControls::default() };
         let (one, other) = (trembling(1, 0.0, &mut rng), trembling(40, 0.0, &mut rng));
         let latent =
             |viewer: &Observation, controls: &InverterControls| Motion::new().follow(&inverter, viewer, controls, 0.5);

@@ -1,7 +1,7 @@
 //! `narcissus adopt`: from a generator that was trained elsewhere to a mirror, in one command.
 
-use super::import::Part;
-use crate::arguments::Global;
+use crate::options::Global;
+use crate::options::Part;
 use anyhow::{Context, ensure};
 use clap::Args;
 use import::Network;
@@ -93,7 +93,7 @@ fn import_into(pack: &Path, work: &Path, options: &Options, global: &Global) -> 
         return Ok(());
     }
     ensure!(!work.exists(), "{}: already exists; --resume goes on there, or remove it", work.display());
-    let face_nets = super::open_pack(global).context("no pack to take the face nets from")?;
+    let face_nets = global.open_pack().context("no pack to take the face nets from")?;
     let imported =
         import::import(&options.file, options.part.of(options.network), &face_nets, pack).inspect_err(|_| {
             // Made for the pack that was not; it is empty, and otherwise stays.
@@ -123,7 +123,7 @@ fn measure(pack: &Path, inverter: &Path, data: &Path) -> String {
     match train::evaluate::inverter::run(&evaluation) {
         Ok(report) => format!("```\n{report}\n```\n"),
         Err(error) => {
-            let why = super::one_line(&error);
+            let why = crate::failures::one_line(&error);
             eprintln!("not measured: {why}");
             format!("Not measured: {why}.\n")
         }

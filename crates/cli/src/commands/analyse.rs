@@ -1,6 +1,6 @@
 //! `narcissus analyse`: what the machine sees in pictures, in numbers.
 
-use crate::arguments::Global;
+use crate::options::Global;
 use crate::output;
 use camera::{Input, expand};
 use frame::Image;
@@ -33,9 +33,9 @@ pub struct Options {
 /// Runs it.
 pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
     let inputs = expand(&options.paths);
-    let eyes = Eyes::new(&super::open_pack(global)?)?;
+    let eyes = Eyes::new(&global.open_pack()?)?;
     let progress = output::Progress::new(inputs.len());
-    let mut failures = super::Failures::default();
+    let mut failures = crate::failures::Failures::default();
     for input in &inputs {
         let analysis = match input {
             Ok(Input::Picture(path)) => look(&eyes, path),

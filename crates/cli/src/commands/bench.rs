@@ -1,6 +1,6 @@
 //! `narcissus bench`: how long every stage takes on this computer.
 
-use crate::arguments::{Drawing, Global};
+use crate::options::{Drawing, Global};
 use crate::output;
 use frame::Image;
 use mirror::engine::{Mirror, nearest};
@@ -10,7 +10,7 @@ use mirror::face::detector::Detector;
 use mirror::face::landmarks::LandmarkNet;
 use mirror::features;
 use mirror::generator::{Painter, samples};
-use mirror::inverter::Dial;
+use mirror::inverter::FeatureSelection;
 use mirror::latent::Latent;
 use mirror::pack::Net;
 use serde::Serialize;
@@ -64,7 +64,7 @@ struct Layer {
 /// Runs it.
 pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
     let began = Instant::now();
-    let pack = super::open_pack(global)?;
+    let pack = global.open_pack()?;
     let mirror = Mirror::builder(&pack).precision(options.drawing.precision()?).build()?;
     let load_ms = began.elapsed().as_secs_f64() * 1e3;
     let detector = pack.open(Net::Detector, Detector::from_weights)?;
@@ -80,7 +80,7 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
     let attributes = attribute_net.estimate(&frame, &landmarks);
     let attributes = attributes.ok_or_else(|| anyhow::anyhow!("the landmark net finds no face in a dream"))?;
     let features = features::extract(&frame, &landmarks, &attributes)?;
-    let latent = mirror.inverter().invert(&features, &Dial::default());
+    let latent = mirror.inverter().invert(&features, &FeatureSelection::default());
 
     let stages = vec![
         time("decode PNG", options.rounds, || Image::decode(&png)),
@@ -88,7 +88,7 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
         time("landmarks", options.rounds, || landmark_net.locate(&frame, &face)),
         time("attributes", options.rounds, || attribute_net.estimate(&frame, &landmarks)),
         time("features", options.rounds, || features::extract(&frame, &landmarks, &attributes)),
-        time("invert", options.rounds, || mirror.inverter().invert(&features, &Dial::default())),
+        time("invert", options.rounds, || mirror.inverter().invert(&features, &FeatureSelection::default())),
         time("generate", options.rounds, || mirror.painter().paint(&latent)),
         time("reflect", options.rounds, || mirror.reflect(&frame)),
     ];

@@ -1,6 +1,6 @@
 //! `narcissus doctor`: what is missing on this computer, each with a cure.
 
-use crate::arguments::Global;
+use crate::options::Global;
 use crate::{browser, output};
 use mirror::engine::Mirror;
 use mirror::generator::samples;
@@ -72,7 +72,7 @@ fn processor() -> Finding {
 
 fn pack(global: &Global) -> Finding {
     let drawn = || -> anyhow::Result<String> {
-        let pack = super::open_pack(global)?;
+        let pack = global.open_pack()?;
         let mirror = Mirror::new(&pack)?;
         let began = Instant::now();
         let picture = samples(mirror.painter(), 1, 1).next().map(|s| s.1);
@@ -84,7 +84,7 @@ fn pack(global: &Global) -> Finding {
     };
     drawn().map_or_else(
         |e| Fail {
-            found: super::one_line(&e),
+            found: crate::failures::one_line(&e),
             cure: "`narcissus pack verify` says more; without --pack the built-in pack is used",
         },
         Fine,

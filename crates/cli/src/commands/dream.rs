@@ -1,6 +1,6 @@
 //! `narcissus dream`: faces of nobody.
 
-use crate::arguments::{Drawing, Global, Size};
+use crate::options::{Drawing, Global, Size};
 use crate::output::{OutputDir, Progress};
 use display::{VideoWriter, enlarged};
 use mirror::generator::{Painter, Walk, grid, samples};
@@ -47,7 +47,7 @@ const WALK_SIDE: usize = 256;
 /// The generator, laid out; neither its file nor its weights stay in memory beside that.
 fn painter(options: &Options, global: &Global) -> anyhow::Result<Painter> {
     let precision = options.drawing.precision()?;
-    let generator = options.size.generator(&super::open_pack(global)?)?;
+    let generator = options.size.generator(&global.open_pack()?)?;
     Ok(Painter::with_precision(&generator, precision))
 }
 

@@ -1,6 +1,6 @@
 //! `narcissus export`: takes the generator to other programs.
 
-use crate::arguments::{Global, Size};
+use crate::options::{Global, Size};
 use std::path::PathBuf;
 
 /// Write the pack's generator for other programs.
@@ -27,7 +27,7 @@ pub struct Options {
 
 /// Runs it.
 pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
-    let pack = super::open_pack(global)?;
+    let pack = global.open_pack()?;
     let generator = options.size.generator(&pack)?;
     import::export::export(&generator, &options.out, options.half)?;
     let size = generator.config().resolution;

@@ -1,6 +1,6 @@
 //! `narcissus import`: makes a pack of a generator that was trained elsewhere.
 
-use crate::arguments::Global;
+use crate::options::{Global, Part};
 use anyhow::Context;
 use import::Network;
 use std::path::PathBuf;
@@ -32,30 +32,12 @@ pub struct Options {
     pub part: Part,
 }
 
-/// How much of a generator is taken.
-#[derive(clap::Args, Debug)]
-pub struct Part {
-    /// Take the generator only up to the level of so many pixels
-    #[arg(long, value_name = "PIXELS")]
-    pub max_resolution: Option<usize>,
-    /// Store the weights at half precision: half the size; at 1024 pixels one value of a picture in ten moves by 1/255, the worst by 3/255
-    #[arg(long)]
-    pub half: bool,
-}
-
-impl Part {
-    /// The same of one of a file's networks, in the reader's words.
-    pub fn of(&self, network: Network) -> import::ImportOptions {
-        import::ImportOptions { network, max_resolution: self.max_resolution, half: self.half }
-    }
-}
-
 /// Runs it.
 pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
     if options.network == Network::D {
         return discriminator(options);
     }
-    let face_nets = super::open_pack(global).context("no pack to take the face nets from")?;
+    let face_nets = global.open_pack().context("no pack to take the face nets from")?;
     let imported = import::import(&options.file, options.part.of(options.network), &face_nets, &options.out)?;
     let config = imported.generator.config();
     eprintln!(

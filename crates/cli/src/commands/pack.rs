@@ -1,6 +1,6 @@
 //! `narcissus pack`: looks into a pack.
 
-use crate::arguments::Global;
+use crate::options::Global;
 use crate::output;
 use clap::Subcommand;
 use mirror::engine::Mirror;
@@ -33,7 +33,7 @@ pub enum Pack {
 
 /// Runs it.
 pub fn run(what: &Pack, global: &Global) -> anyhow::Result<()> {
-    let open = |folder: &Option<PathBuf>| super::open_pack_at(folder.as_deref().or(global.pack.as_deref()));
+    let open = |folder: &Option<PathBuf>| crate::options::open_pack_at(folder.as_deref().or(global.pack.as_deref()));
     match what {
         Pack::Info { folder } => {
             let pack = open(folder)?;

@@ -1,4 +1,4 @@
-//! The numbers of a face in the order in which they say most about it: what the dial "how few numbers still draw you" counts.
+//! The numbers of a face in the order in which they say most about it: what the selection "how few numbers still draw you" counts.
 
 use super::spatial::{self, Spatial};
 use super::vector::{FEATURES, FeatureVector, Group};

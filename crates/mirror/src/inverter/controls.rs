@@ -1,6 +1,6 @@
 //! What the inverter may use of a viewer, and what it is told instead.
 
-use super::{Asked, Dial, Inverter};
+use super::{FeatureSelection, Inverter, InverterInput};
 use crate::features::greedy::Number;
 use crate::features::{FeatureVector, Group};
 use serde::{Deserialize, Serialize};
@@ -38,7 +38,7 @@ impl Verdict {
 #[derive(Clone, Debug, PartialEq)]
 pub struct InverterControls {
     /// The features that it may use.
-    pub selection: Dial,
+    pub selection: FeatureSelection,
     /// Other values than the machine's own verdicts.
     pub overrides: BTreeMap<Verdict, f32>,
     /// Whether the part of the latent that the features leave open drifts slowly.
@@ -47,16 +47,16 @@ pub struct InverterControls {
 
 impl Default for InverterControls {
     fn default() -> Self {
-        Self { selection: Dial::default(), overrides: BTreeMap::new(), drift: true }
+        Self { selection: FeatureSelection::default(), overrides: BTreeMap::new(), drift: true }
     }
 }
 
 impl InverterControls {
     /// Replaces verdicts. A verdict that is replaced reaches the inverter even if its group may not be used; a value that is not finite
     /// replaces nothing.
-    pub(crate) fn apply_overrides(&self, inverter: &Inverter, asked: &mut Asked) {
+    pub(crate) fn apply_overrides(&self, inverter: &Inverter, input: &mut InverterInput) {
         for (verdict, value) in self.overrides.iter().filter(|(_, value)| value.is_finite()) {
-            inverter.tell(asked, Number::Other(verdict.feature()), *value);
+            inverter.replace(input, Number::Other(verdict.feature()), *value);
         }
     }
 }
@@ -71,19 +71,19 @@ mod tests {
     #[test]
     fn an_override_replaces_its_verdict_only_and_reaches_the_inverter() {
         let inverter = inverter();
-        let selection = Dial { numbers: Some(2), ..Dial::default() };
-        let asked = inverter.ask(&features(&mut Rng::new(1)), Population::Visitors, &selection);
-        let mut told = asked.clone();
+        let selection = FeatureSelection { features: Some(2), ..FeatureSelection::default() };
+        let input = inverter.input(&features(&mut Rng::new(1)), Population::Visitors, &selection);
+        let mut told = input.clone();
         let age = Verdict::Age.feature();
         let overrides = BTreeMap::from([(Verdict::Age, age as f32 + 9.0), (Verdict::Female, f32::NAN)]);
         InverterControls { overrides, ..InverterControls::default() }.apply_overrides(&inverter, &mut told);
         let place = order().iter().position(|n| *n == Number::Other(age)).unwrap();
-        assert!(told.scores[place] > 2.0 && told.given[place] && !asked.given[place]);
+        assert!(told.scores[place] > 2.0 && told.given[place] && !input.given[place]);
         let others = (0..order().len()).filter(|i| *i != place);
-        assert!(others.into_iter().all(|i| told.scores[i] == asked.scores[i] && told.given[i] == asked.given[i]));
-        let mut same = asked.clone();
+        assert!(others.into_iter().all(|i| told.scores[i] == input.scores[i] && told.given[i] == input.given[i]));
+        let mut same = input.clone();
         InverterControls::default().apply_overrides(&inverter, &mut same);
-        assert_eq!(same, asked);
+        assert_eq!(same, input);
     }
 
     #[test]

@@ -9,9 +9,9 @@
 //! when they are as unusual, each among their own. Only the gender, a probability, is compared otherwise: a stranger's is made as sure as
 //! a sample's would be.
 
-mod asked;
 mod config;
 mod controls;
+mod input;
 mod model;
 mod quantiles;
 mod refine;
@@ -19,9 +19,9 @@ mod refine;
 pub(crate) mod tests;
 mod weighting;
 
-pub use asked::{Asked, Dial};
 pub use config::InverterConfig;
 pub use controls::{InverterControls, Verdict};
+pub use input::{FeatureSelection, InverterInput};
 pub use model::{Inverter, Population};
 pub use quantiles::{LIMIT, QuantileTable};
 pub use weighting::feature_weights;

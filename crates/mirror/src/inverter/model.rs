@@ -1,7 +1,7 @@
 //! The inverter's two nets, and what is counted besides.
 
-use super::asked::{Asked, Dial};
 use super::config::InverterConfig;
+use super::input::{FeatureSelection, InverterInput};
 use super::quantiles::QuantileTable;
 use super::weighting::{feature_weights, number_weights};
 use crate::features::greedy::Number;
@@ -26,7 +26,7 @@ pub enum Population {
 pub struct Inverter {
     /// Sizes and constants, and which numbers of a face count.
     config: InverterConfig,
-    /// g: what is asked for ([`Asked::inputs`]), then noise, `[n, 1, 1, 2 * numbers + latent_size]`, to what is added to the noise.
+    /// g: what is asked for ([`InverterInput::inputs`]), then noise, `[n, 1, 1, 2 * numbers + latent_size]`, to what is added to the noise.
     pub bend: Sequential,
     /// F: latents on the sphere of root mean square 1, to the scores of the numbers, then of how well the detector sees the face.
     pub forward: Sequential,
@@ -134,20 +134,25 @@ impl Inverter {
 
     /// The latent, on the sphere of root mean square 1, of a face with a visitor's features. The same features give the
     /// same latent, and similar features a similar one.
-    pub fn invert(&self, features: &FeatureVector, dial: &Dial) -> Latent {
-        self.invert_from(features, Population::Visitors, dial)
+    pub fn invert(&self, features: &FeatureVector, selection: &FeatureSelection) -> Latent {
+        self.invert_from(features, Population::Visitors, selection)
     }
 
     /// Likewise, for features of either population.
-    pub fn invert_from(&self, features: &FeatureVector, population: Population, dial: &Dial) -> Latent {
-        let asked = self.ask(features, population, dial);
-        self.invert_asked(&asked, &self.noise(&asked))
+    pub fn invert_from(
+        &self,
+        features: &FeatureVector,
+        population: Population,
+        selection: &FeatureSelection,
+    ) -> Latent {
+        let input = self.input(features, population, selection);
+        self.invert_input(&input, &self.noise(&input))
     }
 
     /// The latent for what is asked, from a noise on the sphere: what the numbers leave open is the noise's.
-    pub fn invert_asked(&self, asked: &Asked, noise: &[f32]) -> Latent {
-        let latent = self.bend_noise(asked, noise);
-        Latent::new(self.refine(latent, asked, self.config.refine_steps))
+    pub fn invert_input(&self, input: &InverterInput, noise: &[f32]) -> Latent {
+        let latent = self.bend_noise(input, noise);
+        Latent::new(self.refine(latent, input, self.config.refine_steps))
     }
 
     fn quantiles(&self, population: Population) -> &QuantileTable {
@@ -157,19 +162,24 @@ impl Inverter {
         }
     }
 
-    /// What to ask for to draw a face: its numbers, as far as the dial lets them count.
-    pub fn ask(&self, features: &FeatureVector, population: Population, dial: &Dial) -> Asked {
+    /// What goes into the inverter for a face: the scores of its features, as far as the selection lets them through.
+    pub fn input(
+        &self,
+        features: &FeatureVector,
+        population: Population,
+        selection: &FeatureSelection,
+    ) -> InverterInput {
         let quantiles = self.quantiles(population);
         let order = self.order().iter().enumerate();
         let scores = order.map(|(i, n)| quantiles.score(FEATURES + i, n.of(features))).collect();
-        Asked::new(scores, dial.given(self.order()))
+        InverterInput::new(scores, selection.mask(self.order()))
     }
 
-    /// Asks for another value of a number than a visitor's own; nothing happens if it is none of the order.
-    pub fn tell(&self, asked: &mut Asked, number: Number, value: f32) {
+    /// Puts another value of a feature in place of a visitor's own; nothing happens if it is not in the order.
+    pub fn replace(&self, input: &mut InverterInput, number: Number, value: f32) {
         if let Some(i) = self.order().iter().position(|n| *n == number) {
-            asked.scores[i] = self.visitors.score(FEATURES + i, value);
-            asked.given[i] = true;
+            input.scores[i] = self.visitors.score(FEATURES + i, value);
+            input.given[i] = true;
         }
     }
 
@@ -183,9 +193,10 @@ impl Inverter {
     /// the viewer's is among visitors, 0 where they are a standard deviation apart (as a viewer and an average face are), about -1 for
     /// two strangers.
     pub fn kept(&self, viewer: &FeatureVector, reflection: &FeatureVector) -> BTreeMap<Group, f32> {
-        let (asked, came) = (self.scores(viewer, Population::Visitors), self.scores(reflection, Population::Samples));
+        let wanted = self.scores(viewer, Population::Visitors);
+        let came = self.scores(reflection, Population::Samples);
         let of = |group: Group| {
-            let squares = group.range().map(|i| (asked[i] - came[i]).powi(2));
+            let squares = group.range().map(|i| (wanted[i] - came[i]).powi(2));
             (group, 1.0 - squares.sum::<f32>() / group.range().len() as f32)
         };
         Group::ALL.map(of).into()
@@ -203,11 +214,11 @@ impl Inverter {
 
     /// The noise of a person: partly everybody's, partly a fixed random projection of what is given of them, so that it stays
     /// while the person stays. Pose does not enter: who turns the head remains who they are.
-    pub fn noise(&self, asked: &Asked) -> Vec<f32> {
+    pub fn noise(&self, input: &InverterInput) -> Vec<f32> {
         let n = self.config.latent_size;
         let mut personal = vec![0.0; n];
         for i in (0..self.order().len()).filter(|i| self.order()[*i].group() != Group::Pose) {
-            let factor = self.weights[i].sqrt() * asked.scores[i];
+            let factor = self.weights[i].sqrt() * input.scores[i];
             let direction = &self.personal_directions[i * n..(i + 1) * n];
             personal.iter_mut().zip(direction).for_each(|(p, d)| *p += factor * d);
         }
@@ -219,9 +230,9 @@ impl Inverter {
     }
 
     /// g: the noise, bent towards what is asked, on the sphere.
-    pub fn bend_noise(&self, asked: &Asked, noise: &[f32]) -> Vec<f32> {
-        let input: Vec<f32> = asked.inputs().chain(noise.iter().copied()).collect();
-        let mut latent = self.bend.forward(&Tensor::new([1, 1, 1, input.len()], input)).data;
+    pub fn bend_noise(&self, input: &InverterInput, noise: &[f32]) -> Vec<f32> {
+        let values: Vec<f32> = input.inputs().chain(noise.iter().copied()).collect();
+        let mut latent = self.bend.forward(&Tensor::new([1, 1, 1, values.len()], values)).data;
         latent.iter_mut().zip(noise).for_each(|(l, n)| *l += n);
         onto_sphere(&mut latent);
         latent

@@ -1,6 +1,6 @@
 //! Gradient steps on the forward model, from what the inverter's net answers.
 
-use super::asked::Asked;
+use super::input::InverterInput;
 use super::model::Inverter;
 use crate::latent::onto_sphere;
 use nn::Tensor;
@@ -18,18 +18,18 @@ const SHORTER: f32 = 0.4;
 impl Inverter {
     /// Half the weighted squared difference of F's scores from those asked for, plus a penalty for a face that can
     /// hardly be seen; and its gradient.
-    pub fn misfit(&self, latent: &[f32], asked: &Asked) -> (f32, Vec<f32>) {
+    pub fn misfit(&self, latent: &[f32], input: &InverterInput) -> (f32, Vec<f32>) {
         let tape = self.forward.forward_tape(&Tensor::new([1, 1, 1, latent.len()], latent.to_vec()));
         let mut d = Tensor::zeros(tape.output().shape);
-        let value = self.misfit_of_scores(&tape.output().data, asked, &mut d.data);
+        let value = self.misfit_of_scores(&tape.output().data, input, &mut d.data);
         (value, self.forward.backward_tape(&tape, &d, None).data)
     }
 
     /// See [`Inverter::misfit`]; `predicted` is a row of F's output. Adds the gradient to `d`.
-    pub fn misfit_of_scores(&self, predicted: &[f32], asked: &Asked, d: &mut [f32]) -> f32 {
+    pub fn misfit_of_scores(&self, predicted: &[f32], input: &InverterInput, d: &mut [f32]) -> f32 {
         let mut value = 0.0;
-        for (i, weight) in self.weights.iter().enumerate().filter(|(i, _)| asked.given[*i]) {
-            let error = predicted[i] - asked.scores[i];
+        for (i, weight) in self.weights.iter().enumerate().filter(|(i, _)| input.given[*i]) {
+            let error = predicted[i] - input.scores[i];
             value += 0.5 * weight * error * error;
             d[i] += weight * error;
         }
@@ -40,12 +40,12 @@ impl Inverter {
     }
 
     /// Walks along great circles down the misfit; never ends higher than it began.
-    pub fn refine(&self, mut latent: Vec<f32>, asked: &Asked, steps: usize) -> Vec<f32> {
+    pub fn refine(&self, mut latent: Vec<f32>, input: &InverterInput, steps: usize) -> Vec<f32> {
         if steps == 0 {
             return latent;
         }
         let mut angle = FIRST_STEP;
-        let (mut value, mut gradient) = self.misfit(&latent, asked);
+        let (mut value, mut gradient) = self.misfit(&latent, input);
         for _ in 0..steps {
             // The gradient along the sphere, downwards.
             let n = latent.len() as f32;
@@ -57,7 +57,7 @@ impl Inverter {
             let (sin, cos) = angle.sin_cos();
             let mut next: Vec<f32> = latent.iter().zip(&down).map(|(l, d)| cos * l + sin * d).collect();
             onto_sphere(&mut next);
-            let (next_value, next_gradient) = self.misfit(&next, asked);
+            let (next_value, next_gradient) = self.misfit(&next, input);
             if next_value < value {
                 (latent, value, gradient) = (next, next_value, next_gradient);
                 angle = (LONGER * angle).min(LONGEST_STEP);

@@ -51,8 +51,9 @@ fn a_stranger_who_is_probably_a_woman_is_asked_for_as_one_who_surely_is() {
 fn the_same_features_give_the_same_latent_and_others_another() {
     let (inverter, mut rng) = (inverter(), Rng::new(9));
     let (a, b) = (features(&mut rng), features(&mut rng));
-    let (za, zb) = (inverter.invert(&a, &Dial::default()), inverter.invert(&b, &Dial::default()));
-    assert_eq!(za, inverter.invert(&a, &Dial::default()));
+    let (za, zb) =
+        (inverter.invert(&a, &FeatureSelection::default()), inverter.invert(&b, &FeatureSelection::default()));
+    assert_eq!(za, inverter.invert(&a, &FeatureSelection::default()));
     let distance = za.as_slice().iter().zip(zb.as_slice()).map(|(a, b)| (a - b).powi(2)).sum::<f32>().sqrt();
     assert!(distance > 0.5, "distance {distance}");
     let rms = (za.as_slice().iter().map(|v| v * v).sum::<f32>() / 16.0).sqrt();
@@ -62,14 +63,14 @@ fn the_same_features_give_the_same_latent_and_others_another() {
 #[test]
 fn the_gradient_of_the_misfit_agrees_with_finite_differences() {
     let (inverter, mut rng) = (inverter(), Rng::new(11));
-    let asked = Asked::new(rng.normals(9), Dial::first(7).given(&order()));
+    let input = InverterInput::new(rng.normals(9), FeatureSelection::first(7).mask(&order()));
     let latent = rng.normals(16);
-    let (_, gradient) = inverter.misfit(&latent, &asked);
+    let (_, gradient) = inverter.misfit(&latent, &input);
     for i in 0..16 {
         let at = |e: f32| {
             let mut moved = latent.clone();
             moved[i] += e;
-            inverter.misfit(&moved, &asked).0
+            inverter.misfit(&moved, &input).0
         };
         let difference = (at(1e-2) - at(-1e-2)) / 2e-2;
         assert!((difference - gradient[i]).abs() < 2e-3, "{i}: {difference} against {}", gradient[i]);
@@ -83,22 +84,24 @@ fn what_is_not_given_does_not_count() {
     let mut paler = *somebody.values();
     paler[Group::Skin.range().start] += 5.0;
     let paler = FeatureVector::new(paler).unwrap();
-    for dial in [Dial::first(0), Dial { without: vec![Group::Skin], ..Dial::default() }] {
-        assert_eq!(inverter.invert(&somebody, &dial), inverter.invert(&paler, &dial));
+    for selection in
+        [FeatureSelection::first(0), FeatureSelection { without: vec![Group::Skin], ..FeatureSelection::default() }]
+    {
+        assert_eq!(inverter.invert(&somebody, &selection), inverter.invert(&paler, &selection));
     }
-    let one = Dial::first(1);
+    let one = FeatureSelection::first(1);
     assert_ne!(inverter.invert(&somebody, &one), inverter.invert(&paler, &one));
 }
 
 #[test]
 fn refining_lowers_the_misfit_and_stays_on_the_sphere() {
     let (inverter, mut rng) = (inverter(), Rng::new(12));
-    let asked = Asked::all(rng.normals(9));
+    let input = InverterInput::all(rng.normals(9));
     let mut latent = rng.normals(16);
     onto_sphere(&mut latent);
-    let before = inverter.misfit(&latent, &asked).0;
-    let refined = inverter.refine(latent, &asked, 20);
-    assert!(inverter.misfit(&refined, &asked).0 < before);
+    let before = inverter.misfit(&latent, &input).0;
+    let refined = inverter.refine(latent, &input, 20);
+    assert!(inverter.misfit(&refined, &input).0 < before);
     let rms = (refined.iter().map(|v| v * v).sum::<f32>() / 16.0).sqrt();
     assert!((rms - 1.0).abs() < 1e-4);
 }
@@ -106,10 +109,10 @@ fn refining_lowers_the_misfit_and_stays_on_the_sphere() {
 #[test]
 fn all_is_kept_of_a_face_as_unusual_and_nothing_of_one_a_deviation_away() {
     let inverter = inverter();
-    let asked = features(&mut Rng::new(21));
-    let (mut reflected, gender) = (*asked.values(), Group::Gender.range().start);
+    let input = features(&mut Rng::new(21));
+    let (mut reflected, gender) = (*input.values(), Group::Gender.range().start);
     reflected[gender] = inverter.samples.value(gender, inverter.visitors.score(gender, reflected[gender]));
-    let same = inverter.kept(&asked, &FeatureVector::new(reflected).unwrap());
+    let same = inverter.kept(&input, &FeatureVector::new(reflected).unwrap());
     assert!(same.len() == Group::ALL.len() && same.values().all(|k| *k == 1.0), "{same:?}");
     let mut rng = Rng::new(5);
     let strangers: Vec<f32> =
@@ -134,7 +137,10 @@ fn a_file_gives_the_same_inverter_back_and_a_broken_one_an_error() {
     let bytes = nn::io::write(&weights, nn::io::Dtype::F32);
     let again = Inverter::from_weights(&bytes).unwrap();
     let somebody = features(&mut Rng::new(1));
-    assert_eq!(again.invert(&somebody, &Dial::default()), inverter.invert(&somebody, &Dial::default()));
+    assert_eq!(
+        again.invert(&somebody, &FeatureSelection::default()),
+        inverter.invert(&somebody, &FeatureSelection::default())
+    );
     assert!(Inverter::from_weights(&bytes[..bytes.len() / 2]).is_err());
     let mut unordered = weights.clone();
     unordered.metadata.insert("order".into(), "skin/l nose".into());

@@ -4,7 +4,7 @@
 //! to rest at a face that reflects itself; what the features leave open wanders, and carries it on.
 
 use crate::engine::Eyes;
-use crate::inverter::{Dial, Inverter, Population};
+use crate::inverter::{FeatureSelection, Inverter, Population};
 use crate::latent::Latent;
 use frame::Image;
 use nn::Rng;
@@ -65,9 +65,10 @@ impl IdleDream {
         self.target = match eyes.analyse_reflection(picture).ok().flatten() {
             None => wandering,
             Some(observation) => {
-                let mut asked = inverter.ask(&observation.features, Population::Samples, &Dial::default());
-                asked.scores.iter_mut().for_each(|s| *s *= SCORE_DECAY);
-                inverter.invert_asked(&asked, wandering.as_slice()).slerp(&wandering, WANDER_SHARE)
+                let mut input =
+                    inverter.input(&observation.features, Population::Samples, &FeatureSelection::default());
+                input.scores.iter_mut().for_each(|s| *s *= SCORE_DECAY);
+                inverter.invert_input(&input, wandering.as_slice()).slerp(&wandering, WANDER_SHARE)
             }
         };
     }

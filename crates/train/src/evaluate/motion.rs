@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 use frame::Image;
 use mirror::engine::{Mirror, Observation, nearest};
 use mirror::features::{FEATURES, FeatureVector, Group};
-use mirror::inverter::Dial;
+use mirror::inverter::FeatureSelection;
 use mirror::live::protocol::Controls;
 use mirror::live::{LiveMirror, LiveSettings};
 use mirror::pack::Pack;
@@ -185,7 +185,7 @@ pub fn run(
         let Some((viewer, reflection)) = followed.reflect(&frame, at)? else { continue };
         viewers.push(viewer.features.clone());
         smoothed.add(&mirror, reflection)?;
-        single.add(&mirror, mirror.reflect_viewer(viewer, &Dial::default()).image)?;
+        single.add(&mirror, mirror.reflect_viewer(viewer, &FeatureSelection::default()).image)?;
         still.get_or_insert(frame);
     }
 
@@ -262,7 +262,7 @@ fn stand_still(mirror: &Arc<Mirror>, picture: &Image) -> Result<(StillFigures, S
         let frame = Image { data: picture.data.iter().map(noisy).collect(), ..*picture };
         let Some((viewer, reflection)) = followed.reflect(&frame, i as f64 / RATE)? else { continue };
         films[0].add(mirror, reflection)?;
-        films[1].add(mirror, mirror.reflect_viewer(viewer, &Dial::default()).image)?;
+        films[1].add(mirror, mirror.reflect_viewer(viewer, &FeatureSelection::default()).image)?;
     }
     let still = |film: &Film| {
         let shape = |seen: &Option<Observation>| Some(seen.as_ref()?.features.group(Group::Shape).to_vec());
@@ -285,7 +285,7 @@ fn turn_head(mirror: &Mirror, picture: &Image) -> Result<TurnFigures> {
             let turn = Turn { yaw: (degrees as f32).to_radians(), pitch: 0.0 };
             let Some(viewer) = nearest(mirror.eyes().analyse(&relief.turn(turn).image)?) else { continue };
             let wanted = yaw(&viewer.features);
-            let reflection = mirror.reflect_viewer(viewer, &Dial::default());
+            let reflection = mirror.reflect_viewer(viewer, &FeatureSelection::default());
             let seen = mirror.eyes().analyse_reflection(&reflection.image)?;
             yaws.extend(seen.map(|seen| (wanted, yaw(&seen.features))));
         }

@@ -5,7 +5,7 @@ use super::pairs::{ScoredPair, ScoredPairs};
 use crate::runs::{Session, say};
 use anyhow::Result;
 use mirror::features::Group;
-use mirror::inverter::{Asked, Dial, Inverter};
+use mirror::inverter::{FeatureSelection, Inverter, InverterInput};
 use mirror::latent::Latent;
 use nn::{Adam, Layer, Rng, Tensor, grads_like};
 use rayon::prelude::*;
@@ -18,7 +18,7 @@ const MISFIT: f32 = 4.0;
 const LATENT: f32 = 0.05;
 /// Share of examples whose groups of features come from several samples: visitors are mixed anew, too.
 const MIXED: f32 = 0.5;
-/// Share of examples in which all numbers are given; in the others the dial stands anywhere, low values as often as high ones.
+/// Share of examples in which all numbers are given; in the others the selection stands anywhere, low values as often as high ones.
 const WHOLE: f32 = 0.5;
 /// Share of examples in which some groups are switched off.
 const SWITCHED: f32 = 0.2;
@@ -32,8 +32,8 @@ const LOG_EVERY: u64 = 200;
 pub fn bent(inverter: &Inverter, train: &ScoredPairs, strangers: &[Vec<f32>], rng: &mut Rng) -> Vec<Latent> {
     let rows = train.found();
     let batch = Batch::draw(inverter, &rows, &rows, strangers, rng);
-    let asked = batch.asked.par_iter().zip(batch.noise.par_chunks_exact(inverter.config().latent_size));
-    asked.map(|(asked, noise)| inverter.invert_asked(asked, noise)).collect()
+    let input = batch.input.par_iter().zip(batch.noise.par_chunks_exact(inverter.config().latent_size));
+    input.map(|(input, noise)| inverter.invert_input(input, noise)).collect()
 }
 
 /// Trains from one share of the session's time to another. `strangers` are scores among the visitors of faces that are no samples.
@@ -84,16 +84,19 @@ pub fn train(
     Ok(())
 }
 
-/// What one example lets count: everything, or as much as a random turn of the dial; now and then without some groups.
-fn turn_dial(numbers: usize, rng: &mut Rng) -> Dial {
+/// What one example lets count: everything, or as much as a random turn of the selection; now and then without some groups.
+fn random_selection(numbers: usize, rng: &mut Rng) -> FeatureSelection {
     let first = if rng.chance(WHOLE) { numbers } else { ((numbers as f32 + 1.0).powf(rng.uniform()) - 0.5) as usize };
     let some = rng.chance(SWITCHED);
-    Dial { numbers: Some(first), without: Group::ALL.into_iter().filter(|_| some && rng.chance(0.3)).collect() }
+    FeatureSelection {
+        features: Some(first),
+        without: Group::ALL.into_iter().filter(|_| some && rng.chance(0.3)).collect(),
+    }
 }
 
 /// One step's examples, side by side.
 struct Batch {
-    asked: Vec<Asked>,
+    input: Vec<InverterInput>,
     noise: Vec<f32>,
     /// Where the scores were measured; `None` where they are mixed or not all given.
     truth: Vec<Option<Vec<f32>>>,
@@ -109,7 +112,7 @@ impl Batch {
         rng: &mut Rng,
     ) -> Self {
         let (order, size) = (inverter.order(), inverter.config().latent_size);
-        let mut batch = Self { asked: Vec::new(), noise: Vec::new(), truth: Vec::new(), prior: Vec::new() };
+        let mut batch = Self { input: Vec::new(), noise: Vec::new(), truth: Vec::new(), prior: Vec::new() };
         for _ in 0..BATCH {
             // Somebody to ask for: a sample or a stranger, perhaps mixed with another of the same kind.
             let row = rows[rng.below(rows.len())];
@@ -130,9 +133,9 @@ impl Batch {
             scores.iter_mut().for_each(|s| *s += JITTER * rng.normal());
 
             // How much of it is asked for; whether all of it, and all of one sample.
-            let asked = Asked::new(scores, turn_dial(order.len(), rng).given(order));
-            let whole = !mixed && !stranger && asked.given.iter().all(|g| *g);
-            batch.asked.push(asked);
+            let input = InverterInput::new(scores, random_selection(order.len(), rng).mask(order));
+            let whole = !mixed && !stranger && input.given.iter().all(|g| *g);
+            batch.input.push(input);
             batch.noise.extend(super::pairs::random_latents(1, size, rng));
             batch.truth.push(whole.then(|| row.latent.clone()));
             batch.prior.extend(&good[rng.below(good.len())].latent);
@@ -144,7 +147,7 @@ impl Batch {
 /// One step; gives misfit, energy distance and angle to the truth.
 fn learn(inverter: &mut Inverter, adam: &mut Adam, batch: &Batch, prior_weight: f32) -> [f32; 3] {
     let size = inverter.config().latent_size;
-    let examples = batch.asked.iter().zip(batch.noise.chunks_exact(size));
+    let examples = batch.input.iter().zip(batch.noise.chunks_exact(size));
     let input: Vec<f32> = examples.flat_map(|(a, n)| a.inputs().chain(n.iter().copied())).collect();
     let width = input.len() / BATCH;
     let tape = inverter.bend.forward_tape(&Tensor::new([BATCH, 1, 1, width], input));
@@ -156,9 +159,9 @@ fn learn(inverter: &mut Inverter, adam: &mut Adam, batch: &Batch, prior_weight: 
     let mut d_scores = Tensor::zeros(forward.output().shape);
     let mut misfit = 0.0;
     let outputs = inverter.order().len() + 1;
-    let rows = forward.output().rows().zip(&batch.asked);
-    for ((predicted, asked), d) in rows.zip(d_scores.data.chunks_exact_mut(outputs)) {
-        misfit += inverter.misfit_of_scores(predicted, asked, d) / BATCH as f32;
+    let rows = forward.output().rows().zip(&batch.input);
+    for ((predicted, input), d) in rows.zip(d_scores.data.chunks_exact_mut(outputs)) {
+        misfit += inverter.misfit_of_scores(predicted, input, d) / BATCH as f32;
     }
     d_scores.data.iter_mut().for_each(|d| *d *= MISFIT / BATCH as f32);
     let mut d_latents = inverter.forward.backward_tape(&forward, &d_scores, None).data;

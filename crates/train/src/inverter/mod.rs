@@ -20,7 +20,7 @@ use mirror::engine::Eyes;
 use mirror::features::greedy::{CANDIDATES, Number};
 use mirror::features::{FeatureVector, Group, spatial};
 use mirror::generator::{Generator, Painter};
-use mirror::inverter::{Dial, Inverter, InverterConfig, Population};
+use mirror::inverter::{FeatureSelection, Inverter, InverterConfig, Population};
 use mirror::pack::{Net, Pack};
 use nn::Rng;
 use nn::io::Dtype;
@@ -142,7 +142,7 @@ pub fn train(options: &InverterOptions) -> Result<TrainedInverter> {
     let samples = pairs.found();
     let visitors = visitors(&eyes, share_of_women(&samples), options)?;
     inverter.fit(&samples, &visitors);
-    let ask = |f: &FeatureVector| inverter.ask(f, Population::Visitors, &Dial::default()).scores;
+    let ask = |f: &FeatureVector| inverter.input(f, Population::Visitors, &FeatureSelection::default()).scores;
     let strangers: Vec<Vec<f32>> = visitors.iter().map(ask).collect();
 
     // First lesson of the forward model and of the inverter.
@@ -268,7 +268,7 @@ fn draw(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mirror::inverter::Asked;
+    use mirror::inverter::InverterInput;
     use mirror::latent::onto_sphere;
     use pairs::{ScoredPair, ScoredPairs};
 
@@ -323,19 +323,19 @@ mod tests {
         let (mut before, mut after) = (0.0, 0.0);
         let mut latents = Vec::new();
         for row in &held.rows {
-            let asked = Asked::all(row.numbers().to_vec());
-            before += inverter.misfit(&noise, &asked).0;
-            latents.push(inverter.bend_noise(&asked, &noise));
-            after += inverter.misfit(latents.last().unwrap(), &asked).0;
+            let input = InverterInput::all(row.numbers().to_vec());
+            before += inverter.misfit(&noise, &input).0;
+            latents.push(inverter.bend_noise(&input, &noise));
+            after += inverter.misfit(latents.last().unwrap(), &input).0;
         }
         assert!(after < 0.4 * before, "misfit {before} became {after}");
         // What is given is also met where less is.
-        let given = Dial::first(2).given(inverter.order());
+        let given = FeatureSelection::first(2).mask(inverter.order());
         let (mut before, mut after) = (0.0, 0.0);
         for row in &held.rows {
-            let asked = Asked::new(row.numbers().to_vec(), given.clone());
-            before += inverter.misfit(&noise, &asked).0;
-            after += inverter.misfit(&inverter.bend_noise(&asked, &noise), &asked).0;
+            let input = InverterInput::new(row.numbers().to_vec(), given.clone());
+            before += inverter.misfit(&noise, &input).0;
+            after += inverter.misfit(&inverter.bend_noise(&input, &noise), &input).0;
         }
         assert!(after < 0.6 * before, "misfit of two numbers {before} became {after}");
         let cosine = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>() / 16.0;

@@ -4,7 +4,7 @@ use super::pairs::{ScoredPair, ScoredPairs};
 use super::ridge;
 use anyhow::{Context, Result};
 use mirror::features::{FEATURES, FeatureVector};
-use mirror::inverter::{Dial, Inverter, Population};
+use mirror::inverter::{FeatureSelection, Inverter, Population};
 use mirror::latent::{Latent, onto_sphere};
 use nn::{Adam, Dense, Init, Layer, LeakyRelu, Rng, Sequential, Tensor, grads_like};
 use rayon::prelude::*;
@@ -16,8 +16,8 @@ pub trait Model: Sync {
     /// What people call it.
     fn name(&self) -> String;
 
-    /// The latent, on the sphere, of a face with these features, by the numbers that the dial lets count.
-    fn invert(&self, features: &FeatureVector, population: Population, dial: &Dial) -> Latent;
+    /// The latent, on the sphere, of a face with these features, by the numbers that the selection lets count.
+    fn invert(&self, features: &FeatureVector, population: Population, selection: &FeatureSelection) -> Latent;
 }
 
 /// The mirror's own.
@@ -26,8 +26,8 @@ impl Model for Inverter {
         "mirror".into()
     }
 
-    fn invert(&self, features: &FeatureVector, population: Population, dial: &Dial) -> Latent {
-        self.invert_from(features, population, dial)
+    fn invert(&self, features: &FeatureVector, population: Population, selection: &FeatureSelection) -> Latent {
+        self.invert_from(features, population, selection)
     }
 }
 
@@ -54,9 +54,9 @@ impl<M: FromScores> Model for Scored<'_, M> {
         self.model.name()
     }
 
-    fn invert(&self, features: &FeatureVector, population: Population, dial: &Dial) -> Latent {
-        let asked = self.inverter.ask(features, population, dial);
-        let mut latent = self.model.predict(&asked.scores[..self.numbers]);
+    fn invert(&self, features: &FeatureVector, population: Population, selection: &FeatureSelection) -> Latent {
+        let input = self.inverter.input(features, population, selection);
+        let mut latent = self.model.predict(&input.scores[..self.numbers]);
         onto_sphere(&mut latent);
         Latent::new(latent)
     }
@@ -252,7 +252,7 @@ fn row(values: &[f32]) -> Tensor {
 }
 
 /// The original's best: scikit-learn's MLP on the features themselves, taught by `reference/train_sklearn_mlp.py`. It knows neither
-/// scores nor the dial.
+/// scores nor the selection.
 pub struct Original {
     layers: Vec<(Vec<f32>, Vec<f32>)>,
 }
@@ -288,7 +288,7 @@ impl Model for Original {
         "original (scikit-learn)".into()
     }
 
-    fn invert(&self, features: &FeatureVector, _: Population, _: &Dial) -> Latent {
+    fn invert(&self, features: &FeatureVector, _: Population, _: &FeatureSelection) -> Latent {
         let mut x = features.values().to_vec();
         for (i, (weight, bias)) in self.layers.iter().enumerate() {
             let y = bias.iter().zip(weight.chunks_exact(x.len()));
@@ -364,7 +364,7 @@ mod tests {
         let original = Original::from_bytes(&good, 4).unwrap();
         let face = FeatureVector::new([1.0; FEATURES]).unwrap();
         // The hidden units are below 0, so that only the last bias is left: all alike, on the sphere 1.
-        let latent = original.invert(&face, Population::Samples, &Dial::default());
+        let latent = original.invert(&face, Population::Samples, &FeatureSelection::default());
         assert_eq!(latent.as_slice(), [1.0; 4]);
         let error = |bytes: &[u8]| Original::from_bytes(bytes, 4).err().unwrap().to_string();
         let narrow = file(&[([4, 9], 0.0)]);

@@ -7,7 +7,7 @@ use frame::Image;
 use mirror::engine::{Eyes, Observation};
 use mirror::features::{FEATURES, FeatureVector};
 use mirror::generator::Painter;
-use mirror::inverter::{Dial, Inverter, LIMIT, Population};
+use mirror::inverter::{FeatureSelection, Inverter, LIMIT, Population};
 use mirror::latent::{Latent, onto_sphere};
 use nn::Rng;
 use rayon::prelude::*;
@@ -142,7 +142,7 @@ impl Pairs {
         let rows = (0..self.len()).map(|i| {
             let features = self.features[i].as_ref();
             let mut scores = match features {
-                Some(f) => inverter.ask(f, Population::Samples, &Dial::default()).scores,
+                Some(f) => inverter.input(f, Population::Samples, &FeatureSelection::default()).scores,
                 None => vec![0.0; inverter.order().len()],
             };
             scores.push(normal_score(rank[i]));

@@ -3,8 +3,8 @@
 mod session;
 mod source;
 
-use crate::arguments::{Drawing, Global, Size};
 use crate::kiosk::Kiosk;
+use crate::options::{Drawing, Global, Size};
 use crate::watchdog::Watchdog;
 use crate::{browser, journal, output};
 use ::mirror::engine::Mirror;
@@ -90,7 +90,7 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
         browser::find().context("no browser found to fill the screen; hint: `narcissus doctor` names those that do")
     });
     let program = program.transpose()?;
-    let pack = super::open_pack(global)?;
+    let pack = global.open_pack()?;
     let builder = Mirror::builder(&pack).precision(options.drawing.precision()?);
     let mirror = builder.max_resolution(options.size.max_resolution()).build()?;
     drop(pack);

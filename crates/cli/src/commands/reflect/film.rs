@@ -5,7 +5,7 @@ use camera::VideoReader;
 use display::{VideoWriter, side_by_side};
 use frame::{Image, lock};
 use mirror::engine::Mirror;
-use mirror::inverter::Dial;
+use mirror::inverter::FeatureSelection;
 use mirror::live::protocol::Controls;
 use mirror::live::{Client, DrawRequest, Job, LiveMirror, LiveSettings, Pipeline, Policy, Renderer};
 use std::path::Path;
@@ -98,7 +98,7 @@ impl Job for FilmJob {
 /// Writes `NAME.reflection.mp4`, viewer and reflection side by side; gives back its name. Its frames are steps of the bar.
 pub fn write(
     mirror: &Arc<Mirror>,
-    dial: &Dial,
+    selection: &FeatureSelection,
     path: &Path,
     out: &mut OutputDir,
     progress: &Progress,
@@ -115,7 +115,7 @@ pub fn write(
     let client = Client::new(FilmJob {
         renderer: live.renderer().clone(),
         live: Mutex::new(live),
-        controls: Controls { features: dial.numbers, without: dial.without.clone(), ..Controls::default() },
+        controls: Controls { features: selection.features, without: selection.without.clone(), ..Controls::default() },
         size: [width, height],
         out: Mutex::new(Output { writer, frames: 0, failure: None }),
     });

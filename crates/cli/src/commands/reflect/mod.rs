@@ -2,14 +2,14 @@
 
 mod film;
 
-use crate::arguments::{Drawing, Global, Size, Taking};
+use crate::options::{Drawing, Global, SelectionArgs, Size};
 use crate::output::{OutputDir, Progress};
 use camera::{Input, expand};
 use display::{ContactSheet, VideoWriter, fitted, side_by_side};
 use frame::Image;
 use mirror::engine::{Mirror, nearest};
 use mirror::features::Group;
-use mirror::inverter::Dial;
+use mirror::inverter::FeatureSelection;
 use mirror::report::FaceReport;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -44,7 +44,7 @@ pub struct Options {
     #[arg(long)]
     pub video: bool,
     #[command(flatten)]
-    pub taking: Taking,
+    pub selection: SelectionArgs,
     #[command(flatten)]
     pub drawing: Drawing,
     #[command(flatten)]
@@ -83,28 +83,26 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
         host::ffmpeg()?;
     }
     let mut out = OutputDir::open(&options.out)?;
-    let pack = super::open_pack(global)?;
+    let pack = global.open_pack()?;
     let builder = Mirror::builder(&pack).precision(options.drawing.precision()?);
     let mirror = builder.max_resolution(options.size.max_resolution()).build().map(Arc::new)?;
     drop(pack);
-    let dial = options.taking.dial();
+    let selection = options.selection.selection();
     let progress = Progress::new(inputs.len());
     let (mut sheet, mut lines) = (ContactSheet::new(), String::new());
     // A square for the viewer, a square for the reflection.
     let side = film::height(&mirror);
     let film = options.video.then(|| VideoWriter::create(&out.file("reflections.mp4"), 2 * side, side, "1"));
     let mut film = film.transpose()?;
-    let (mut reflected, mut failures) = (0, super::Failures::default());
+    let (mut reflected, mut failures) = (0, crate::failures::Failures::default());
     for input in &inputs {
-        let result = match input {
-            Ok(Input::Picture(path)) => picture(&mirror, &dial, path, &mut out, &mut sheet, film.as_mut()),
-            Ok(Input::Video(path)) => film::write(&mirror, &dial, path, &mut out, &progress).map(|name| Line {
-                input: path.display().to_string(),
-                reflection: Some(name),
-                ..Line::default()
-            }),
-            Err(error) => Err(anyhow::anyhow!("{error:#}")),
-        };
+        let result =
+            match input {
+                Ok(Input::Picture(path)) => picture(&mirror, &selection, path, &mut out, &mut sheet, film.as_mut()),
+                Ok(Input::Video(path)) => film::write(&mirror, &selection, path, &mut out, &progress)
+                    .map(|name| Line { input: path.display().to_string(), reflection: Some(name), ..Line::default() }),
+                Err(error) => Err(anyhow::anyhow!("{error:#}")),
+            };
         let line = result.unwrap_or_else(|error| {
             let error = failures.add(error, inputs.len(), &progress);
             let input = input.as_ref().map_or(String::new(), |i| i.path().display().to_string());
@@ -139,7 +137,7 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
 
 fn picture(
     mirror: &Mirror,
-    dial: &Dial,
+    selection: &FeatureSelection,
     path: &Path,
     out: &mut OutputDir,
     sheet: &mut ContactSheet,
@@ -149,7 +147,7 @@ fn picture(
     let input = path.display().to_string();
     let observations = mirror.eyes().analyse(&image)?;
     let faces = observations.len();
-    let reflection = nearest(observations).map(|viewer| mirror.reflect_viewer(viewer, dial));
+    let reflection = nearest(observations).map(|viewer| mirror.reflect_viewer(viewer, selection));
     let drawn = reflection.as_ref().map(|r| &r.image);
     if let Some(film) = film {
         film.write(&side_by_side(&fitted(&image, film::height(mirror)), drawn))?;

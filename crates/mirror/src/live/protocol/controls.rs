@@ -2,7 +2,7 @@
 
 use super::{ProtocolError, VERSION};
 use crate::features::Group;
-use crate::inverter::{Dial, InverterControls, Verdict};
+use crate::inverter::{FeatureSelection, InverterControls, Verdict};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -64,7 +64,7 @@ impl Controls {
 
     /// The part of them that concerns the inverter.
     pub fn inverter(&self) -> InverterControls {
-        let selection = Dial { numbers: self.features, without: self.without.clone() };
+        let selection = FeatureSelection { features: self.features, without: self.without.clone() };
         InverterControls { selection, overrides: self.overrides.clone(), drift: !self.calm }
     }
 }
@@ -112,7 +112,7 @@ mod tests {
         assert_eq!(Controls::default().inverter(), InverterControls::default());
         let controls = Controls { features: Some(9), without: vec![Group::Hair], calm: true, ..Controls::default() };
         let inverter = controls.inverter();
-        assert_eq!(inverter.selection, Dial { numbers: Some(9), without: vec![Group::Hair] });
+        assert_eq!(inverter.selection, FeatureSelection { features: Some(9), without: vec![Group::Hair] });
         assert!(!inverter.drift);
     }
 }

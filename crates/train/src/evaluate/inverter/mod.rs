@@ -22,7 +22,7 @@ use frame::Image;
 use mirror::engine::{Eyes, Observation, nearest};
 use mirror::features::FeatureVector;
 use mirror::generator::{Generator, Painter};
-use mirror::inverter::{Dial, Inverter, Population};
+use mirror::inverter::{FeatureSelection, Inverter, Population};
 use mirror::latent::Latent;
 use mirror::pack::{Net, Pack};
 use nn::Rng;
@@ -86,7 +86,7 @@ pub fn run(options: &InverterEvaluation) -> Result<InverterReport> {
     let judge = judge(options)?;
     let size = judge.inverter.config().latent_size;
     let numbers = options.features.unwrap_or(usize::MAX).min(judge.inverter.order().len());
-    let dial = Dial::first(numbers);
+    let selection = FeatureSelection::first(numbers);
 
     // The models beside the mirror's own.
     let table = match &options.pairs {
@@ -111,7 +111,7 @@ pub fn run(options: &InverterEvaluation) -> Result<InverterReport> {
         photographs.iter().zip(seen).filter_map(|(p, s)| Some((p, s?.features))).unzip();
 
     let measured = |features: &[FeatureVector], population, looked_at| {
-        measure(&judge, &models, &Faces { features, population }, looked_at, &dial)
+        measure(&judge, &models, &Faces { features, population }, looked_at, &selection)
     };
     let report = InverterReport {
         samples: measured(&samples, Population::Samples, options.samples)?,
@@ -127,7 +127,7 @@ pub fn run(options: &InverterEvaluation) -> Result<InverterReport> {
         sheet::draw_curve(&report.curve).save(path)?;
     }
     if let Some(path) = &options.sheet {
-        sheet::sheet(&judge, &models, &shown, &visitors, &dial).save(path)?;
+        sheet::sheet(&judge, &models, &shown, &visitors, &selection).save(path)?;
     }
     Ok(report)
 }
@@ -148,10 +148,10 @@ fn measure(
     models: &[Box<dyn Model + '_>],
     faces: &Faces,
     looked_at: usize,
-    dial: &Dial,
+    selection: &FeatureSelection,
 ) -> Result<PopulationReport> {
     let bar = bar(models.len() as u64 + 1, "models");
-    let figures = |m: &dyn Model| judge.figures(m, faces, dial).inspect(|_| bar.inc(1));
+    let figures = |m: &dyn Model| judge.figures(m, faces, selection).inspect(|_| bar.inc(1));
     let models = with_own(judge, models).map(figures).collect::<Result<_>>()?;
     bar.finish_and_clear();
     let distances: Vec<f32> = faces.features.iter().map(|f| judge.inverter.distance_from_archive(f)).collect();
@@ -232,9 +232,9 @@ fn curve(
             Some((train, held)) => others(&judge.inverter, train, held, numbers, &[BEST])?,
             None => Vec::new(),
         };
-        let dial = Dial::first(numbers);
+        let selection = FeatureSelection::first(numbers);
         for model in with_own(judge, &others) {
-            points.push(CurvePoint { numbers, figures: judge.figures(model, &faces, &dial)? });
+            points.push(CurvePoint { numbers, figures: judge.figures(model, &faces, &selection)? });
         }
         bar.inc(1);
     }
@@ -246,7 +246,7 @@ fn curve(
 fn invert_median_ms(inverter: &Inverter, features: &[FeatureVector]) -> f32 {
     let timed = features.iter().take(200).map(|f| {
         let began = Instant::now();
-        std::hint::black_box(inverter.invert(f, &Dial::default()));
+        std::hint::black_box(inverter.invert(f, &FeatureSelection::default()));
         began.elapsed().as_secs_f32() * 1e3
     });
     median(&timed.collect::<Vec<f32>>())

@@ -7,7 +7,7 @@ use frame::Image;
 use frame::draw::Chart;
 use mirror::features::FeatureVector;
 use mirror::generator::grid;
-use mirror::inverter::{Dial, Population};
+use mirror::inverter::{FeatureSelection, Population};
 use mirror::latent::Latent;
 
 /// What every model keeps against the number of features.
@@ -31,7 +31,7 @@ pub(super) fn sheet(
     models: &[Box<dyn Model + '_>],
     shown: &[&Image],
     visitors: &[FeatureVector],
-    dial: &Dial,
+    selection: &FeatureSelection,
 ) -> Image {
     const SIDE: usize = 128;
     let fit = |image: &Image| {
@@ -46,7 +46,7 @@ pub(super) fn sheet(
     // A list of pictures for the visitors and for each model.
     let mut rows: Vec<Vec<Image>> = vec![shown.iter().map(|p| fit(p)).collect()];
     for model in with_own(judge, models) {
-        let latents: Vec<Latent> = visitors.iter().map(|f| model.invert(f, Population::Visitors, dial)).collect();
+        let latents: Vec<Latent> = visitors.iter().map(|f| model.invert(f, Population::Visitors, selection)).collect();
         rows.push(judge.painter.paint_all(&latents).iter().map(fit).collect());
     }
 
