@@ -15,13 +15,13 @@ use std::hint::black_box;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
-use train::gan::{Dataset, Loss, Rules, Trainer};
+use train::gan::{Dataset, Loss, Trainer, TrainingRules};
 
 /// Pictures of noise that the training steps learn from.
 const PICTURES: usize = 64;
 
 /// The defaults of `narcissus train gan`, but no augmentation: the peers have none either.
-const RULES: Rules = Rules {
+const RULES: TrainingRules = TrainingRules {
     loss: Loss::LogisticR1,
     r1_gamma: 1.0,
     r1_every: 16,

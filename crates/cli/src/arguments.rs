@@ -60,7 +60,7 @@ pub enum Command {
     Export(commands::export::Options),
     /// Look into a pack
     #[command(subcommand)]
-    Pack(commands::pack::Pack),
+    Pack(commands::pack::PackCommand),
     /// Time every stage
     Bench(commands::bench::Options),
     /// Find out what is missing on this computer, and how to cure it

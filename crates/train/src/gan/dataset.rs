@@ -18,13 +18,13 @@ pub struct Dataset {
     /// `levels[i]` is level `i + 2`.
     levels: Vec<Level>,
     /// The widest first.
-    pub pictures: Vec<Source>,
+    pub pictures: Vec<PictureSource>,
     traits: Vec<Traits>,
 }
 
 /// Where a picture comes from.
 #[derive(Clone, Debug)]
-pub struct Source {
+pub struct PictureSource {
     /// Its file; empty where it has none.
     pub path: PathBuf,
     /// Whom it shows; its file's name where that is not known.
@@ -33,7 +33,7 @@ pub struct Source {
     pub width: usize,
 }
 
-impl Source {
+impl PictureSource {
     fn of(image: &Image, path: PathBuf, person: String) -> Self {
         Self { path, person, width: image.width.min(image.height) }
     }
@@ -75,10 +75,10 @@ impl Dataset {
 
         // Every level draws its own portraits in their shares.
         let split = |p: AlignedPortrait| {
-            let source = Source::of(&p.image, p.path, p.person);
+            let source = PictureSource::of(&p.image, p.path, p.person);
             (p.image, source)
         };
-        let (images, sources): (Vec<Image>, Vec<Source>) = portraits.into_iter().map(split).unzip();
+        let (images, sources): (Vec<Image>, Vec<PictureSource>) = portraits.into_iter().map(split).unzip();
         let mut data = Self::build(&images, sources, finest)?;
         for (i, level) in data.levels.iter_mut().enumerate() {
             level.mix = mix(&traits[..level.len(i + 2)], shares, dark).with_context(|| format!("{} pixels", 4 << i))?;
@@ -100,12 +100,12 @@ impl Dataset {
         let mut paths: Vec<PathBuf> = entries.filter_map(|e| Some(e.ok()?.path())).filter(is_picture).collect();
         paths.sort();
         let named = |(image, path): (Image, PathBuf)| {
-            let source = Source::of(&image, path.clone(), path.display().to_string());
+            let source = PictureSource::of(&image, path.clone(), path.display().to_string());
             (image, source)
         };
-        let mut pictures: Vec<(Image, Source)> = load(&paths)?.into_iter().zip(paths).map(named).collect();
+        let mut pictures: Vec<(Image, PictureSource)> = load(&paths)?.into_iter().zip(paths).map(named).collect();
         pictures.sort_by_key(|(_, source)| std::cmp::Reverse(source.width));
-        let (images, sources): (Vec<Image>, Vec<Source>) = pictures.into_iter().unzip();
+        let (images, sources): (Vec<Image>, Vec<PictureSource>) = pictures.into_iter().unzip();
         Self::build(&images, sources, finest)
     }
 
@@ -114,13 +114,13 @@ impl Dataset {
     /// # Panics
     /// If none of them has the pixels of level `finest`.
     pub fn of_images(images: &[Image], finest: usize) -> Self {
-        let source = |(i, image): (usize, &Image)| Source::of(image, PathBuf::new(), i.to_string());
+        let source = |(i, image): (usize, &Image)| PictureSource::of(image, PathBuf::new(), i.to_string());
         let sources = images.iter().enumerate().map(source).collect();
         Self::build(images, sources, finest).expect("pictures as wide as the finest level")
     }
 
     /// All pictures of a level as often as each other.
-    fn build(images: &[Image], pictures: Vec<Source>, finest: usize) -> Result<Self> {
+    fn build(images: &[Image], pictures: Vec<PictureSource>, finest: usize) -> Result<Self> {
         let widest = pictures.iter().map(|p| p.width).max().unwrap_or(0);
         anyhow::ensure!(
             widest >= 1 << finest,
@@ -262,7 +262,7 @@ mod tests {
         let data = Dataset::of_images(&images, 8);
         assert_eq!([8, 7, 2].map(|level| data.len(level)), [2, 4, 4]);
         assert_eq!(data.draw(3, 8, 0.0, &mut Rng::new(1)).shape, [3, 256, 256, 3]);
-        let sources = images[2..].iter().map(|i| Source::of(i, PathBuf::new(), String::new())).collect();
+        let sources = images[2..].iter().map(|i| PictureSource::of(i, PathBuf::new(), String::new())).collect();
         let error = Dataset::build(&images[2..], sources, 8).err().unwrap().to_string();
         assert!(error.contains("no picture has 256 pixels, the widest has 192\nhint: --resolution 128"), "{error}");
     }

@@ -361,8 +361,7 @@ mod tests {
         }
         let mut grads = nn::grads_like(&d.params());
         let dx = d.backward(&tape, &[1.0; 8], Some(&mut grads));
-        let (shape, want) = &golden["golden/dx"];
-        let want = to_nhwc([shape[0], shape[1], shape[2], shape[3]], want);
+        let want = to_nhwc(golden["golden/dx"].0[..].try_into().unwrap(), &golden["golden/dx"].1);
         for (got, want) in dx.data.iter().zip(&want.data) {
             assert!((got - want).abs() < 1e-4, "dx {got} against {want}");
         }

@@ -20,7 +20,7 @@ mod trainer;
 
 pub use archive::Filter;
 pub use augment::Augmentation;
-pub use dataset::{Dataset, Source};
+pub use dataset::{Dataset, PictureSource};
 pub use discriminator::{Discriminator, DiscriminatorTape};
 pub use mix::{Mix, Shares};
 pub use penalty::{add_r1, add_wgan_gp};

@@ -2,7 +2,7 @@
 
 use super::start::{Start, begin, load_data};
 use super::{Dataset, GanOptions, Schedule, StepFigures, Trainer, TrainingRules, discriminator, sheets};
-use crate::runs::{Session, say};
+use crate::runs::{TrainingRun, say};
 use anyhow::Result;
 use nn::io::Dtype;
 use std::collections::BTreeMap;
@@ -88,7 +88,7 @@ struct Run<'a> {
     /// What a discriminator that is new to a finished generator learns alone.
     warm_up: Option<Schedule>,
     checkpoint: PathBuf,
-    session: Session,
+    session: TrainingRun,
     tally: Tally,
     began: Instant,
     last_sheet: Instant,
@@ -112,7 +112,7 @@ impl<'a> Run<'a> {
         let checkpoint = options.out.join("checkpoint.safetensors");
         let spent = if options.resume { trainer.restore(&checkpoint)? } else { 0.0 };
         let budget = by_time.then_some(options.minutes);
-        let session = Session::open(&options.out, "gan", budget, &COLUMNS, (trainer.steps, spent))?;
+        let session = TrainingRun::open(&options.out, "gan", budget, &COLUMNS, (trainer.steps, spent))?;
 
         // What it learns from, for people to look at.
         data.write_table(&session.path("portraits.csv"))?;

@@ -2,7 +2,7 @@
 
 use super::energy::energy_distance;
 use super::pairs::{ScoredPair, ScoredPairs};
-use crate::runs::{Session, say};
+use crate::runs::{TrainingRun, say};
 use anyhow::Result;
 use mirror::features::Group;
 use mirror::inverter::{FeatureSelection, Inverter, InverterInput};
@@ -46,7 +46,7 @@ pub fn train(
     strangers: &[Vec<f32>],
     prior_weight: f32,
     (from, to): (f32, f32),
-    session: &mut Session,
+    session: &mut TrainingRun,
     rng: &mut Rng,
 ) -> Result<()> {
     let rows = train.found();

@@ -1,7 +1,7 @@
 //! Teaches the forward model: from a latent to what the eyes will say of its picture.
 
 use super::pairs::ScoredPair;
-use crate::runs::{Session, say};
+use crate::runs::{TrainingRun, say};
 use anyhow::Result;
 use mirror::features::Group;
 use mirror::inverter::Inverter;
@@ -29,7 +29,7 @@ pub fn train(
     train: &[&ScoredPair],
     held: &[&ScoredPair],
     to: f32,
-    session: &mut Session,
+    session: &mut TrainingRun,
     rng: &mut Rng,
 ) -> Result<()> {
     let mut adam = Adam::new(LR, 0.9, 0.99);

@@ -13,7 +13,7 @@ pub mod ridge;
 mod visitors;
 
 use self::visitors::{share_of_women, visitors};
-use crate::runs::{Session, say};
+use crate::runs::{TrainingRun, say};
 use crate::select::order::{self, Order, Target};
 use anyhow::Result;
 use mirror::engine::Eyes;
@@ -124,7 +124,7 @@ pub fn train(options: &InverterOptions) -> Result<TrainedInverter> {
     let generator = pack.open(Net::Generator, Generator::from_bytes)?;
     let painter = Painter::new(&generator);
     let columns = ["forward_loss", "misfit", "energy", "latent_loss", "lr"];
-    let mut session = Session::open(&options.out, "inverter", Some(options.minutes), &columns, (0, 0.0))?;
+    let mut session = TrainingRun::open(&options.out, "inverter", Some(options.minutes), &columns, (0, 0.0))?;
 
     // Pairs of latents and features.
     let latent_size = generator.config().latent_size;
@@ -237,7 +237,7 @@ fn draw(
     painter: &Painter,
     eyes: &Eyes,
     options: &InverterOptions,
-    session: &mut Session,
+    session: &mut TrainingRun,
     path: &Path,
 ) -> Result<Pairs> {
     let (began, at_first) = (Instant::now(), pairs.len());
@@ -293,7 +293,7 @@ mod tests {
     fn a_toy_world_is_learned_and_the_reflections_do_not_collapse() {
         let folder = tempfile::tempdir().unwrap();
         let mut session =
-            Session::open(folder.path(), "toy", Some(0.25), &["a", "b", "c", "d", "e"], (0, 0.0)).unwrap();
+            TrainingRun::open(folder.path(), "toy", Some(0.25), &["a", "b", "c", "d", "e"], (0, 0.0)).unwrap();
         let (train, held) = toy(1500, 16).split(10);
         let mut rng = Rng::new(1);
         let (individuality, refine_steps, quality_target) = (0.5, 4, -2.0);

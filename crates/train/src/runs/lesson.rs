@@ -2,7 +2,7 @@
 //! validation and a checkpoint every minute.
 
 use super::checkpoint::{Checkpoint, start_from};
-use super::session::Session;
+use super::training_run::TrainingRun;
 use anyhow::Result;
 use mirror::face::detector::DetectorNet;
 use nn::io::Dtype;
@@ -49,7 +49,7 @@ impl Default for LessonOptions {
 }
 
 /// A net that the loop can train.
-pub trait Network {
+pub trait LearningNet {
     /// What is learned.
     fn params(&self) -> Vec<&Param>;
 
@@ -57,7 +57,7 @@ pub trait Network {
     fn params_mut(&mut self) -> Vec<&mut Param>;
 }
 
-impl Network for Sequential {
+impl LearningNet for Sequential {
     fn params(&self) -> Vec<&Param> {
         Layer::params(self)
     }
@@ -67,7 +67,7 @@ impl Network for Sequential {
     }
 }
 
-impl Network for DetectorNet {
+impl LearningNet for DetectorNet {
     fn params(&self) -> Vec<&Param> {
         self.params()
     }
@@ -96,7 +96,7 @@ pub trait Lesson: Sync {
     /// Time between two validations; checkpoints come every minute.
     const VALIDATE_EVERY: Duration = Duration::ZERO;
     /// The kind of net.
-    type Net: Network;
+    type Net: LearningNet;
     /// A picture and what the net shall say of it.
     type Sample: Send;
 
@@ -183,7 +183,7 @@ pub fn train<L: Lesson>(lesson: L, options: &LessonOptions) -> Result<TrainedNet
     let (mut state, spent) = TrainingState::begin(lesson, options, &checkpoint_path)?;
     let columns = [&["rate"], L::LOSSES, L::FIGURES].concat();
     let minutes = options.minutes.unwrap_or(L::MINUTES);
-    let mut session = Session::open(&out, L::NET, Some(minutes), &columns, (state.step, spent))?;
+    let mut session = TrainingRun::open(&out, L::NET, Some(minutes), &columns, (state.step, spent))?;
 
     let (mut validated, mut words) = (Instant::now(), String::new());
     loop {
@@ -289,13 +289,13 @@ impl<L: Lesson> TrainingState<L> {
     }
 
     /// A row of the log; without a validation its figures are NaN.
-    fn log(&self, session: &mut Session, validation: Option<&Validation>) -> Result<()> {
+    fn log(&self, session: &mut TrainingRun, validation: Option<&Validation>) -> Result<()> {
         let missing = vec![f32::NAN; L::FIGURES.len()];
         let figures = validation.map_or(&missing, |v| &v.figures);
         session.log(self.step, &[&[self.adam.lr], self.losses.as_slice(), figures].concat())
     }
 
-    fn write_weights(&self, session: &Session, validation: Validation) -> Result<TrainedNet> {
+    fn write_weights(&self, session: &TrainingRun, validation: Validation) -> Result<TrainedNet> {
         let Validation { words, mut metadata, .. } = validation;
         let about = [
             ("net", L::NET.to_owned()),

@@ -5,10 +5,10 @@ mod checkpoint;
 mod data_folder;
 mod lesson;
 mod progress;
-mod session;
+mod training_run;
 
 pub use checkpoint::{Checkpoint, start_from};
 pub use data_folder::data_root;
-pub use lesson::{Lesson, LessonOptions, Network, TrainedNet, Validation, backpropagate, train};
+pub use lesson::{LearningNet, Lesson, LessonOptions, TrainedNet, Validation, backpropagate, train};
 pub use progress::{bar, say};
-pub use session::Session;
+pub use training_run::TrainingRun;

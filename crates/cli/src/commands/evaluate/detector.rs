@@ -5,7 +5,7 @@ use train::evaluate::detector::DetectorEvaluation;
 
 /// What is measured of the face detector, and how.
 #[derive(Debug, clap::Args)]
-pub struct DetectorArgs {
+pub struct DetectorEvaluationArgs {
     /// Folder with `eval` and `negatives` [default: $NARCISSUS_DATA or ../shared/data]
     #[arg(long)]
     data: Option<PathBuf>,
@@ -29,7 +29,7 @@ pub struct DetectorArgs {
     failures: Option<PathBuf>,
 }
 
-impl DetectorArgs {
+impl DetectorEvaluationArgs {
     /// In the evaluation's words.
     pub fn evaluation(&self) -> DetectorEvaluation {
         DetectorEvaluation {

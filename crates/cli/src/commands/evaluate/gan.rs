@@ -6,7 +6,7 @@ use train::evaluate::gan::GanEvaluation;
 
 /// What is measured of the generator, and how.
 #[derive(Debug, clap::Args)]
-pub struct GanArgs {
+pub struct GanEvaluationArgs {
     /// Weights of the generator, instead of those of a pack
     #[arg(long, value_name = "FILE", conflicts_with = "pack")]
     generator: Option<PathBuf>,
@@ -47,7 +47,7 @@ pub struct GanArgs {
     pub json: bool,
 }
 
-impl GanArgs {
+impl GanEvaluationArgs {
     /// In the evaluation's words.
     pub fn evaluation(&self) -> GanEvaluation {
         GanEvaluation {

@@ -9,7 +9,7 @@ use train::evaluate::inverter::InverterEvaluation;
     narcissus evaluate inverter
     narcissus evaluate inverter --pairs runs/inverter/pairs.safetensors --curve curve.png      beside other models
     narcissus evaluate inverter --features 8                                                  by eight numbers")]
-pub struct InverterArgs {
+pub struct InverterEvaluationArgs {
     /// Folder with `eval/visitors` [default: $NARCISSUS_DATA or ../shared/data]
     #[arg(long)]
     data: Option<PathBuf>,
@@ -51,7 +51,7 @@ pub struct InverterArgs {
     pub json: bool,
 }
 
-impl InverterArgs {
+impl InverterEvaluationArgs {
     /// In the evaluation's words.
     pub fn evaluation(&self) -> InverterEvaluation {
         InverterEvaluation {

@@ -17,17 +17,17 @@ use train::evaluate as measure;
 #[derive(Debug, Subcommand)]
 pub enum Evaluate {
     /// The face detector
-    Detector(detector::DetectorArgs),
+    Detector(detector::DetectorEvaluationArgs),
     /// The 68-point landmark net
     Landmarks(landmarks::LandmarkArgs),
     /// The age and gender nets
     Attributes(attributes::AttributeArgs),
     /// The progressive GAN
-    Gan(gan::GanArgs),
+    Gan(gan::GanEvaluationArgs),
     /// The inverter
-    Inverter(inverter::InverterArgs),
+    Inverter(inverter::InverterEvaluationArgs),
     /// The reflection of a viewer who moves; needs ffmpeg
-    Motion(motion::MotionArgs),
+    Motion(motion::MotionEvaluationArgs),
 }
 
 /// Runs it.

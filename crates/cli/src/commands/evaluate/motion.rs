@@ -5,7 +5,7 @@ use train::evaluate::motion::MotionEvaluation;
 
 /// What is measured of the reflection of a viewer who moves, and how.
 #[derive(Debug, clap::Args)]
-pub struct MotionArgs {
+pub struct MotionEvaluationArgs {
     /// A video with one face that moves [default: eval/clips/d0.mp4 of the data]
     clip: Option<PathBuf>,
     /// Folder with `eval/clips` [default: $NARCISSUS_DATA or ../shared/data]
@@ -19,7 +19,7 @@ pub struct MotionArgs {
     pub json: bool,
 }
 
-impl MotionArgs {
+impl MotionEvaluationArgs {
     /// In the evaluation's words.
     pub fn evaluation(&self) -> MotionEvaluation {
         MotionEvaluation { clip: self.clip.clone(), data: self.data.clone(), nets: self.nets.clone() }

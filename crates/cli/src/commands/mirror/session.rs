@@ -1,6 +1,6 @@
 //! The sessions behind the page and the window.
 
-use super::source::Source;
+use super::source::FrameInput;
 use crate::watchdog::Watchdog;
 use display::server::SessionFactory;
 use frame::Image;
@@ -15,7 +15,7 @@ pub struct LiveSessions {
     /// How each mirror is set up.
     pub settings: LiveSettings,
     /// Where frames come from that the page does not bring.
-    pub source: Arc<Source>,
+    pub source: Arc<FrameInput>,
     /// Is told of every picture.
     pub watchdog: Arc<Watchdog>,
 }

@@ -10,14 +10,14 @@ use std::time::{Duration, Instant};
 /// Steps over which the learning rate rises at the start.
 const WARM_UP: f32 = 200.0;
 
-/// How often [`Session::checkpoint_due`] says yes.
+/// How often [`TrainingRun::checkpoint_due`] says yes.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
 
-/// How often [`Session::show`] writes a line where there is no bar.
+/// How often [`TrainingRun::show`] writes a line where there is no bar.
 const LINE_EVERY: Duration = Duration::from_secs(20);
 
 /// One training run: its folder, its budget of time, its log.
-pub struct Session {
+pub struct TrainingRun {
     out: PathBuf,
     bar: ProgressBar,
     log: std::fs::File,
@@ -29,7 +29,7 @@ pub struct Session {
     last_line: Option<Instant>,
 }
 
-impl Session {
+impl TrainingRun {
     /// Begins a run in the folder `out`, or goes on with one that has taken `steps` steps and `spent_secs` seconds.
     ///
     /// `minutes` are its budget; without one it ends by other means.
@@ -150,12 +150,12 @@ mod tests {
     #[test]
     fn a_resumed_log_drops_what_came_after_the_checkpoint() {
         let dir = tempfile::tempdir().unwrap();
-        let mut s = Session::open(dir.path(), "test", Some(1.0), &["loss"], (0, 0.0)).unwrap();
+        let mut s = TrainingRun::open(dir.path(), "test", Some(1.0), &["loss"], (0, 0.0)).unwrap();
         for step in 1..=3 {
             s.log(step, &[0.5]).unwrap();
         }
         s.finish();
-        let mut s = Session::open(dir.path(), "test", Some(1.0), &["loss"], (2, 30.0)).unwrap();
+        let mut s = TrainingRun::open(dir.path(), "test", Some(1.0), &["loss"], (2, 30.0)).unwrap();
         assert!(s.fraction() >= 0.5 && !s.is_over());
         s.log(3, &[0.25]).unwrap();
         let text = std::fs::read_to_string(dir.path().join("log.csv")).unwrap();
