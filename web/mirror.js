@@ -72,7 +72,7 @@ function gesture(report) {
 
 // ---- What is shown ----------------------------------------------------------------------------------------------------
 
-// A dissolve moves nothing: it stays where less motion is wished for.
+// A dissolve moves nothing: it stays where less motion is wanted.
 const dissolve = new Dissolve(paint);
 let drawn = 0;
 function show(seq, picture) {

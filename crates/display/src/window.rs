@@ -36,7 +36,7 @@ pub enum WindowError {
         /// How many there are.
         found: usize,
     },
-    /// The mirror cannot look.
+    /// The session failed.
     #[error("the mirror broke off: {0}")]
     Mirror(MirrorError),
     /// The system has no thread left.

@@ -49,7 +49,7 @@ pub struct Observation {
     pub pose: Pose,
     /// Age and gender.
     pub attributes: Attributes,
-    /// All that goes on to the inverter.
+    /// All measurements; the inverter takes its features from them.
     pub features: FeatureVector,
 }
 

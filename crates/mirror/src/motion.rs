@@ -1,7 +1,7 @@
 //! A viewer over time: features that hold still while the viewer does, and a reflection that follows without a jump.
 //!
 //! Each feature's score goes through a one-euro filter (Casiez, Roussel and Vogel, "1 € filter", CHI 2012): it passes little while the
-//! score hardly moves and nearly all while it moves fast. What the features leave open drifts slowly. Both happen once a frame
+//! score hardly moves and nearly all while it moves fast. What the features leave open drifts slowly. Filters and drift advance once a frame
 //! ([`FeatureSmoother`]). The latent that comes out is followed along the sphere once a picture ([`LatentFollower`]); there may be fewer
 //! pictures than frames.
 //!
@@ -273,15 +273,15 @@ mod tests {
     }
 
     #[test]
-    fn what_is_withheld_leaves_no_trace() {
+    fn features_that_may_not_be_used_leave_no_trace() {
         let (inverter, mut rng) = (inverter(), Rng::new(3));
         let nothing = InverterControls { selection: FeatureSelection::first(0), ..InverterControls::default() };
         let (one, other) = (trembling(1, 0.0, &mut rng), trembling(40, 0.0, &mut rng));
         let latent =
             |viewer: &Observation, controls: &InverterControls| Motion::new().follow(&inverter, viewer, controls, 0.5);
         assert_eq!(latent(&one, &nothing), latent(&other, &nothing));
-        let told = InverterControls { overrides: [(Verdict::Age, 1e3)].into(), ..InverterControls::default() };
-        assert_ne!(latent(&one, &told), latent(&one, &InverterControls::default()));
+        let replaced = InverterControls { overrides: [(Verdict::Age, 1e3)].into(), ..InverterControls::default() };
+        assert_ne!(latent(&one, &replaced), latent(&one, &InverterControls::default()));
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub struct FaceReport {
     pub age: AgeReport,
     /// A word and probabilities.
     pub gender: GenderReport,
-    /// The numbers that go on to the inverter.
+    /// All measurements, in the order of [`crate::features::FeatureVector`].
     pub features: Vec<f32>,
 }
 

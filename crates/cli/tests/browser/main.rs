@@ -71,7 +71,7 @@ fn a_visitor_who_comes_and_goes_is_reflected_and_forgotten() {
     let arrived = page.wait(REFLECTING);
     page.wait("narcissus.report.faces.length === 0");
     let left = page.wait(DREAMING);
-    eprintln!("melts into a visitor in {} ms, back in {} ms", arrived.as_millis(), left.as_millis());
+    eprintln!("changes to a visitor in {} ms, back in {} ms", arrived.as_millis(), left.as_millis());
     page.wait(REFLECTING);
 }
 
@@ -81,13 +81,13 @@ fn two_visitors_have_a_reflection_each() {
     let (_alone, dir, server) = (alone(), tempfile::tempdir().unwrap(), Server::start(&["--faces", "2"]));
     let mut page = Page::open(&chromium, &Eye::Film(&film::two(dir.path())), &server.url);
     page.begin();
-    page.wait("narcissus.report?.views.every(g => g.viewer !== null && g.progress === 1)");
+    page.wait("narcissus.report?.views.every(v => v.viewer !== null && v.progress === 1)");
     assert_eq!(page.value("document.querySelectorAll('#views canvas').length"), 2);
-    let viewers = page.value("narcissus.report.views.map(g => g.viewer)");
+    let viewers = page.value("narcissus.report.views.map(v => v.viewer)");
     assert_ne!(viewers[0], viewers[1]);
     page.wait("narcissus.report.faces.length === 2");
     std::thread::sleep(Duration::from_secs(2));
-    assert_eq!(page.value("narcissus.report.views.map(g => g.viewer)"), viewers, "they keep their seats");
+    assert_eq!(page.value("narcissus.report.views.map(v => v.viewer)"), viewers, "they keep their slots");
 }
 
 #[test]

@@ -108,7 +108,7 @@ impl PageJob {
     }
 
     /// Decodes a frame and lets the session analyse it.
-    fn reflect(&self, message: &[u8], controls: &Controls) -> Result<Analysed, RefusedFrame> {
+    fn decode_and_analyse(&self, message: &[u8], controls: &Controls) -> Result<Analysed, RefusedFrame> {
         let picture = decode(message)?;
         let mut session = lock(&self.session);
         // One picture that breaks the mirror must not end it for a season; the panic itself is on stderr already.
@@ -150,7 +150,7 @@ impl Job for PageJob {
         self.metrics.begin(Stage::Analyse);
         let began = Instant::now();
         let controls = lock(&self.controls).clone();
-        let result = self.reflect(&frame.message, &controls);
+        let result = self.decode_and_analyse(&frame.message, &controls);
         self.metrics.analysed(result.is_err());
 
         let header = FrameHeader::lenient(&frame.message);

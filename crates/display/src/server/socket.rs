@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 /// Longest message of a page: a picture of 640x480 pixels takes a tenth of it.
 const MAX_MESSAGE_BYTES: usize = 1 << 20;
-/// Pages at a time; of each there wait a frame, a scene and a picture at most.
+/// Pages at a time; of each there wait a frame, a request and a picture at most.
 const MAX_PAGES: usize = 8;
 /// A page that is silent for so long shows nobody anything: whoever stood there is forgotten. It may come back.
 const SILENCE: Duration = Duration::from_secs(2);
@@ -26,32 +26,32 @@ pub async fn connect(State(site): State<Arc<Site>>, headers: HeaderMap, upgrade:
     if !headers.contains_key(header::ORIGIN) {
         return (StatusCode::FORBIDDEN, "a page has an origin\n").into_response();
     }
-    let Some(slot) = PageSlot::take(site) else {
+    let Some(permit) = PagePermit::take(site) else {
         return (StatusCode::SERVICE_UNAVAILABLE, "too many pages use the mirror\n").into_response();
     };
     upgrade
         .max_message_size(MAX_MESSAGE_BYTES)
         .max_frame_size(MAX_MESSAGE_BYTES)
-        .on_upgrade(|socket| async move { converse(socket, &slot.0).await })
+        .on_upgrade(|socket| async move { converse(socket, &permit.0).await })
 }
 
 /// A page's place, free again when it goes, however it goes.
-struct PageSlot(Arc<Site>);
+struct PagePermit(Arc<Site>);
 
-impl PageSlot {
+impl PagePermit {
     fn take(site: Arc<Site>) -> Option<Self> {
         let taken = site.pages.fetch_add(1, Ordering::Relaxed);
-        let slot = Self(site);
+        let permit = Self(site);
         if taken >= MAX_PAGES {
             tracing::warn!(pages = taken, "too many pages use the mirror");
             return None;
         }
         tracing::info!(pages = taken + 1, "a page came");
-        Some(slot)
+        Some(permit)
     }
 }
 
-impl Drop for PageSlot {
+impl Drop for PagePermit {
     fn drop(&mut self) {
         let pages = self.0.pages.fetch_sub(1, Ordering::Relaxed) - 1;
         tracing::info!(pages, "a page went");

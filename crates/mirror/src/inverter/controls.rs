@@ -1,4 +1,4 @@
-//! What the inverter may use of a viewer, and what it is told instead.
+//! What the inverter may use of a viewer, and which verdicts are replaced.
 
 use super::{FeatureSelection, Inverter, InverterInput};
 use crate::features::greedy::Number;
@@ -73,14 +73,14 @@ mod tests {
         let inverter = inverter();
         let selection = FeatureSelection { features: Some(2), ..FeatureSelection::default() };
         let input = inverter.input(&features(&mut Rng::new(1)), Population::Visitors, &selection);
-        let mut told = input.clone();
+        let mut replaced = input.clone();
         let age = Verdict::Age.feature();
         let overrides = BTreeMap::from([(Verdict::Age, age as f32 + 9.0), (Verdict::Female, f32::NAN)]);
-        InverterControls { overrides, ..InverterControls::default() }.apply_overrides(&inverter, &mut told);
+        InverterControls { overrides, ..InverterControls::default() }.apply_overrides(&inverter, &mut replaced);
         let place = order().iter().position(|n| *n == Number::Other(age)).unwrap();
-        assert!(told.scores[place] > 2.0 && told.given[place] && !input.given[place]);
+        assert!(replaced.scores[place] > 2.0 && replaced.given[place] && !input.given[place]);
         let others = (0..order().len()).filter(|i| *i != place);
-        assert!(others.into_iter().all(|i| told.scores[i] == input.scores[i] && told.given[i] == input.given[i]));
+        assert!(others.into_iter().all(|i| replaced.scores[i] == input.scores[i] && replaced.given[i] == input.given[i]));
         let mut same = input.clone();
         InverterControls::default().apply_overrides(&inverter, &mut same);
         assert_eq!(same, input);

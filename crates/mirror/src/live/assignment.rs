@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_seat_is_kept_for_a_moment_and_then_free() {
+    fn a_slot_is_kept_for_a_moment_and_then_free() {
         let mut assignment = SlotAssignment::new(1, ARRIVE_SECS);
         update(&mut assignment, &[(1, 80.0)], 0.0);
         assert_eq!(update(&mut assignment, &[(2, 70.0)], LEAVE_SECS - 0.1), [Some(1)]);
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn several_seats_are_taken_by_the_nearest_and_nobody_changes_places() {
+    fn several_slots_are_taken_by_the_nearest_and_nobody_changes_places() {
         let mut assignment = SlotAssignment::new(3, ARRIVE_SECS);
         assert_eq!(update(&mut assignment, &[(1, 50.0), (2, 80.0)], 0.0), [Some(2), Some(1), None]);
         let crowd = [(3, 60.0), (1, 50.0), (2, 80.0), (4, 90.0)];

@@ -17,7 +17,7 @@ pub struct LiveMirror {
     settings: LiveSettings,
     memory: Memory,
     renderer: Arc<Renderer>,
-    /// How often everybody was forgotten.
+    /// Counts calls of `forget`; requests of an older epoch are not drawn.
     epoch: u64,
 }
 
@@ -54,7 +54,7 @@ pub struct TrackedFace {
     pub observation: Observation,
 }
 
-/// What a frame came to.
+/// The result of analysing a frame.
 #[derive(Clone, Debug)]
 pub struct FrameResult {
     /// The faces, the surest first.
@@ -85,8 +85,8 @@ impl LiveMirror {
         &self.renderer
     }
 
-    /// Takes in a frame, or that there is none, at `at` seconds. While [`Controls::waiting`], viewers are watched for closed eyes only and
-    /// the mirror goes on dreaming.
+    /// Analyses a frame that was taken at `at` seconds; `None`: there is no picture. While [`Controls::waiting`], viewers are watched for
+    /// closed eyes only and the mirror goes on dreaming.
     ///
     /// # Errors
     /// If the picture is not well formed.
@@ -96,7 +96,6 @@ impl LiveMirror {
         controls: &Controls,
         at: f64,
     ) -> Result<FrameResult, MirrorError> {
-        // Before the pool: its threads must not wait for whoever draws, as they draw themselves.
         let rendered = self.renderer.rendered();
         kernels::on_pool(|| {
             let observations = picture.map_or_else(|| Ok(Vec::new()), |p| self.mirror.eyes().analyse(p))?;
@@ -138,7 +137,7 @@ impl LiveMirror {
         faces
     }
 
-    /// What whoever has each slot is to see.
+    /// Updates every slot; returns their states and what to draw.
     fn update_slots(
         &mut self,
         faces: &[TrackedFace],

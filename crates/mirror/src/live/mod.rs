@@ -2,7 +2,7 @@
 //!
 //! [`LiveMirror`] analyses frames and says in a [`DrawRequest`] what the reflections are to show; its [`Renderer`] draws the newest request.
 //! So the next frame is analysed while a picture is drawn. Both are told the seconds, as [`crate::motion`] is. Of a viewer they keep numbers
-//! only, and forget them [`LEAVE_SECS`] and [`TRANSITION_SECS`] after the viewer was seen last.
+//! and the last reflection only, and forget them [`LEAVE_SECS`] plus [`TRANSITION_SECS`] after the viewer was seen last.
 //!
 //! [`Session`] is the live mirror of one client (a page, a window); [`Pipeline`] runs the sessions of all clients on three threads;
 //! [`protocol`] holds the messages that pages exchange with it.

@@ -1,8 +1,8 @@
 //! Runs the frames of many clients through three stages on three threads: analyse, draw, deliver.
 //!
-//! Each stage hands on through a slot for one thing and goes on at once, so that frames are analysed while a picture is drawn and drawn while
-//! another is delivered. [`Policy`] says what happens when a slot is taken. With several clients, each stage serves them in the order in
-//! which they came.
+//! Each stage hands its result on through a [`Latest`], which holds one, so that frames are analysed while a picture is drawn and drawn while
+//! another is delivered. [`Policy`] says what happens when the next stage is busy. With several clients, each stage serves them in the order
+//! in which they came.
 
 use frame::{Latest, lock};
 use std::sync::mpsc::{self, Sender};
@@ -10,11 +10,11 @@ use std::sync::{Arc, Condvar, Mutex, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// How much longer than its analysis of a frame the first stage rests while something is drawn. Without that it took most of two busy cores
-/// from a generator of 512 pixels, which then drew a third as many pictures.
+/// The first stage rests at most so many times as long as it analysed, and no longer than something is drawn. Without this rest, analysis used
+/// most of two cores, and a generator of 512 pixels drew a third of the pictures.
 const REST_FACTOR: u32 = 7;
 
-/// What becomes of a thing whose next stage is busy.
+/// What to do with a frame, request or picture when the next stage is busy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Policy {
     /// The newest takes its place, for cameras: no picture shows the past, and nothing queues up. The first stage rests while
@@ -24,7 +24,7 @@ pub enum Policy {
     Every,
 }
 
-/// What is done with the frames of one client. A method that panics ends its stage; what must survive that catches it.
+/// What is done with the frames of one client. A panic ends the stage's thread; a job that must survive one catches it itself.
 pub trait Job: Send + Sync + 'static {
     /// What the client hands in.
     type Frame: Send;
@@ -131,7 +131,7 @@ impl<J: Job> Pipeline<J> {
         Ok(Self { analyse, threads: vec![analyses, draws, delivers] })
     }
 
-    /// Hands a frame in; gives back one that will not be analysed: that which it overtakes, or itself if the stage has ended.
+    /// Hands a frame in. Returns a frame that will not be analysed: the one that this one replaced, or this one if the stage has ended.
     pub fn submit(&self, client: &Arc<Client<J>>, frame: J::Frame) -> Option<J::Frame> {
         match self.analyse.put(client, |c| &c.frames, Work::Analyse(frame)) {
             Some(Work::Analyse(frame)) => Some(frame),
@@ -157,7 +157,7 @@ impl<J: Job> Pipeline<J> {
     }
 }
 
-/// A thread that serves clients. A client is in its queue once for what waits in its slot.
+/// A thread that serves clients. The queue holds a client once while something of it waits.
 struct Stage<J: Job> {
     queue: Sender<Arc<Client<J>>>,
     policy: Policy,

@@ -27,7 +27,7 @@ struct Views {
 /// What the reflections are to show, as of one frame.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DrawRequest {
-    /// How often everybody had been forgotten.
+    /// The epoch of its frame, see `LiveMirror`.
     pub(super) epoch: u64,
     pub(super) targets: Vec<Target>,
 }

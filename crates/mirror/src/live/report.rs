@@ -3,10 +3,11 @@
 use super::live_mirror::{FrameResult, TrackedFace};
 use super::protocol::{Controls, DataSizes, FrameReport, State, TrackedFaceReport, ViewReport};
 use super::slot::SlotState;
-use crate::engine::Mirror;
+use crate::engine::{Mirror, Observation};
 use crate::inverter::Verdict;
 use crate::report::FaceReport;
 use frame::Image;
+use std::collections::BTreeMap;
 
 /// The report of what a frame came to.
 pub fn frame_report(
@@ -36,13 +37,16 @@ pub fn frame_report(
 }
 
 fn face_report(face: &TrackedFace) -> TrackedFaceReport {
-    let verdicts = Verdict::ALL.map(|v| (v, v.of(&face.observation.features)));
     TrackedFaceReport {
         id: face.id,
         still: face.still,
-        verdicts: verdicts.into(),
+        verdicts: verdicts(&face.observation),
         face: FaceReport::from(&face.observation),
     }
+}
+
+fn verdicts(observation: &Observation) -> BTreeMap<Verdict, f32> {
+    Verdict::ALL.map(|verdict| (verdict, verdict.of(&observation.features))).into()
 }
 
 fn view_report(slot: &SlotState) -> ViewReport {
@@ -52,7 +56,6 @@ fn view_report(slot: &SlotState) -> ViewReport {
         progress: slot.progress,
         distance: slot.distance,
         kept: survival.map(|s| s.kept.clone()),
-        age: survival.map(|s| s.observation.attributes.age.mean),
-        female: survival.map(|s| s.observation.attributes.female),
+        verdicts: survival.map(|s| verdicts(&s.observation)),
     }
 }

@@ -12,8 +12,8 @@ use std::time::Instant;
 
 /// What a display drives: the live mirror of one page or window. It ends with its client.
 pub trait Session: Send {
-    /// Analyses a frame; `None` where the client has no picture. One thread does, one frame at a time, while another draws what an
-    /// earlier frame came to.
+    /// Analyses a frame; `None` where the client has no picture. One thread does, one frame at a time, while another draws the
+    /// result of an earlier one.
     ///
     /// # Errors
     /// If the picture is not well formed.
@@ -23,7 +23,7 @@ pub trait Session: Send {
     fn forget(&mut self);
 }
 
-/// What a frame came to.
+/// The result of analysing a frame.
 pub struct Analysed {
     /// What was found.
     pub report: FrameReport,

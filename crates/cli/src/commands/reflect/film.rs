@@ -70,7 +70,7 @@ impl Job for FilmJob {
 
     fn draw(&self, (frame, request): Self::Request) -> Option<Image> {
         let views = self.renderer.render(&request, frame.at);
-        // Where nobody is the film stays black; the dream is for walls.
+        // Where nobody is, the film stays black.
         let reflection = views.iter().find(|view| view.viewer.is_some()).map(|view| view.image.as_ref());
 
         let [width, height] = self.size;

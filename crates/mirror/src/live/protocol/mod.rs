@@ -7,10 +7,13 @@
 //! | mirror | text, [`Answer`] as JSON | for each frame: analysed, skipped or refused |
 //! | mirror | binary, [`PictureHeader`] and a JPEG | for each picture that was drawn |
 //!
-//! A page first reads [`PageSettings`] as `settings.json`. An answer acknowledges every older frame. A frame that a newer one overtook is
-//! [`Answer::Skipped`]; one that cannot be read, or on which the mirror fails, is [`Answer::Refused`] with the reason. Controls that cannot be
-//! read leave the ones before in force and are refused with `seq` 0. Pictures come when they are drawn, which is less often than
-//! answers where drawing is slower than the camera.
+//! A page first reads [`PageSettings`] as `settings.json`. [`Answer::Analysed`] and [`Answer::Refused`] acknowledge every older frame, too;
+//! [`Answer::Skipped`], which says that a newer frame overtook this one, acknowledges its own only. A frame is refused if it cannot be read or
+//! if the mirror fails on it; that can also happen after it was analysed, when its picture cannot be drawn. Unreadable controls are refused
+//! with `seq` 0, and the previous ones stay in force. Pictures come when they are drawn, which is less often than answers where drawing is
+//! slower than the camera.
+//!
+//! [`VERSION`] rises when a message changes so that an older page or mirror would misread it; a new control or verdict needs no new version.
 
 mod controls;
 mod header;
@@ -53,7 +56,7 @@ pub enum ProtocolError {
         /// How many at most.
         most: usize,
     },
-    /// Controls that are none.
+    /// The message is not valid controls.
     #[error("controls: {0}")]
     Controls(#[from] serde_json::Error),
 }

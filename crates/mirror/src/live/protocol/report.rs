@@ -27,7 +27,7 @@ pub struct FrameReport {
 pub enum State {
     /// Somebody is reflected.
     Reflecting,
-    /// Nobody is there: it looks at its own dreams.
+    /// Nobody is there: it draws its own dreams.
     #[default]
     Dreaming,
 }
@@ -57,10 +57,8 @@ pub struct ViewReport {
     pub distance: Option<f32>,
     /// Of each group of features, how much came back: 1 all, 0 as much as an average face keeps.
     pub kept: Option<BTreeMap<Group, f32>>,
-    /// The age that the machine sees in the reflection, years.
-    pub age: Option<f32>,
-    /// The probability of "female" that it sees there.
-    pub female: Option<f32>,
+    /// The machine's verdicts on the reflection, where that is measured.
+    pub verdicts: Option<BTreeMap<Verdict, f32>>,
 }
 
 /// How much data each stage hands on.
