@@ -179,7 +179,6 @@ impl Discriminator {
             );
         }
 
-        // To the pictures.
         let part = ranges[read(level)].clone();
         let dx = self.from_rgb[level - 2].backward_held(
             &tape.from_rgb,
