@@ -32,7 +32,7 @@ export class Panel {
         change();
       });
     }
-    part("verdict").addEventListener("click", () => {
+    part("reset-overrides").addEventListener("click", () => {
       this.#overrides = {};
       part("hold").checked = false;
       change();

@@ -241,7 +241,7 @@ fn the_panel_shows_what_is_seen_and_asks_for_something_else() {
     page.begin();
     page.wait(REFLECTING);
     page.wait("!document.getElementById('panel').hidden");
-    page.wait("narcissus.report.views[0].kept && document.querySelectorAll('#survived meter').length === 8");
+    page.wait("narcissus.report.views[0].kept && document.querySelectorAll('#survived meter').length === document.querySelectorAll('#groups input').length");
     page.wait("document.getElementById('seen').width === 640");
     page.wait("document.getElementById('sizes').children.length === 4 && document.getElementById('speed').textContent");
     let all = page.value("narcissus.report.sizes.features").as_u64().unwrap();
@@ -258,7 +258,7 @@ fn the_panel_shows_what_is_seen_and_asks_for_something_else() {
     page.value("document.querySelector('#groups input[value=shape]').click()");
     page.value(&set("age", 90));
     page.wait("narcissus.controls.overrides.age === 90 && narcissus.controls.hold === true");
-    page.value("document.getElementById('verdict').click()");
+    page.value("document.getElementById('reset-overrides').click()");
     page.wait("narcissus.controls.overrides.age === undefined && narcissus.controls.hold === false");
     page.press("p");
     page.wait("narcissus.controls.measure === false");

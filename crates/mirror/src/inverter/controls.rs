@@ -17,7 +17,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// All of them.
+    /// All of them: what is missing here is not reported to the page.
     pub const ALL: [Self; 2] = [Self::Age, Self::Female];
 
     /// Its place in a [`FeatureVector`].
@@ -80,7 +80,9 @@ mod tests {
         let place = order().iter().position(|n| *n == Number::Other(age)).unwrap();
         assert!(replaced.scores[place] > 2.0 && replaced.given[place] && !input.given[place]);
         let others = (0..order().len()).filter(|i| *i != place);
-        assert!(others.into_iter().all(|i| replaced.scores[i] == input.scores[i] && replaced.given[i] == input.given[i]));
+        assert!(
+            others.into_iter().all(|i| replaced.scores[i] == input.scores[i] && replaced.given[i] == input.given[i])
+        );
         let mut same = input.clone();
         InverterControls::default().apply_overrides(&inverter, &mut same);
         assert_eq!(same, input);

@@ -88,7 +88,7 @@ struct Run<'a> {
     /// What a discriminator that is new to a finished generator learns alone.
     warm_up: Option<Schedule>,
     checkpoint: PathBuf,
-    session: TrainingRun,
+    run: TrainingRun,
     tally: Tally,
     began: Instant,
     last_sheet: Instant,
@@ -112,11 +112,11 @@ impl<'a> Run<'a> {
         let checkpoint = options.out.join("checkpoint.safetensors");
         let spent = if options.resume { trainer.restore(&checkpoint)? } else { 0.0 };
         let budget = by_time.then_some(options.minutes);
-        let session = TrainingRun::open(&options.out, "gan", budget, &COLUMNS, (trainer.steps, spent))?;
+        let run = TrainingRun::open(&options.out, "gan", budget, &COLUMNS, (trainer.steps, spent))?;
 
         // What it learns from, for people to look at.
-        data.write_table(&session.path("portraits.csv"))?;
-        sheets::reals(&data, last, options.seed, &session.path("reals.png"))?;
+        data.write_table(&run.path("portraits.csv"))?;
+        sheets::reals(&data, last, options.seed, &run.path("reals.png"))?;
         let levels = [first, last];
         levels[usize::from(first == last)..].iter().for_each(|level| say(data.describe(*level)));
         say(format_args!("step {}, lod {:.2}", trainer.steps, trainer.lod()));
@@ -129,7 +129,7 @@ impl<'a> Run<'a> {
             floor: (trainer.level, trainer.fade),
             warm_up: newcomer.then(|| Schedule::new(2, last, false)),
             checkpoint,
-            session,
+            run,
             tally: Tally::begin(trainer.pictures),
             began: Instant::now(),
             last_sheet: Instant::now(),
@@ -143,7 +143,7 @@ impl<'a> Run<'a> {
 
     fn plan(&self) -> Plan {
         let kimg = self.kimg();
-        let progress = self.options.kimg.map_or(f64::from(self.session.fraction()), |whole| kimg / whole);
+        let progress = self.options.kimg.map_or(f64::from(self.run.fraction()), |whole| kimg / whole);
         let part_is_over = self.options.stop_after.is_some_and(|m| self.began.elapsed().as_secs_f64() > m * 60.0);
         let is_last = progress >= 1.0 || part_is_over;
         let warm_up = self.warm_up.as_ref().filter(|_| kimg < self.options.warm_up);
@@ -173,16 +173,16 @@ impl<'a> Run<'a> {
         }
         let (row, kimg) = (self.tally.row(&self.trainer), self.kimg());
         anyhow::ensure!(row.iter().all(|v| v.is_finite()), "diverged after {kimg:.1} kimg; the checkpoint is older");
-        self.session.log(self.trainer.steps, &row)?;
+        self.run.log(self.trainer.steps, &row)?;
         let [_, lod, .., augment, _, rate] = row;
-        self.session.show(format!("{kimg:.1} kimg, lod {lod:.2}, augment {augment:.2}, {rate:.1} pictures/s"));
+        self.run.show(format!("{kimg:.1} kimg, lod {lod:.2}, augment {augment:.2}, {rate:.1} pictures/s"));
         self.tally = Tally::begin(self.trainer.pictures);
         Ok(())
     }
 
     fn draw_sheet(&mut self, plan: &Plan) -> Result<()> {
         if self.has_drawn(plan) && (self.is_turn(plan) || self.last_sheet.elapsed() > SHEET_EVERY) {
-            let path = self.session.path(&format!("fakes-{:06}.png", self.kimg() as u64));
+            let path = self.run.path(&format!("fakes-{:06}.png", self.kimg() as u64));
             sheets::fakes(&self.trainer, self.options.seed, &path)?;
             self.last_sheet = Instant::now();
         }
@@ -190,15 +190,15 @@ impl<'a> Run<'a> {
     }
 
     fn save(&mut self, plan: &Plan) -> Result<()> {
-        if self.trainer.steps == 0 || !(plan.is_last || self.session.checkpoint_due()) {
+        if self.trainer.steps == 0 || !(plan.is_last || self.run.checkpoint_due()) {
             return Ok(());
         }
-        self.trainer.save(&self.checkpoint, self.session.seconds())?;
+        self.trainer.save(&self.checkpoint, self.run.seconds())?;
         if self.has_drawn(plan) {
             let about = about(self.options, &self.trainer);
-            self.trainer.finished().save(&self.session.path("generator.safetensors"), &about, Dtype::F16)?;
+            self.trainer.finished().save(&self.run.path("generator.safetensors"), &about, Dtype::F16)?;
             let discriminator = self.trainer.d.to_bytes(&about, Dtype::F16);
-            host::write_atomically(&self.session.path("discriminator.safetensors"), &discriminator)?;
+            host::write_atomically(&self.run.path("discriminator.safetensors"), &discriminator)?;
         }
         Ok(())
     }
@@ -219,7 +219,7 @@ impl<'a> Run<'a> {
 
     fn finish(self) -> GanProgress {
         let progress = GanProgress { steps: self.trainer.steps, kimg: self.kimg(), lod: self.trainer.lod() };
-        self.session.finish();
+        self.run.finish();
         progress
     }
 }

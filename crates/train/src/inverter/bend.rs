@@ -36,7 +36,7 @@ pub fn bent(inverter: &Inverter, train: &ScoredPairs, strangers: &[Vec<f32>], rn
     input.map(|(input, noise)| inverter.invert_input(input, noise)).collect()
 }
 
-/// Trains from one share of the session's time to another. `strangers` are scores among the visitors of faces that are no samples.
+/// Trains from one share of the run's time to another. `strangers` are scores among the visitors of faces that are no samples.
 ///
 /// # Errors
 /// If the log cannot be written.
@@ -46,7 +46,7 @@ pub fn train(
     strangers: &[Vec<f32>],
     prior_weight: f32,
     (from, to): (f32, f32),
-    session: &mut TrainingRun,
+    run: &mut TrainingRun,
     rng: &mut Rng,
 ) -> Result<()> {
     let rows = train.found();
@@ -60,8 +60,8 @@ pub fn train(
     let mut adam = Adam::new(LR, 0.9, 0.99);
     let mut sums = [0.0; 3];
     let mut step = 0;
-    while session.fraction() < to {
-        adam.lr = LR * (1.0 - (session.fraction() - from) / (to - from).max(1e-6)).clamp(0.01, 1.0);
+    while run.fraction() < to {
+        adam.lr = LR * (1.0 - (run.fraction() - from) / (to - from).max(1e-6)).clamp(0.01, 1.0);
 
         // One step.
         let batch = Batch::draw(inverter, &rows, &good, strangers, rng);
@@ -73,8 +73,8 @@ pub fn train(
         step += 1;
         if step % LOG_EVERY == 0 {
             let [misfit, energy, latent] = sums;
-            session.log(step, &[f32::NAN, misfit, energy, latent, adam.lr])?;
-            session.show(format!("inverter: step {step}, misfit {misfit:.3}, energy {energy:.3}"));
+            run.log(step, &[f32::NAN, misfit, energy, latent, adam.lr])?;
+            run.show(format!("inverter: step {step}, misfit {misfit:.3}, energy {energy:.3}"));
             sums = [0.0; 3];
             if step % (10 * LOG_EVERY) == 0 {
                 say(format_args!("inverter: step {step}, misfit {misfit:.3}, energy {energy:.3}, latent {latent:.3}"));

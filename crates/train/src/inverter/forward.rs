@@ -20,7 +20,7 @@ const FALLS: i32 = 4;
 /// Weight of the quality among the outputs; the features' weights sum to 1.
 const QUALITY_WEIGHT: f32 = 0.1;
 
-/// Trains until one share of the session's time, or until the held-out pairs gain nothing at the lowest rate; keeps the best.
+/// Trains until one share of the run's time, or until the held-out pairs gain nothing at the lowest rate; keeps the best.
 ///
 /// # Errors
 /// If the log cannot be written.
@@ -29,13 +29,13 @@ pub fn train(
     train: &[&ScoredPair],
     held: &[&ScoredPair],
     to: f32,
-    session: &mut TrainingRun,
+    run: &mut TrainingRun,
     rng: &mut Rng,
 ) -> Result<()> {
     let mut adam = Adam::new(LR, 0.9, 0.99);
     let (mut best, mut best_weights, mut since, mut falls) = (f32::INFINITY, Vec::new(), 0, 0);
     let mut step = 0;
-    while session.fraction() < to {
+    while run.fraction() < to {
         if since >= PATIENCE {
             if falls == FALLS {
                 break;
@@ -52,8 +52,8 @@ pub fn train(
         // Is it better than ever before?
         if step % LOOK_EVERY == 0 {
             let loss = held_out_loss(inverter, held);
-            session.log(step, &[loss, f32::NAN, f32::NAN, f32::NAN, adam.lr])?;
-            session.show(format!("forward model: step {step}, held-out loss {loss:.4}"));
+            run.log(step, &[loss, f32::NAN, f32::NAN, f32::NAN, adam.lr])?;
+            run.show(format!("forward model: step {step}, held-out loss {loss:.4}"));
             since += 1;
             if loss < best {
                 (best, since) = (loss, 0);

@@ -124,7 +124,7 @@ pub fn train(options: &InverterOptions) -> Result<TrainedInverter> {
     let generator = pack.open(Net::Generator, Generator::from_bytes)?;
     let painter = Painter::new(&generator);
     let columns = ["forward_loss", "misfit", "energy", "latent_loss", "lr"];
-    let mut session = TrainingRun::open(&options.out, "inverter", Some(options.minutes), &columns, (0, 0.0))?;
+    let mut run = TrainingRun::open(&options.out, "inverter", Some(options.minutes), &columns, (0, 0.0))?;
 
     // Pairs of latents and features.
     let latent_size = generator.config().latent_size;
@@ -133,7 +133,7 @@ pub fn train(options: &InverterOptions) -> Result<TrainedInverter> {
         true => Pairs::load(&pairs_path, latent_size)?,
         false => Pairs::new(latent_size, options.seed),
     };
-    let mut pairs = draw(before, &painter, &eyes, options, &mut session, &pairs_path)?;
+    let mut pairs = draw(before, &painter, &eyes, options, &mut run, &pairs_path)?;
     let random = pairs.len();
 
     // An inverter that knows nothing but how unusual each feature is.
@@ -149,32 +149,32 @@ pub fn train(options: &InverterOptions) -> Result<TrainedInverter> {
     let (train, held) = pairs.scored(&inverter).split(HELD_OUT);
     let faces = train.found().len();
     anyhow::ensure!(faces >= LEAST_FACES, "only {faces} faces among the samples: too few");
-    let (began, left) = (session.fraction(), 1.0 - session.fraction());
+    let (began, left) = (run.fraction(), 1.0 - run.fraction());
     let until = began + FIRST_FORWARD * left;
-    forward::train(&mut inverter, &train.all(), &held.all(), until, &mut session, &mut rng)?;
-    let time = (session.fraction(), session.fraction() + FIRST_INVERTER * left);
-    bend::train(&mut inverter, &train, &strangers, options.prior_weight, time, &mut session, &mut rng)?;
+    forward::train(&mut inverter, &train.all(), &held.all(), until, &mut run, &mut rng)?;
+    let time = (run.fraction(), run.fraction() + FIRST_INVERTER * left);
+    bend::train(&mut inverter, &train, &strangers, options.prior_weight, time, &mut run, &mut rng)?;
 
     // The inverter goes where the forward model flatters it: what is really drawn there, up to as many pairs again, is the second
     // lesson of both.
-    let until = session.fraction() + SECOND_PAIRS * left;
-    while pairs.len() < 2 * random && session.fraction() < until {
+    let until = run.fraction() + SECOND_PAIRS * left;
+    while pairs.len() < 2 * random && run.fraction() < until {
         pairs.draw(&painter, &eyes, &bend::bent(&inverter, &train, &strangers, &mut rng))?;
-        session.show(format!("{} pairs where the inverter goes", pairs.len() - random));
+        run.show(format!("{} pairs where the inverter goes", pairs.len() - random));
     }
     say(format_args!("{} pairs where the inverter goes", pairs.len() - random));
     let (at_random, where_it_goes) = pairs.scored(&inverter).split_at(random);
     let ((train, held), (more, more_held)) = (at_random.split(HELD_OUT), where_it_goes.split(HELD_OUT));
     let (look, check) = ([train.all(), more.all()].concat(), [held.all(), more_held.all()].concat());
-    let until = session.fraction() + SECOND_FORWARD * (1.0 - session.fraction());
-    forward::train(&mut inverter, &look, &check, until, &mut session, &mut rng)?;
-    let time = (session.fraction(), 1.0);
-    bend::train(&mut inverter, &train, &strangers, options.prior_weight, time, &mut session, &mut rng)?;
+    let until = run.fraction() + SECOND_FORWARD * (1.0 - run.fraction());
+    forward::train(&mut inverter, &look, &check, until, &mut run, &mut rng)?;
+    let time = (run.fraction(), 1.0);
+    bend::train(&mut inverter, &train, &strangers, options.prior_weight, time, &mut run, &mut rng)?;
 
     let explained = forward::explained(&inverter, &held.found());
-    let weights = session.path("inverter.safetensors");
+    let weights = run.path("inverter.safetensors");
     save(&inverter, &weights, &pairs, random, &explained, options.seed)?;
-    session.finish();
+    run.finish();
     Ok(TrainedInverter { weights, explained })
 }
 
@@ -237,26 +237,26 @@ fn draw(
     painter: &Painter,
     eyes: &Eyes,
     options: &InverterOptions,
-    session: &mut TrainingRun,
+    run: &mut TrainingRun,
     path: &Path,
 ) -> Result<Pairs> {
     let (began, at_first) = (Instant::now(), pairs.len());
     // At 1024 pixels a picture takes a good part of a second.
     let at_a_time = (8192 / painter.resolution()).clamp(1, 64);
-    while pairs.len() < options.pairs && session.fraction() < TIME_FOR_PAIRS {
+    while pairs.len() < options.pairs && run.fraction() < TIME_FOR_PAIRS {
         pairs.draw_more(painter, eyes, at_a_time)?;
 
         // How long the rest takes, if the time allows it.
         let rate = (pairs.len() - at_first) as f64 / began.elapsed().as_secs_f64();
         let left = options.pairs.saturating_sub(pairs.len()) as f64 / rate;
-        let left = left.min(60.0 * options.minutes * f64::from(TIME_FOR_PAIRS) - session.seconds());
+        let left = left.min(60.0 * options.minutes * f64::from(TIME_FOR_PAIRS) - run.seconds());
         let (drawn, faces) = (pairs.len(), pairs.faces().count());
-        session.show(format!(
+        run.show(format!(
             "{drawn} of {} pairs, {faces} with a face, {rate:.1}/s, {:.0} min left for them",
             options.pairs,
             (left / 60.0).max(0.0)
         ));
-        if session.checkpoint_due() {
+        if run.checkpoint_due() {
             pairs.save(path)?;
         }
     }
@@ -292,7 +292,7 @@ mod tests {
     #[test]
     fn a_toy_world_is_learned_and_the_reflections_do_not_collapse() {
         let folder = tempfile::tempdir().unwrap();
-        let mut session =
+        let mut run =
             TrainingRun::open(folder.path(), "toy", Some(0.25), &["a", "b", "c", "d", "e"], (0, 0.0)).unwrap();
         let (train, held) = toy(1500, 16).split(10);
         let mut rng = Rng::new(1);
@@ -308,12 +308,12 @@ mod tests {
             quality_target,
         };
         let mut inverter = Inverter::new(config, &mut rng);
-        forward::train(&mut inverter, &train.all(), &held.all(), 0.3, &mut session, &mut rng).unwrap();
+        forward::train(&mut inverter, &train.all(), &held.all(), 0.3, &mut run, &mut rng).unwrap();
         let explained = forward::explained(&inverter, &held.found());
         assert!(explained.iter().all(|e| e.1 > 0.7), "{explained:?}");
         let strangers: Vec<Vec<f32>> =
             train.rows[..50].iter().map(|r| r.numbers().iter().map(|s| 1.3 * s).collect()).collect();
-        bend::train(&mut inverter, &train, &strangers, 1.0, (0.3, 1.0), &mut session, &mut rng).unwrap();
+        bend::train(&mut inverter, &train, &strangers, 1.0, (0.3, 1.0), &mut run, &mut rng).unwrap();
         for latent in bend::bent(&inverter, &train, &strangers, &mut rng) {
             let square = latent.as_slice().iter().map(|v| v * v).sum::<f32>() / 16.0;
             assert!((square - 1.0).abs() < 1e-3, "off the sphere: {square}");

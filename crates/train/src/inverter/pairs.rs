@@ -74,7 +74,7 @@ impl Pairs {
     /// If the generator draws something that is no picture.
     pub fn draw(&mut self, painter: &Painter, eyes: &Eyes, latents: &[Latent]) -> Result<()> {
         let pictures = painter.paint_all(latents);
-        let seen = look_at(&pictures, eyes)?;
+        let seen = analyse_pictures(&pictures, eyes)?;
         for ((latent, seen), picture) in latents.iter().zip(seen).zip(&pictures) {
             self.latents.push(latent.as_slice().to_vec());
             let small = resized(picture, THUMBNAIL, THUMBNAIL);
@@ -156,7 +156,7 @@ impl Pairs {
 ///
 /// # Errors
 /// If one is no picture.
-pub fn look_at(pictures: &[Image], eyes: &Eyes) -> Result<Vec<Option<Observation>>> {
+pub fn analyse_pictures(pictures: &[Image], eyes: &Eyes) -> Result<Vec<Option<Observation>>> {
     Ok(pictures.par_iter().map(|p| eyes.analyse_reflection(p)).collect::<Result<_, _>>()?)
 }
 

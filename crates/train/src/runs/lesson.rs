@@ -183,32 +183,32 @@ pub fn train<L: Lesson>(lesson: L, options: &LessonOptions) -> Result<TrainedNet
     let (mut state, spent) = TrainingState::begin(lesson, options, &checkpoint_path)?;
     let columns = [&["rate"], L::LOSSES, L::FIGURES].concat();
     let minutes = options.minutes.unwrap_or(L::MINUTES);
-    let mut session = TrainingRun::open(&out, L::NET, Some(minutes), &columns, (state.step, spent))?;
+    let mut run = TrainingRun::open(&out, L::NET, Some(minutes), &columns, (state.step, spent))?;
 
     let (mut validated, mut words) = (Instant::now(), String::new());
     loop {
-        let over = session.is_over();
-        if over || session.checkpoint_due() {
+        let over = run.is_over();
+        if over || run.checkpoint_due() {
             // The last word, or one of those in between.
             let validation = (over || validated.elapsed() >= L::VALIDATE_EVERY).then(|| {
                 validated = Instant::now();
                 state.lesson.validate(&state.average)
             });
-            state.log(&mut session, validation.as_ref())?;
-            state.checkpoint(session.seconds()).save(&checkpoint_path)?;
+            state.log(&mut run, validation.as_ref())?;
+            state.checkpoint(run.seconds()).save(&checkpoint_path)?;
             if let Some(validation) = validation {
                 words = format!(", {}", validation.words);
-                let trained = state.write_weights(&session, validation)?;
+                let trained = state.write_weights(&run, validation)?;
                 if over {
-                    session.finish();
+                    run.finish();
                     return Ok(trained);
                 }
             }
         }
 
-        let rate = session.learning_rate(state.rate, state.step);
+        let rate = run.learning_rate(state.rate, state.step);
         state.step(rate)?;
-        session.show(format!("step {} loss {:.3}{words}", state.step, state.losses[0]));
+        run.show(format!("step {} loss {:.3}{words}", state.step, state.losses[0]));
     }
 }
 
@@ -289,13 +289,13 @@ impl<L: Lesson> TrainingState<L> {
     }
 
     /// A row of the log; without a validation its figures are NaN.
-    fn log(&self, session: &mut TrainingRun, validation: Option<&Validation>) -> Result<()> {
+    fn log(&self, run: &mut TrainingRun, validation: Option<&Validation>) -> Result<()> {
         let missing = vec![f32::NAN; L::FIGURES.len()];
         let figures = validation.map_or(&missing, |v| &v.figures);
-        session.log(self.step, &[&[self.adam.lr], self.losses.as_slice(), figures].concat())
+        run.log(self.step, &[&[self.adam.lr], self.losses.as_slice(), figures].concat())
     }
 
-    fn write_weights(&self, session: &TrainingRun, validation: Validation) -> Result<TrainedNet> {
+    fn write_weights(&self, run: &TrainingRun, validation: Validation) -> Result<TrainedNet> {
         let Validation { words, mut metadata, .. } = validation;
         let about = [
             ("net", L::NET.to_owned()),
@@ -304,7 +304,7 @@ impl<L: Lesson> TrainingState<L> {
             ("seed", self.seed.to_string()),
         ];
         metadata.extend(about.map(|(key, value)| (key.to_owned(), value)));
-        let weights = session.path(&format!("{}.safetensors", L::NET));
+        let weights = run.path(&format!("{}.safetensors", L::NET));
         nn::io::save(&weights, &self.average.params(), &metadata, Dtype::F16)?;
         Ok(TrainedNet { weights, steps: self.step, words })
     }

@@ -24,7 +24,6 @@ pub use header::{FRAME_HEADER_BYTES, FrameHeader, PICTURE_HEADER_BYTES, PictureH
 pub use report::{DataSizes, FrameReport, State, TrackedFaceReport, ViewReport};
 
 use crate::features::Group;
-use crate::inverter::Verdict;
 use serde::Serialize;
 
 /// The version of all messages. A page of another version is refused.
@@ -68,8 +67,6 @@ pub struct PageSettings {
     pub version: u8,
     /// The groups of features, in the order in which they are shown.
     pub groups: [Group; Group::ALL.len()],
-    /// The verdicts that may be overridden.
-    pub verdicts: [Verdict; Verdict::ALL.len()],
     /// Whether the mirror has a camera of its own, so that the page needs none.
     pub has_camera: bool,
     /// Whether eyes that stay closed for three seconds begin and end a visit.
@@ -79,7 +76,7 @@ pub struct PageSettings {
 impl PageSettings {
     /// For a mirror with or without a camera of its own and the gesture.
     pub fn new(has_camera: bool, gesture: bool) -> Self {
-        Self { version: VERSION, groups: Group::ALL, verdicts: Verdict::ALL, has_camera, gesture }
+        Self { version: VERSION, groups: Group::ALL, has_camera, gesture }
     }
 }
 
@@ -144,11 +141,11 @@ mod tests {
     }
 
     #[test]
-    fn the_page_is_told_every_group_and_every_verdict() {
+    fn the_page_is_told_every_group() {
         let settings = serde_json::to_value(PageSettings::new(true, false)).unwrap();
         assert_eq!(settings["groups"].as_array().unwrap().len(), Group::ALL.len());
-        assert_eq!(settings["groups"][7], "expression");
-        assert_eq!(settings["verdicts"], json!(["age", "female"]));
+        let expression = Group::ALL.iter().position(|g| *g == Group::Expression).unwrap();
+        assert_eq!(settings["groups"][expression], "expression");
         assert_eq!((&settings["version"], &settings["has_camera"]), (&json!(VERSION), &json!(true)));
     }
 }

@@ -1,7 +1,7 @@
 //! What is left of faces in the reflections that a model finds for them.
 
 use crate::inverter::models::Model;
-use crate::inverter::pairs::look_at;
+use crate::inverter::pairs::analyse_pictures;
 use crate::statistics::{self, interval, mean};
 use anyhow::Result;
 use frame::Image;
@@ -70,7 +70,7 @@ impl Judge {
         let Faces { features, population } = *faces;
         let latents: Vec<Latent> = features.par_iter().map(|f| model.invert(f, population, selection)).collect();
         let pictures = self.painter.paint_all(&latents);
-        let reflected = look_at(&pictures, &self.eyes)?;
+        let reflected = analyse_pictures(&pictures, &self.eyes)?;
 
         // What was wanted for and what came, as scores.
         let with_a_face = reflected.iter().flatten().count();

@@ -13,7 +13,7 @@ pub use report::{CurvePoint, InverterReport, PopulationReport};
 
 use super::{pictures, read};
 use crate::inverter::models::{Forest, Mlp, Model, Neighbours, Original, Ridge, Scored};
-use crate::inverter::pairs::{Pairs, ScoredPairs, look_at, random_latents};
+use crate::inverter::pairs::{Pairs, ScoredPairs, analyse_pictures, random_latents};
 use crate::runs::{bar, data_root};
 use crate::statistics::median;
 use anyhow::{Context, Result};
@@ -138,7 +138,7 @@ fn fresh_samples(judge: &Judge, options: &InverterEvaluation) -> Result<(Vec<Ima
     let latents = random_latents(options.samples, size, &mut Rng::new(options.seed));
     let latents: Vec<Latent> = latents.chunks_exact(size).map(|l| Latent::new(l.to_vec())).collect();
     let drawn = judge.painter.paint_all(&latents);
-    let seen = look_at(&drawn, &judge.eyes)?;
+    let seen = analyse_pictures(&drawn, &judge.eyes)?;
     Ok((drawn, seen.into_iter().flatten().map(|s| s.features).collect()))
 }
 
