@@ -42,3 +42,22 @@ impl FromStr for Network {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_lead_back_and_a_stranger_is_refused() {
+        for network in [Network::G, Network::D, Network::Gs] {
+            assert_eq!(network.to_string().parse(), Ok(network));
+        }
+        assert_eq!("H".parse::<Network>(), Err(UnknownNetwork));
+        assert_eq!(UnknownNetwork.to_string(), "expected G, D or Gs");
+    }
+
+    #[test]
+    fn the_averaged_generator_is_taken_unless_another_is_named() {
+        assert_eq!(Network::default(), Network::Gs);
+    }
+}
