@@ -5,8 +5,8 @@
 //! the features in it. The conditional mean of the latents, which plain regression gives, is an average face; here what the
 //! features leave open is filled by the noise, so that the latent is as lively as one drawn from the prior.
 //!
-//! Visitors are not samples of the generator. Both nets speak of [`QuantileTable`], in which visitor and sample are alike
-//! when they are as unusual, each among their own. Only the gender, a probability, is compared otherwise: a stranger's is made as sure as
+//! Visitors are not samples of the generator. Both nets work on scores from a [`QuantileTable`]: how unusual a value is in its
+//! own population. Only the gender, a probability, is compared otherwise: a stranger's is made as sure as
 //! a sample's would be.
 
 mod config;

@@ -1,5 +1,5 @@
 //! The training loop of the nets that look at faces: Adam, a learning rate that rises and then falls as a cosine, averaged weights,
-//! validation and a checkpoint every minute.
+//! a checkpoint every minute and validations.
 
 use super::checkpoint::{Checkpoint, start_from};
 use super::training_run::TrainingRun;
@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 /// Steps over which the loss that is shown is averaged.
 const AVERAGED: f32 = 100.0;
 
-/// The weights that are kept are an average over all steps of the run, dominated by about the last one in four of them
+/// The weights that are kept are an average over all steps of the run, dominated by the last quarter of them
 /// (polynomial-decay averaging: Shamir and Zhang, ICML 2013, section 4). It averages away what a single step has learned from
 /// single samples and wrong labels.
 const RECENT: f32 = 4.0;
@@ -28,7 +28,7 @@ pub struct LessonOptions {
     pub data: Option<PathBuf>,
     /// Folder of the run: checkpoint, log and weights. `None`: `runs/` and the net's name.
     pub out: Option<PathBuf>,
-    /// Time budget; the learning rate falls to nothing over it. `None`: [`Lesson::MINUTES`].
+    /// Time budget; the learning rate falls to a hundredth over it. `None`: [`Lesson::MINUTES`].
     pub minutes: Option<f64>,
     /// Samples a step. `None`: [`Lesson::BATCH`].
     pub batch: Option<u32>,
@@ -50,10 +50,10 @@ impl Default for LessonOptions {
 
 /// A net that the loop can train.
 pub trait LearningNet {
-    /// What is learned.
+    /// Its parameters.
     fn params(&self) -> Vec<&Param>;
 
-    /// What is learned, to change it.
+    /// Its parameters, mutable.
     fn params_mut(&mut self) -> Vec<&mut Param>;
 }
 
@@ -93,11 +93,11 @@ pub trait Lesson: Sync {
     const LOSSES: &'static [&'static str] = &["loss"];
     /// What a validation measures.
     const FIGURES: &'static [&'static str];
-    /// Time between two validations; checkpoints come every minute.
+    /// Time between two validations; zero: at every checkpoint, which is once a minute.
     const VALIDATE_EVERY: Duration = Duration::ZERO;
     /// The kind of net.
     type Net: LearningNet;
-    /// A picture and what the net shall say of it.
+    /// One training example: input and label.
     type Sample: Send;
 
     /// The net as it is used.
@@ -176,7 +176,7 @@ pub fn backpropagate(
 /// Trains until the budget is spent; leaves the weights, `checkpoint.safetensors` and `log.csv`.
 ///
 /// # Errors
-/// If the run's folder cannot be written, the checkpoint not be read, or the loss becomes infinite.
+/// If the run's folder cannot be written, the checkpoint not be read, or the loss is not finite.
 pub fn train<L: Lesson>(lesson: L, options: &LessonOptions) -> Result<TrainedNet> {
     let out = options.out.clone().unwrap_or_else(|| Path::new("runs").join(L::NET));
     let checkpoint_path = out.join("checkpoint.safetensors");
@@ -189,7 +189,7 @@ pub fn train<L: Lesson>(lesson: L, options: &LessonOptions) -> Result<TrainedNet
     loop {
         let over = run.is_over();
         if over || run.checkpoint_due() {
-            // The last word, or one of those in between.
+            // The final checkpoint, or an intermediate one.
             let validation = (over || validated.elapsed() >= L::VALIDATE_EVERY).then(|| {
                 validated = Instant::now();
                 state.lesson.validate(&state.average)
@@ -258,7 +258,7 @@ impl<L: Lesson> TrainingState<L> {
             seed: options.seed,
         };
 
-        // Where this run was.
+        // Resume.
         let spent = if options.resume { state.restore(&Checkpoint::load(checkpoint)?)? } else { 0.0 };
         if options.init.is_some() || options.resume {
             state.lesson.relabel(&state.average);

@@ -13,7 +13,7 @@ pub struct LessonArgs {
     /// Folder of the run: checkpoint, log and weights [default: runs/ and the net's name].
     #[arg(long)]
     out: Option<PathBuf>,
-    /// Time budget; the learning rate falls to nothing over it [default: 25 for the detector, 20 for landmarks, 15 for attributes].
+    /// Time budget; the learning rate falls to a hundredth over it [default: 25 for the detector, 20 for landmarks, 15 for attributes].
     #[arg(long)]
     minutes: Option<f64>,
     /// Crops or scenes a step [default: 32 for the detector and landmarks, 48 for attributes].
