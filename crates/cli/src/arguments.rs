@@ -37,13 +37,13 @@ Examples:
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// The live mirror: opens a page for the browser, camera in, reflection out
-    Mirror(commands::mirror::Options),
+    Mirror(commands::mirror::MirrorArgs),
     /// Draw the reflections of pictures and videos
-    Reflect(commands::reflect::Options),
+    Reflect(commands::reflect::ReflectArgs),
     /// Say what the machine sees in pictures, in numbers
-    Analyse(commands::analyse::Options),
+    Analyse(commands::analyse::AnalyseArgs),
     /// Draw faces of nobody
-    Dream(commands::dream::Options),
+    Dream(commands::dream::DreamArgs),
     /// Teach one of the nets
     #[command(subcommand)]
     Train(commands::train::Train),
@@ -51,20 +51,20 @@ pub enum Command {
     #[command(subcommand)]
     Evaluate(commands::evaluate::Evaluate),
     /// Choose the few numbers of a face that say most
-    Select(commands::select::Options),
+    Select(commands::select::SelectArgs),
     /// Make a pack from a generator that was trained elsewhere
-    Import(commands::import::Options),
+    Import(commands::import::ImportArgs),
     /// Make a mirror of a generator that was trained elsewhere: import, pairs, inverter, card
-    Adopt(commands::adopt::Options),
+    Adopt(commands::adopt::AdoptArgs),
     /// Write the generator for other programs: ONNX, safetensors
-    Export(commands::export::Options),
+    Export(commands::export::ExportArgs),
     /// Look into a pack
     #[command(subcommand)]
     Pack(commands::pack::PackCommand),
     /// Time every stage
-    Bench(commands::bench::Options),
+    Bench(commands::bench::BenchArgs),
     /// Find out what is missing on this computer, and how to cure it
-    Doctor(commands::doctor::Options),
+    Doctor(commands::doctor::DoctorArgs),
 }
 
 impl Cli {

@@ -21,7 +21,7 @@ Examples:
     narcissus adopt karras2018iclr-celebahq-1024x1024.pkl --out celebahq.pack --minutes 240
     narcissus adopt celebahq.pkl --max-resolution 256 --out celebahq-256.pack
     narcissus mirror --pack celebahq.pack")]
-pub struct Options {
+pub struct AdoptArgs {
     /// The generator
     pub file: PathBuf,
     /// The pack's folder; must not exist yet
@@ -50,7 +50,7 @@ pub struct Options {
 const SAMPLES: usize = 100;
 
 /// Runs it.
-pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
+pub fn run(options: &AdoptArgs, global: &Global) -> anyhow::Result<()> {
     ensure!(options.minutes > 0.0, "--minutes must be positive");
     ensure!(!options.out.exists(), "{}: already exists; choose another name or remove it first", options.out.display());
     // Before hours of drawing.
@@ -87,7 +87,7 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
 }
 
 /// Makes the pack that has no inverter yet, unless an earlier run has made it.
-fn import_into(pack: &Path, work: &Path, options: &Options, global: &Global) -> anyhow::Result<()> {
+fn import_into(pack: &Path, work: &Path, options: &AdoptArgs, global: &Global) -> anyhow::Result<()> {
     if options.resume && pack.is_dir() {
         eprintln!("1 of 4: {} is there already", pack.display());
         return Ok(());

@@ -21,7 +21,7 @@ Examples:
     narcissus analyse me.jpg
     narcissus analyse portraits/ --json > portraits.jsonl
     narcissus analyse portraits/ --json | jq '.faces[0].age.mean'")]
-pub struct Options {
+pub struct AnalyseArgs {
     /// Pictures, or folders of pictures
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
@@ -31,7 +31,7 @@ pub struct Options {
 }
 
 /// Runs it.
-pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
+pub fn run(options: &AnalyseArgs, global: &Global) -> anyhow::Result<()> {
     let inputs = expand(&options.paths);
     let eyes = Eyes::new(&global.open_pack()?)?;
     let progress = output::Progress::new(inputs.len());

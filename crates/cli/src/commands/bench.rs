@@ -24,7 +24,7 @@ use std::time::Instant;
 /// (NARCISSUS_SIMD forces a lower one); with -v also the layers of the generator.
 #[derive(clap::Args, Debug)]
 #[command(after_long_help = "Examples:\n    narcissus bench\n    narcissus bench --json --threads 1 --rounds 200")]
-pub struct Options {
+pub struct BenchArgs {
     /// One JSON object, for other programs
     #[arg(long)]
     pub json: bool,
@@ -62,7 +62,7 @@ struct Layer {
 }
 
 /// Runs it.
-pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
+pub fn run(options: &BenchArgs, global: &Global) -> anyhow::Result<()> {
     let began = Instant::now();
     let pack = global.open_pack()?;
     let mirror = Mirror::builder(&pack).precision(options.drawing.precision()?).build()?;

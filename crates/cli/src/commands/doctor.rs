@@ -14,7 +14,7 @@ use std::time::Instant;
 /// if anything failed.
 #[derive(clap::Args, Debug)]
 #[command(after_long_help = "Examples:\n    narcissus doctor\n    narcissus doctor --pack my-pack --port 8000")]
-pub struct Options {
+pub struct DoctorArgs {
     /// The port that the mirror will use
     #[arg(long, default_value_t = 7860)]
     pub port: u16,
@@ -28,7 +28,7 @@ enum Finding {
 use Finding::{Fail, Fine, Lack};
 
 /// Runs it.
-pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
+pub fn run(options: &DoctorArgs, global: &Global) -> anyhow::Result<()> {
     let findings = [
         ("processor", processor()),
         ("pack", pack(global)),

@@ -19,7 +19,7 @@ Examples:
     narcissus import network-snapshot.pkl --network G --max-resolution 256 --out half-way
     narcissus import network-final.pkl --network D --out discriminator.safetensors
     narcissus dream --pack celebahq.pack --out dreams")]
-pub struct Options {
+pub struct ImportArgs {
     /// The generator
     pub file: PathBuf,
     /// The pack's folder; must not exist yet. For the discriminator, the file
@@ -33,7 +33,7 @@ pub struct Options {
 }
 
 /// Runs it.
-pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
+pub fn run(options: &ImportArgs, global: &Global) -> anyhow::Result<()> {
     if options.network == Network::D {
         return discriminator(options);
     }
@@ -53,7 +53,7 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
 }
 
 /// Writes the discriminator as a file, for whoever trains on: a pack has no place for it.
-fn discriminator(options: &Options) -> anyhow::Result<()> {
+fn discriminator(options: &ImportArgs) -> anyhow::Result<()> {
     anyhow::ensure!(options.part.max_resolution.is_none(), "--max-resolution is for generators; leave it out for D");
     anyhow::ensure!(!options.out.exists(), "{}: already exists; choose another name", options.out.display());
     let weights = import::read_discriminator(&options.file)?;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use train::select::order::{self, OrderOptions, Target};
 use train::select::paper::{self, PaperOptions, Sequences};
 
-/// Options of `narcissus select`.
+/// SelectArgs of `narcissus select`.
 #[derive(Args, Debug)]
 #[group(skip)]
 #[command(after_long_help = "Examples:
@@ -15,7 +15,7 @@ use train::select::paper::{self, PaperOptions, Sequences};
     narcissus select --protocol paper --pairs faces.csv --out selection.json
     narcissus select --protocol paper --ck-plus CK+ --relabel S999_001=fear
     narcissus select --protocol mirror --drawn runs/inverter/pairs.safetensors --curve curve.png")]
-pub struct Options {
+pub struct SelectArgs {
     /// What to choose for
     #[arg(long, value_enum, default_value_t = Protocol::Paper)]
     protocol: Protocol,
@@ -86,7 +86,7 @@ enum TargetName {
 }
 
 /// Runs it.
-pub fn run(options: &Options) -> anyhow::Result<()> {
+pub fn run(options: &SelectArgs) -> anyhow::Result<()> {
     // Before an hour's work.
     if let Some(folder) = options.out.as_deref().and_then(Path::parent).filter(|f| !f.as_os_str().is_empty()) {
         ensure!(folder.is_dir(), "cannot write to {}: no such folder", folder.display());
@@ -106,7 +106,7 @@ fn texts<R: serde::Serialize + std::fmt::Display>(report: &R) -> anyhow::Result<
     Ok((report.to_string(), serde_json::to_string(report)?))
 }
 
-impl Options {
+impl SelectArgs {
     fn paper(&self) -> PaperOptions {
         let sequences = match (&self.pairs, &self.ck_plus) {
             (Some(table), _) => Sequences::Table(table.clone()),

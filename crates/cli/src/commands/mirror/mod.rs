@@ -34,7 +34,7 @@ Examples:
     narcissus mirror --faces 3                three reflections side by side
     narcissus mirror --source portraits/      pictures and videos stand in for the camera
     narcissus mirror --kiosk --gesture --log mirror.log      as in a gallery")]
-pub struct Options {
+pub struct MirrorArgs {
     /// What it looks through: browser (its camera), camera:NAME, or a path of pictures and videos
     #[arg(long, default_value = "browser")]
     pub source: String,
@@ -83,7 +83,7 @@ pub struct Options {
 }
 
 /// Runs it.
-pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
+pub fn run(options: &MirrorArgs, global: &Global) -> anyhow::Result<()> {
     journal::open(options.log.as_deref(), global.verbose)?;
     let source = source::open(&options.source)?;
     let program = options.kiosk.then(|| {
@@ -124,7 +124,7 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
     announced
 }
 
-impl Options {
+impl MirrorArgs {
     /// What protects the page where others can reach it; `None` where nobody asked for any of it.
     fn remote_access(&self) -> anyhow::Result<Option<RemoteAccess>> {
         match (&self.certificate, &self.key, &self.token) {

@@ -33,7 +33,7 @@ Examples:
     narcissus reflect dance.mp4 --out out
     narcissus reflect me.jpg --features 8 --out out        by the eight numbers that say most
     narcissus reflect portraits/ --video --out out     also all of them as a film, a second each")]
-pub struct Options {
+pub struct ReflectArgs {
     /// Pictures, videos, or folders of them
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
@@ -76,7 +76,7 @@ struct Line {
 }
 
 /// Runs it.
-pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
+pub fn run(options: &ReflectArgs, global: &Global) -> anyhow::Result<()> {
     let inputs = expand(&options.paths);
     if options.video {
         // Before any work.
