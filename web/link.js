@@ -1,10 +1,7 @@
-// A worker: pictures to the server, reflections back. A frame is "MF", version 1, format 0 (JPEG), seq u32, width u16,
-// height u16, t_us u32, all little endian, then the JPEG; 0 x 0 and no JPEG is a look with closed eyes. It is answered in words,
-// {"seq", "seen"}, and that acknowledges every older frame; one that a newer frame overtook has no "seen". Reflections come when they are
-// drawn: the same header with the seq and t_us of the frame they were made of, then the times of look, draw, encode (u32 each,
-// microseconds) and the JPEG of them, squares from left to right.
+// A worker: the camera's pictures to the mirror, answers and reflections back. The messages are described in
+// crates/mirror/src/live/protocol/mod.rs. All numbers of a header are little endian.
 
-const HEADER = 16, PICTURE_HEADER = 28, WIDTH = 640, THUMB = 320;
+const VERSION = 2, HEADER = 16, PICTURE_HEADER = 28, WIDTH = 640, THUMB = 320;
 // Two under way keep the server busy while the next picture is made; more would only grow old.
 const UNDER_WAY = 2, PATIENCE_MS = 2000, DEAF_MS = 4000, STALL_MS = 2000, RETRY_MS = 700;
 
@@ -13,7 +10,7 @@ let underWay = [];        // Frames that wait for their answer, oldest first.
 let newest = null;        // The picture that goes next; a newer one takes its place.
 let making = false, showsThumb = false;
 let reader = null, lastPicture = 0, lastAnswer = 0;
-let blindMs = 0;          // From one look with closed eyes to the next, while there is no picture; 0: none.
+let emptyMs = 0;          // From one frame without a picture to the next, while there is no camera; 0: none.
 
 const now = () => performance.timeOrigin + performance.now();
 
@@ -22,7 +19,7 @@ onmessage = ({ data }) => {
   if (data.picture) take(data.picture);
   if (data.controls) { controls = data.controls; tell(); }
   if ("thumb" in data) showsThumb = data.thumb;
-  if ("blindMs" in data) blindMs = data.blindMs;
+  if ("emptyMs" in data) emptyMs = data.emptyMs;
 };
 
 const isOpen = () => socket?.readyState === WebSocket.OPEN;
@@ -123,7 +120,7 @@ function thumbnail() {
 function post(frame, jpeg) {
   const header = new DataView(new ArrayBuffer(HEADER));
   header.setUint16(0, 0x4d46);
-  header.setUint8(2, 1);
+  header.setUint8(2, VERSION);
   header.setUint32(4, frame.seq, true);
   header.setUint16(8, frame.width, true);
   header.setUint16(10, frame.height, true);
@@ -133,8 +130,8 @@ function post(frame, jpeg) {
   socket.send(jpeg ? new Blob([header.buffer, jpeg]) : header.buffer);
 }
 
-function blink() {
-  if (!blindMs || !isOpen() || underWay.length) return;
+function sendEmpty() {
+  if (!emptyMs || !isOpen() || underWay.length) return;
   const at = now();
   if (at - lastPicture < 300) return;
   post({ seq: ++seq, at, width: 0, height: 0, thumb: null }, null);
@@ -163,25 +160,28 @@ function connect() {
   };
 }
 
-function answered({ seq: which, seen }) {
+function answered(answer) {
+  const { type, seq: which } = answer;
   const frame = underWay.find(f => f.seq === which);
-  const thumb = seen && frame?.thumb || null;
+  const thumb = type === "analysed" && frame?.thumb || null;
   if (thumb) frame.thumb = null;
-  // One that was overtaken may be answered before an older one.
-  forget(f => (seen ? f.seq <= which : f.seq === which));
+  // An answer acknowledges every older frame; one that was skipped may be answered before an older one.
+  forget(f => (type === "skipped" ? f.seq === which : f.seq <= which));
   send();
-  if (!seen) return;
+  if (type === "refused") postMessage({ refused: answer.error });
+  if (type !== "analysed") return;
   const of = frame && { at: frame.at, width: frame.width, height: frame.height };
-  postMessage({ answer: { seen, thumb, frame: of } }, thumb ? [thumb] : []);
+  const { report, controls, performance } = answer;
+  postMessage({ analysed: { report, controls, performance, thumb, frame: of } }, thumb ? [thumb] : []);
 }
 
 async function drawn(data) {
-  const view = new DataView(data), [look, draw, encode] = [16, 20, 24].map(at => view.getUint32(at, true) / 1000);
+  const view = new DataView(data), [analyse, draw, encode] = [16, 20, 24].map(at => view.getUint32(at, true) / 1000);
   const came = now(), age = ((came * 1000 - view.getUint32(12, true)) % 2 ** 32 + 2 ** 32) % 2 ** 32 / 1000;
   const jpeg = new Blob([data.slice(PICTURE_HEADER)], { type: "image/jpeg" });
   const picture = await createImageBitmap(jpeg).catch(() => null);
   if (!picture) return;
-  postMessage({ drawn: { seq: view.getUint32(4, true), picture, at: came - age, times: { look, draw, encode } } }, [picture]);
+  postMessage({ drawn: { seq: view.getUint32(4, true), picture, at: came - age, times: { analyse, draw, encode } } }, [picture]);
 }
 
 setInterval(() => {
@@ -191,10 +191,10 @@ setInterval(() => {
   if (reader && at - lastPicture > STALL_MS) { lastPicture = at; postMessage({ stalled: true }); }
 }, 500);
 
-let blinked = 0;
+let lastEmpty = 0;
 setInterval(() => {
-  if (now() - blinked < blindMs - 4) return;
-  blinked = now();
-  blink();
+  if (now() - lastEmpty < emptyMs - 4) return;
+  lastEmpty = now();
+  sendEmpty();
 }, 16);
 connect();

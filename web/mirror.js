@@ -6,16 +6,18 @@ import { Panel } from "./panel.js";
 import { LANGUAGES, preferred, say, speak } from "./words.js";
 
 const CLOSED_SECS = 3, EMPTY_MS = 15000, WORDS_MS = 1000, IDLE_MS = 3000, RECENT = 300, PANEL_PICTURE_MS = 500, SMOOTH = 384;
-// Between a look with closed eyes and the next: as a mirror, and behind the welcome.
+// From one frame without a picture to the next: as a mirror, and behind the welcome.
 const DREAM_MS = 33, WAIT_MS = 80;
+const VERSION = 2;
 const part = id => document.getElementById(id);
 const kiosk = location.hash === "#kiosk";
 
+const fetchSettings = async () => (await fetch("settings.json")).json();
+const settings = await fetchSettings();
 const link = new Worker("link.js");
 const troubles = { server: "", camera: "", picture: "" };
 const camera = new Camera(link, key => trouble("camera", key && say(key)));
-const panel = new Panel(tell);
-let place = { has_camera: false, gesture: false };
+const panel = new Panel(settings.groups, tell);
 let begun = false;
 
 function trouble(where, text) {
@@ -27,8 +29,8 @@ function trouble(where, text) {
 /** Tells the worker, and through it the server, what is wanted. */
 function tell() {
   const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  const controls = { ...(begun ? panel.controls : {}), calm, waiting: !begun };
-  link.postMessage({ controls: JSON.stringify(controls), thumb: panel.open, blindMs: begun ? DREAM_MS : WAIT_MS });
+  const controls = { version: VERSION, ...(begun ? panel.controls : {}), calm, waiting: !begun };
+  link.postMessage({ controls: JSON.stringify(controls), thumb: panel.open, emptyMs: begun ? DREAM_MS : WAIT_MS });
 }
 
 // ---- Begin and end ----------------------------------------------------------------------------------------------------
@@ -38,7 +40,7 @@ function begin() {
   lastSomebody = performance.now();
   document.body.classList.add("begun");
   part("welcome").inert = true;
-  if (!place.has_camera) camera.start();
+  if (!settings.has_camera) camera.start();
   trouble("camera", troubles.camera);
   tell();
 }
@@ -50,34 +52,34 @@ function stop() {
   part("begin").focus();
   part("words").textContent = "";
   // The gesture needs the camera, which until then looks for closed eyes only.
-  if (!place.gesture) camera.stop();
+  if (!settings.gesture) camera.stop();
   tell();
 }
 
 let gestureDone = false, lastSomebody = 0;
-function gesture(seen) {
-  if (!place.gesture) return;
-  const closed = seen.eyes_closed_secs ?? 0;
+function gesture(report) {
+  if (!settings.gesture) return;
+  const closed = report.eyes_closed_secs;
   if (closed < 0.5) gestureDone = false;
   if (closed >= CLOSED_SECS && !gestureDone) {
     gestureDone = true;
     if (begun) stop(); else begin();
   }
   // Whoever comes next is asked anew.
-  if (seen.state === "reflecting") lastSomebody = performance.now();
+  if (report.state === "reflecting") lastSomebody = performance.now();
   if (begun && performance.now() - lastSomebody > EMPTY_MS) stop();
 }
 
 // ---- What is shown ----------------------------------------------------------------------------------------------------
 
-// A dissolve moves nothing: it stays where less motion is wished for.
+// A dissolve moves nothing: it stays where less motion is wanted.
 const dissolve = new Dissolve(paint);
 let drawn = 0;
-function hang(seq, picture) {
+function show(seq, picture) {
   if (seq > drawn || drawn - seq > 1000) {
     drawn = seq;
     dissolve.show(picture);
-    part("glasses").classList.add("there");
+    part("views").classList.add("there");
   } else {
     picture.close();
   }
@@ -85,17 +87,17 @@ function hang(seq, picture) {
 
 function paint(picture, opacity) {
   const side = picture.height, count = Math.max(1, Math.round(picture.width / side));
-  const glasses = part("glasses");
-  while (glasses.children.length > count) glasses.lastChild.remove();
-  while (glasses.children.length < count) {
-    const glass = document.createElement("div");
-    glass.append(document.createElement("canvas"));
-    glasses.append(glass);
+  const views = part("views");
+  while (views.children.length > count) views.lastChild.remove();
+  while (views.children.length < count) {
+    const view = document.createElement("div");
+    view.append(document.createElement("canvas"));
+    views.append(view);
   }
-  glasses.style.setProperty("--count", count);
+  views.style.setProperty("--count", count);
   // Enlarged in two steps, the first of which is smooth: the second alone shows the grid of pixels.
   const large = side < SMOOTH ? SMOOTH : side;
-  glasses.querySelectorAll("canvas").forEach((canvas, i) => {
+  views.querySelectorAll("canvas").forEach((canvas, i) => {
     const fresh = canvas.width !== large;
     if (fresh) canvas.width = canvas.height = large;
     const pen = canvas.getContext("2d", { alpha: false });
@@ -122,11 +124,10 @@ function speed() {
 }
 
 let said = 0;
-function describe(seen) {
-  trouble("picture", seen.error ? say("picture_refused", { why: seen.error }) : "");
+function describe(report) {
   if (performance.now() - said < WORDS_MS || !begun) return;
   said = performance.now();
-  const viewers = (seen.glasses ?? []).map(g => seen.faces?.find(f => f.id === g.viewer)).filter(Boolean);
+  const viewers = report.views.map(view => report.faces.find(face => face.id === view.viewer)).filter(Boolean);
   const lines = viewers.map(({ age, gender }) => {
     const years = Object.fromEntries(Object.entries(age).map(([k, v]) => [k, Math.round(v)]));
     const sure = n => ({ n: Math.round(100 * n) });
@@ -136,49 +137,59 @@ function describe(seen) {
   });
   let text = "";
   if (lines.length) {
-    text = [say("the_machine_says"), ...lines, say("numbers_left", { n: seen.sizes.numbers })].join("\n");
-  } else if (seen.state === "dreaming") {
-    text = say(seen.faces?.some(f => f.still) ? "still_face" : "nobody");
+    text = [say("the_machine_says"), ...lines, say("numbers_left", { n: report.sizes.features })].join("\n");
+  } else if (report.state === "dreaming") {
+    text = say(report.faces.some(face => face.still) ? "still_face" : "nobody");
   }
   if (part("words").textContent !== text) part("words").textContent = text;
+}
+
+/** A page that is older than the server it finds again comes anew. */
+async function checkVersion() {
+  const { version } = await fetchSettings().catch(() => settings);
+  if (version !== VERSION) location.reload();
 }
 
 let latest = null, times = null;
 link.onmessage = ({ data }) => {
   if ("server" in data) {
     trouble("server", data.server ? "" : say("server_gone"));
-    if (!data.server) {
-      part("glasses").classList.remove("there");
+    if (data.server) {
+      checkVersion();
+    } else {
+      part("views").classList.remove("there");
       part("words").textContent = "";
       drawn = 0;
       dissolve.begin();
     }
   }
   if (data.stalled) camera.reopen();
+  if (data.refused) trouble("picture", say("picture_refused", { why: data.refused }));
   if (data.drawn) {
     times = data.drawn.times;
-    hang(data.drawn.seq, data.drawn.picture);
-    if (latest?.frame?.width || place.has_camera) time(data.drawn.at);
+    show(data.drawn.seq, data.drawn.picture);
+    if (latest?.frame?.width || settings.has_camera) time(data.drawn.at);
   }
-  if (!data.answer) return;
-  const { seen, thumb } = data.answer;
-  latest = data.answer;
-  describe(seen);
-  gesture(seen);
-  const first = seen.glasses?.find(g => g.viewer !== null);
-  if (panel.open) panel.show(data.answer, seen.faces?.find(f => f.id === first?.viewer), speed());
+  if (!data.analysed) return;
+  latest = data.analysed;
+  const { report, thumb } = latest;
+  trouble("picture", "");
+  describe(report);
+  gesture(report);
+  const first = report.views.find(view => view.viewer !== null);
+  if (panel.open) panel.show(latest, report.faces.find(face => face.id === first?.viewer), speed());
   else thumb?.close();
 };
 
 /** Where the server has the camera, the panel asks for its pictures. */
 async function fetchPicture() {
-  if (!place.has_camera || !panel.open || !begun || !latest) return;
-  const answer = await fetch("viewer.jpg").catch(() => null);
+  if (!settings.has_camera || !panel.open || !begun || !latest) return;
+  const answer = await fetch("camera.jpg").catch(() => null);
   const thumb = answer?.status === 200 ? await createImageBitmap(await answer.blob()).catch(() => null) : null;
   if (!thumb) return;
-  const { seen } = latest, first = seen.glasses?.find(g => g.viewer !== null);
+  const { report } = latest, first = report.views.find(view => view.viewer !== null);
   const frame = { width: thumb.width, height: thumb.height };
-  panel.show({ seen, thumb, frame }, seen.faces?.find(f => f.id === first?.viewer), speed());
+  panel.show({ report, thumb, frame }, report.faces.find(face => face.id === first?.viewer), speed());
 }
 
 // ---- Keys, touch, pointer -----------------------------------------------------------------------------------------------
@@ -220,24 +231,25 @@ for (const language of LANGUAGES) {
 chosen.value = preferred();
 chosen.addEventListener("change", () => speak(chosen.value));
 await speak(chosen.value);
-place = await (await fetch("settings.json")).json();
-part("gesture").hidden = !place.gesture;
+part("gesture").hidden = !settings.gesture;
 if (kiosk) {
   document.body.classList.add("kiosk");
   part("promise").hidden = false;
 } else if (innerWidth >= 1100) {
   panel.open = true;
 }
-if (place.gesture && !place.has_camera) camera.start();
+if (settings.gesture && !settings.has_camera) camera.start();
 stir();
 setInterval(fetchPicture, PANEL_PICTURE_MS);
 // An installation comes up by itself, its notice stays on the wall.
-if (kiosk && !place.gesture) begin();
+if (kiosk && !settings.gesture) begin();
 tell();
 
 /** For whoever looks in with the browser's console. */
 globalThis.narcissus = {
-  get seen() { return latest?.seen; },
+  get report() { return latest?.report; },
+  get controls() { return latest?.controls; },
+  get performance() { return latest?.performance; },
   get times() { return { ...times, dissolve: dissolve.length }; },
   speed: () => speed().exact,
 };

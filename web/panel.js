@@ -2,17 +2,19 @@
 
 import { say, number } from "./words.js";
 
-const GROUPS = ["shape", "pose", "age", "gender", "skin", "hair", "background", "expression"];
 const part = id => document.getElementById(id);
 const TEXT_MS = 500;
+/** A slider's steps for a unit of its verdict. */
+const scale = slider => Number(slider.dataset.scale ?? 1);
 
 export class Panel {
-  #change; #told = { age: null, female: null }; #texted = 0; #of = 0; #ranges = 0;
+  #groups; #change; #overrides = {}; #texted = 0; #of = 0;
 
-  /** `change` is called when the visitor asks for something else. */
-  constructor(change) {
+  /** `groups` are the groups of features; `change` is called when the visitor asks for something else. */
+  constructor(groups, change) {
+    this.#groups = groups;
     this.#change = change;
-    for (const group of GROUPS) {
+    for (const group of groups) {
       const label = document.createElement("label"), box = document.createElement("input"), word = document.createElement("span");
       Object.assign(box, { type: "checkbox", checked: true, value: group });
       word.dataset.text = group;
@@ -20,22 +22,25 @@ export class Panel {
       part("groups").append(label);
       box.addEventListener("change", () => change());
     }
-    part("given").addEventListener("input", () => { this.#label(); change(); });
+    part("features").addEventListener("input", () => { this.#label(); change(); });
     part("hold").addEventListener("change", () => change());
-    for (const id of ["age", "female"]) {
-      part(id).addEventListener("input", () => {
-        this.#told[id] = Number(part(id).value);
+    for (const slider of this.#sliders()) {
+      slider.addEventListener("input", () => {
+        this.#overrides[slider.dataset.override] = Number(slider.value) / scale(slider);
         part("hold").checked = true;
         this.#label();
         change();
       });
     }
-    part("verdict").addEventListener("click", () => {
-      this.#told = { age: null, female: null };
+    part("reset-overrides").addEventListener("click", () => {
+      this.#overrides = {};
       part("hold").checked = false;
       change();
     });
   }
+
+  /** One for each verdict that may be overridden: its name in the protocol is `data-override`, its label's text `override_NAME`. */
+  #sliders() { return document.querySelectorAll("input[data-override]"); }
 
   get open() { return !part("panel").hidden; }
 
@@ -49,28 +54,27 @@ export class Panel {
   /** What the visitor asks of the mirror; nothing of the sort while the panel is closed. */
   get controls() {
     if (!this.open) return {};
-    const withheld = [...part("groups").querySelectorAll("input")].filter(b => !b.checked).map(b => b.value);
-    const { age, female } = this.#told;
+    const without = [...part("groups").querySelectorAll("input")].filter(b => !b.checked).map(b => b.value);
+    const features = Number(part("features").value);
     return {
-      given: Number(part("given").value) < this.#of ? Number(part("given").value) : null, withheld, age,
-      female: female === null ? null : female / 100, hold: part("hold").checked, measure: true,
+      features: features < this.#of ? features : null, without, overrides: this.#overrides, hold: part("hold").checked, measure: true,
     };
   }
 
   /** Shows an answer; `face` is whom it reflects. */
-  show({ seen, thumb, frame }, face, speed) {
-    if (thumb && frame) this.#picture(seen, thumb, frame, face);
+  show({ report, thumb, frame }, face, speed) {
+    if (thumb && frame) this.#picture(report, thumb, frame, face);
     const at = performance.now();
     if (at - this.#texted < TEXT_MS) return;
     this.#texted = at;
-    this.#sizes(seen.sizes);
+    this.#sizes(report.sizes);
     this.#follow(face);
     this.#label();
-    this.#survived(seen.glasses?.find(g => g.viewer !== null));
+    this.#survived(report.views.find(view => view.viewer !== null));
     part("speed").textContent = say("speed", speed);
   }
 
-  #picture(seen, thumb, frame, viewer) {
+  #picture(report, thumb, frame, viewer) {
     const canvas = part("seen"), pen = canvas.getContext("2d");
     if (canvas.width !== 2 * thumb.width || canvas.height !== 2 * thumb.height) {
       [canvas.width, canvas.height] = [2 * thumb.width, 2 * thumb.height];
@@ -79,7 +83,7 @@ export class Panel {
     pen.drawImage(thumb, 0, 0, canvas.width, canvas.height);
     pen.scale(canvas.width / frame.width, canvas.height / frame.height);
     const unit = frame.width / 320;
-    for (const face of seen.faces ?? []) {
+    for (const face of report.faces) {
       const [x, y, w, h] = face.box;
       pen.globalAlpha = face === viewer ? 1 : 0.55;
       pen.strokeStyle = pen.fillStyle = "#e0bd78";
@@ -108,36 +112,41 @@ export class Panel {
   }
 
   #sizes(sizes) {
-    if (!sizes) return;
     if (this.#of !== sizes.of) {
       this.#of = sizes.of;
-      Object.assign(part("given"), { max: sizes.of, value: sizes.of });
+      Object.assign(part("features"), { max: sizes.of, value: sizes.of });
     }
     const lines = [
       say("size_picture", { n: number(sizes.picture_bytes) }),
-      say("size_numbers", { n: number(sizes.numbers), of: number(sizes.of) }),
+      say("size_numbers", { n: number(sizes.features), of: number(sizes.of) }),
       say("size_latent", { n: number(sizes.latent) }),
       say("size_reflection", { n: number(sizes.reflection_bytes) }),
     ];
     part("sizes").replaceChildren(...lines.map(line => Object.assign(document.createElement("li"), { textContent: line })));
   }
 
-  /** The sliders show the machine's verdict as long as nobody has moved them. */
+  /** A slider shows the machine's own verdict as long as nobody has moved it. */
   #follow(face) {
-    if (this.#told.age === null && face) part("age").value = Math.round(face.age.mean);
-    if (this.#told.female === null && face) part("female").value = Math.round(100 * face.gender.female);
+    for (const slider of this.#sliders()) {
+      const verdict = face?.verdicts[slider.dataset.override];
+      if (verdict !== undefined && !(slider.dataset.override in this.#overrides)) {
+        slider.value = Math.round(verdict * scale(slider));
+      }
+    }
   }
 
   #label() {
-    part("given-label").textContent = say("given", { n: part("given").value });
-    part("age-label").textContent = say("told_age", { n: part("age").value });
-    part("female-label").textContent = say("told_female", { n: part("female").value });
+    part("features-label").textContent = say("features", { n: part("features").value });
+    for (const slider of this.#sliders()) {
+      part(`${slider.id}-label`).textContent = say(`override_${slider.dataset.override}`, { n: slider.value });
+    }
   }
 
-  #survived(glass) {
-    const rows = !glass?.kept ? [] : GROUPS.map(group => {
+  #survived(view) {
+    const measured = this.#groups.filter(group => Number.isFinite(view?.kept?.[group]));
+    const rows = measured.map(group => {
       // As much as an average face keeps, or less, is nothing.
-      const kept = Math.max(0, Math.min(1, glass.kept[group]));
+      const kept = Math.max(0, Math.min(1, view.kept[group]));
       const row = document.createElement("div"), word = document.createElement("span"), bar = document.createElement("meter");
       const figure = document.createElement("span");
       word.textContent = say(group);
@@ -147,9 +156,9 @@ export class Panel {
       row.append(word, bar, figure);
       return row;
     });
-    if (glass?.distance) {
+    if (view?.distance) {
       const line = document.createElement("p");
-      line.textContent = say("strange", { n: glass.distance.toFixed(1) });
+      line.textContent = say("strange", { n: view.distance.toFixed(1) });
       rows.push(line);
     }
     part("survived").replaceChildren(...rows);

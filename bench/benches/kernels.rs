@@ -5,7 +5,7 @@
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput};
-use kernels::{Conv2d, Epilogue, Filter, Isa, MatRef, UpsampleFilter, matmul};
+use kernels::{ConvFilter, ConvShape, Epilogue, Isa, MatRef, UpsampleFilter, matmul};
 use std::time::Duration;
 
 /// Pictures, size, maps in, maps out of 3x3 convolutions that keep the size.
@@ -63,7 +63,7 @@ fn main() {
 fn convolutions(c: &mut Criterion) {
     let all = [("3x3", &SAME[..], 3, 1), ("1x1", &POINTWISE, 1, 1), ("3x3 stride 2", &STRIDE_2, 3, 2)];
     for (name, shapes, kernel, stride) in all {
-        let geometry = |&(n, size, c_in, c_out): &(usize, usize, usize, usize)| Conv2d {
+        let geometry = |&(n, size, c_in, c_out): &(usize, usize, usize, usize)| ConvShape {
             n,
             h: size,
             w: size,
@@ -73,30 +73,30 @@ fn convolutions(c: &mut Criterion) {
             stride,
             pad: (kernel / 2, kernel / 2),
         };
-        let geometries: Vec<Conv2d> = shapes.iter().map(geometry).collect();
+        let geometries: Vec<ConvShape> = shapes.iter().map(geometry).collect();
         forward(&mut group(c, &format!("{name} forward")), &geometries);
         backward_data(&mut group(c, &format!("{name} gradient of the input")), &geometries);
         backward_weight(&mut group(c, &format!("{name} gradient of the weight")), &geometries);
     }
 }
 
-fn forward(group: &mut BenchmarkGroup<WallTime>, geometries: &[Conv2d]) {
+fn forward(group: &mut BenchmarkGroup<WallTime>, geometries: &[ConvShape]) {
     for &g in geometries {
         let (x, weight, mut y) = tensors(g);
-        let (filter, bias) = (Filter::new(Isa::current(), weight), values(g.c_out));
+        let (filter, bias) = (ConvFilter::new(Isa::current(), weight), values(g.c_out));
         let epilogue = Epilogue { leaky: true, pixel_norm: g.kernel == 3, ..Epilogue::bias(&bias) };
         group.throughput(operations(g));
         group.bench_function(label(g), |b| b.iter(|| filter.forward(g, &x, &mut y, epilogue)));
     }
 }
 
-fn backward_data(group: &mut BenchmarkGroup<WallTime>, geometries: &[Conv2d]) {
+fn backward_data(group: &mut BenchmarkGroup<WallTime>, geometries: &[ConvShape]) {
     for &g in geometries {
         let (mut dx, weight, dy) = tensors(g);
         group.throughput(operations(g));
         if g.same() {
-            let back = Conv2d { c_in: g.c_out, c_out: g.c_in, ..g };
-            let (filter, none) = (Filter::turned(Isa::current(), weight), vec![0.0; g.c_in]);
+            let back = ConvShape { c_in: g.c_out, c_out: g.c_in, ..g };
+            let (filter, none) = (ConvFilter::turned(Isa::current(), weight), vec![0.0; g.c_in]);
             group.bench_function(label(g), |b| b.iter(|| filter.forward(back, &dy, &mut dx, Epilogue::bias(&none))));
         } else {
             group.bench_function(label(g), |b| b.iter(|| kernels::conv2d_backward_data(g, &dy, &weight, &mut dx)));
@@ -104,7 +104,7 @@ fn backward_data(group: &mut BenchmarkGroup<WallTime>, geometries: &[Conv2d]) {
     }
 }
 
-fn backward_weight(group: &mut BenchmarkGroup<WallTime>, geometries: &[Conv2d]) {
+fn backward_weight(group: &mut BenchmarkGroup<WallTime>, geometries: &[ConvShape]) {
     for &g in geometries {
         let (x, weight, dy) = tensors(g);
         let (mut dw, mut db) = (vec![0.0; weight.len()], vec![0.0; g.c_out]);
@@ -144,17 +144,17 @@ fn group<'a>(c: &'a mut Criterion, name: &str) -> BenchmarkGroup<'a, WallTime> {
     group
 }
 
-fn label(g: Conv2d) -> String {
+fn label(g: ConvShape) -> String {
     format!("{} x {}, {}-{}", g.n, g.h, g.c_in, g.c_out)
 }
 
-fn operations(g: Conv2d) -> Throughput {
+fn operations(g: ConvShape) -> Throughput {
     let (h, w) = g.out_size();
     Throughput::Elements((2 * g.n * h * w * g.c_out * g.kernel * g.kernel * g.c_in) as u64)
 }
 
 /// Input, weight and output of a convolution.
-fn tensors(g: Conv2d) -> (Vec<f32>, Vec<f32>, Vec<f32>) {
+fn tensors(g: ConvShape) -> (Vec<f32>, Vec<f32>, Vec<f32>) {
     let (h, w) = g.out_size();
     (values(g.n * g.h * g.w * g.c_in), values(g.kernel * g.kernel * g.c_in * g.c_out), values(g.n * h * w * g.c_out))
 }

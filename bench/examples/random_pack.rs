@@ -4,7 +4,7 @@
 
 use anyhow::Context;
 use mirror::generator::{Config, Generator};
-use mirror::inverter::{Inverter, Settings};
+use mirror::inverter::{Inverter, InverterConfig};
 use mirror::pack::{Net, Pack, seal};
 use nn::Rng;
 use nn::io::Dtype;
@@ -21,9 +21,9 @@ fn main() -> anyhow::Result<()> {
     let config = Config { resolution: 1024, fmap_base: 8192, fmap_max: 512, fmap_min: 1, latent_size: 512 };
     Generator::new(config, &mut rng).save(&folder.join(Net::Generator.file()), &[].into(), Dtype::F16)?;
     let learned = default.open(Net::Inverter, Inverter::from_weights)?;
-    let settings = Settings { latent_size: config.latent_size, ..learned.settings };
-    let about = settings.to_metadata();
-    let inverter = Inverter::new(settings, &mut rng);
+    let config = InverterConfig { latent_size: config.latent_size, ..learned.config().clone() };
+    let about = config.to_metadata();
+    let inverter = Inverter::new(config, &mut rng);
     nn::io::save(&folder.join(Net::Inverter.file()), &inverter.params(), &about, Dtype::F16)?;
     seal(&folder)?;
     Ok(())

@@ -15,20 +15,20 @@ use std::hint::black_box;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
-use train::gan::{Dataset, Loss, Rules, Trainer};
+use train::gan::{Dataset, Loss, Trainer, TrainingRules};
 
 /// Pictures of noise that the training steps learn from.
 const PICTURES: usize = 64;
 
 /// The defaults of `narcissus train gan`, but no augmentation: the peers have none either.
-const RULES: Rules = Rules {
+const RULES: TrainingRules = TrainingRules {
     loss: Loss::LogisticR1,
     r1_gamma: 1.0,
     r1_every: 16,
     augment_target: None,
     rate: 0.002,
     average_over: 10_000.0,
-    average_share: 0.05,
+    average_share: Some(0.05),
 };
 
 /// Draws or trains when told to by a line on stdin, and answers how long it took.
@@ -49,7 +49,7 @@ struct Options {
 fn main() -> Result<()> {
     let options = Options::parse();
     kernels::start_threads(Some(options.threads))?;
-    let isa = Isa::from_environment().map_err(anyhow::Error::msg)?;
+    let isa = Isa::from_environment()?;
     let mut peer = Peer::load(&options)?;
     answer(isa.name());
     for line in std::io::stdin().lines() {

@@ -4,7 +4,6 @@
 //! The camera is the browser's unless somebody asks for one of this computer: the browser's frames arrive in the server of
 //! `display`.
 
-mod ffmpeg;
 mod files;
 #[cfg(feature = "native")]
 mod native;
@@ -12,14 +11,14 @@ mod show;
 mod stream;
 mod video;
 
-pub use ffmpeg::{ffmpeg, in_path};
 pub use files::{Input, expand};
 #[cfg(feature = "native")]
 pub use native::Native;
 pub use show::Show;
-pub use stream::{Source, Stream};
+pub use stream::Stream;
 pub use video::VideoReader;
 
+use frame::Image;
 use std::path::PathBuf;
 
 /// Why there is nothing to look at.
@@ -29,8 +28,8 @@ pub enum CameraError {
     #[error("{}: no picture or video in it", .0.display())]
     Empty(PathBuf),
     /// A video needs ffmpeg.
-    #[error("ffmpeg is not in PATH\nhint: install it from your system's packages or ffmpeg.org")]
-    NoFfmpeg,
+    #[error(transparent)]
+    NoFfmpeg(#[from] host::NoFfmpeg),
     /// ffmpeg does not know the file.
     #[error("{}: ffmpeg finds no video in it", .0.display())]
     NotAVideo(PathBuf),
@@ -56,4 +55,13 @@ pub enum CameraError {
         /// Why.
         source: std::io::Error,
     },
+}
+
+/// Gives pictures one after the other: a camera, a video, pictures that stand in for a camera.
+pub trait FrameSource {
+    /// The next picture; `None` after the last.
+    ///
+    /// # Errors
+    /// If the source breaks off.
+    fn next_frame(&mut self) -> Result<Option<Image>, CameraError>;
 }

@@ -1,7 +1,7 @@
 //! A camera of this computer: V4L2, Media Foundation or AVFoundation, by nokhwa.
 
-use crate::CameraError;
-use frame::{Frame, FrameSource, Image};
+use crate::{CameraError, FrameSource};
+use frame::Image;
 use nokhwa::Camera;
 use nokhwa::utils::{
     ApiBackend, CameraFormat, CameraIndex, FrameFormat, RequestedFormat, RequestedFormatType, Resolution, nv12_to_rgb,
@@ -20,7 +20,6 @@ const MAX_SIDE: usize = 4096;
 pub struct Native {
     camera: Camera,
     name: String,
-    seq: u64,
 }
 
 impl Native {
@@ -44,7 +43,7 @@ impl Native {
         let open = |wanted| Camera::new(index.clone(), RequestedFormat::with_formats(wanted, &FORMATS));
         let mut camera = open(wanted).or_else(|_| open(any)).map_err(|e| failed(e.to_string()))?;
         camera.open_stream().map_err(|e| failed(e.to_string()))?;
-        Ok(Self { camera, name: name.to_owned(), seq: 0 })
+        Ok(Self { camera, name: name.to_owned() })
     }
 
     fn take(&mut self) -> Result<Image, String> {
@@ -63,12 +62,9 @@ impl Native {
 }
 
 impl FrameSource for Native {
-    type Error = CameraError;
-
-    fn next_frame(&mut self) -> Result<Option<Frame>, CameraError> {
+    fn next_frame(&mut self) -> Result<Option<Image>, CameraError> {
         let image = self.take().map_err(|why| CameraError::Native { name: self.name.clone(), why })?;
-        self.seq += 1;
-        Ok(Some(Frame::now(image.flip_horizontal(), self.seq - 1)))
+        Ok(Some(image.flip_horizontal()))
     }
 }
 

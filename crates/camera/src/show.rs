@@ -1,7 +1,7 @@
 //! Pictures and videos that stand in for a camera, one after the other, for ever.
 
-use crate::{CameraError, Input, VideoReader};
-use frame::{Frame, FrameSource, Image};
+use crate::{CameraError, FrameSource, Input, VideoReader};
+use frame::Image;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,8 @@ pub struct Show {
     inputs: Vec<Input>,
     next: usize,
     now: Option<Playing>,
-    seq: u64,
+    /// Whether the first frame was given: it comes without a pause.
+    began: bool,
 }
 
 enum Playing {
@@ -26,7 +27,7 @@ enum Playing {
 impl Show {
     /// Of these inputs, from the first on.
     pub fn new(inputs: Vec<Input>) -> Self {
-        Self { inputs, next: 0, now: None, seq: 0 }
+        Self { inputs, next: 0, now: None, began: false }
     }
 
     /// Opens the next input that can be opened: one bad file does not stop the show.
@@ -53,10 +54,8 @@ impl Show {
 }
 
 impl FrameSource for Show {
-    type Error = CameraError;
-
     /// Never the last.
-    fn next_frame(&mut self) -> Result<Option<Frame>, CameraError> {
+    fn next_frame(&mut self) -> Result<Option<Image>, CameraError> {
         // A video without a single frame must not be opened over and over without a pause.
         for _ in 0..=self.inputs.len() {
             let mut playing = match self.now.take() {
@@ -65,7 +64,7 @@ impl FrameSource for Show {
             };
             let image = match &mut playing {
                 Playing::Picture { picture, until } => {
-                    sleep(if self.seq == 0 { Duration::ZERO } else { STEP });
+                    sleep(if self.began { STEP } else { Duration::ZERO });
                     (Instant::now() < *until).then(|| picture.clone())
                 }
                 Playing::Video { reader, due } => {
@@ -76,8 +75,8 @@ impl FrameSource for Show {
             };
             if let Some(image) = image {
                 self.now = Some(playing);
-                self.seq += 1;
-                return Ok(Some(Frame::now(image, self.seq - 1)));
+                self.began = true;
+                return Ok(Some(image));
             }
         }
         Ok(None)
@@ -98,7 +97,7 @@ mod tests {
         let mut show = Show::new(["a.png", "b.png", "c.png"].map(|n| Input::Picture(path(n))).into());
         let mut seen = Vec::new();
         while seen.len() < 3 {
-            let value = show.next_frame().unwrap().expect("it never ends").image.pixel(0, 0)[0];
+            let value = show.next_frame().unwrap().expect("it never ends").pixel(0, 0)[0];
             if seen.last() != Some(&value) {
                 seen.push(value);
             }

@@ -1,14 +1,11 @@
 //! An endless source on a thread of its own: whoever asks gets its newest frame, and it comes back by itself.
 
-use crate::CameraError;
-use frame::{Frame, FrameSource};
+use crate::{CameraError, FrameSource};
+use frame::Image;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
-
-/// A source of frames. It is opened by the thread that reads it, and stays there.
-pub type Source = Box<dyn FrameSource<Error = CameraError>>;
 
 /// A source that gives no frame for so long hangs.
 const STALLED: Duration = Duration::from_secs(2);
@@ -34,7 +31,7 @@ struct Shared {
 
 #[derive(Default)]
 struct Slot {
-    newest: Option<(Arc<Frame>, Instant)>,
+    newest: Option<(Arc<Image>, Instant)>,
     /// Which opening of the source may put frames here: one that hung and woke late may not.
     opening: u64,
 }
@@ -42,7 +39,7 @@ struct Slot {
 impl Shared {
     /// Every change under the lock is complete before it can panic, so that poison means nothing here.
     fn lock(&self) -> MutexGuard<'_, Slot> {
-        self.slot.lock().unwrap_or_else(PoisonError::into_inner)
+        frame::lock(&self.slot)
     }
 
     fn ended(&self) -> bool {
@@ -51,12 +48,12 @@ impl Shared {
 }
 
 impl Stream {
-    /// Opens the source, and again whenever it ends, fails or hangs; each failure is said to `complain`, in words.
+    /// Opens the source on a thread of its own, and again whenever it ends, fails or hangs; each failure is said to `complain`, in words.
     ///
     /// # Errors
     /// If the system has no thread left.
     pub fn start(
-        open: impl Fn() -> Result<Source, CameraError> + Send + Sync + 'static,
+        open: impl Fn() -> Result<Box<dyn FrameSource>, CameraError> + Send + Sync + 'static,
         complain: impl Fn(&str) + Send + 'static,
     ) -> std::io::Result<Self> {
         let shared = Arc::new(Shared::default());
@@ -68,7 +65,7 @@ impl Stream {
     }
 
     /// The newest frame; `None` before the first, and when the source has stalled for two seconds.
-    pub fn newest(&self) -> Option<Arc<Frame>> {
+    pub fn newest(&self) -> Option<Arc<Image>> {
         let slot = self.shared.lock();
         slot.newest.as_ref().filter(|(_, at)| at.elapsed() < STALLED).map(|(frame, _)| frame.clone())
     }
@@ -80,11 +77,11 @@ impl Drop for Stream {
     }
 }
 
-type Opener = dyn Fn() -> Result<Source, CameraError> + Send + Sync;
+type Opener = dyn Fn() -> Result<Box<dyn FrameSource>, CameraError> + Send + Sync;
 
 fn watch(
     shared: &Arc<Shared>,
-    open: &Arc<impl Fn() -> Result<Source, CameraError> + Send + Sync + 'static>,
+    open: &Arc<impl Fn() -> Result<Box<dyn FrameSource>, CameraError> + Send + Sync + 'static>,
     complain: &dyn Fn(&str),
 ) {
     let mut hanging: Vec<thread::JoinHandle<()>> = Vec::new();
@@ -92,6 +89,7 @@ fn watch(
     while !shared.ended() {
         hanging.retain(|t| !t.is_finished());
         if hanging.len() < MAX_HANGING {
+            // A thread opens the source and reads it.
             let began = Instant::now();
             let opening = {
                 let mut slot = shared.lock();
@@ -102,12 +100,14 @@ fn watch(
             let (reading, told, open): (_, _, Arc<Opener>) = (shared.clone(), failure.clone(), open.clone());
             let run = move || {
                 let result = read(&reading, open.as_ref(), opening);
-                *told.lock().unwrap_or_else(PoisonError::into_inner) = result.err();
+                *frame::lock(&told) = result.err();
             };
             let Ok(reader) = thread::Builder::new().name("camera".into()).spawn(run) else {
                 thread::sleep(wait);
                 continue;
             };
+
+            // It is watched until it ends or gives nothing any more.
             let stalled = || {
                 let last = shared.lock().newest.as_ref().map(|(_, at)| *at).filter(|at| *at > began);
                 last.unwrap_or(began).elapsed() >= STALLED
@@ -118,8 +118,10 @@ fn watch(
             if shared.ended() {
                 return;
             }
+
+            // What was wrong is said; a thread that hangs is left to itself.
             if reader.is_finished() {
-                if let Some(error) = failure.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                if let Some(error) = frame::lock(&failure).take() {
                     complain(&error.to_string());
                 }
             } else {
@@ -128,6 +130,8 @@ fn watch(
             }
             wait = if began.elapsed() >= WELL { BACK_OFF[0] } else { wait };
         }
+
+        // A pause before it is opened again, longer each time.
         let until = Instant::now() + wait;
         while Instant::now() < until && !shared.ended() {
             thread::sleep(WATCH.min(wait));
@@ -152,22 +156,19 @@ fn read(shared: &Shared, open: &Opener, opening: u64) -> Result<(), CameraError>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use frame::Image;
     use std::sync::atomic::AtomicU64;
 
     /// Gives a few frames, then does what it is told.
     struct Flaky {
-        frames: u64,
-        then: fn() -> Result<Option<Frame>, CameraError>,
+        frames: u8,
+        then: fn() -> Result<Option<Image>, CameraError>,
     }
 
     impl FrameSource for Flaky {
-        type Error = CameraError;
-
-        fn next_frame(&mut self) -> Result<Option<Frame>, CameraError> {
+        fn next_frame(&mut self) -> Result<Option<Image>, CameraError> {
             self.frames += 1;
             match self.frames {
-                1..=3 => Ok(Some(Frame::now(Image::flat(1, 1, [9; 3]), self.frames))),
+                1..=3 => Ok(Some(Image::flat(1, 1, [self.frames; 3]))),
                 _ => (self.then)(),
             }
         }
@@ -182,15 +183,15 @@ mod tests {
         }
     }
 
-    fn opened_again_after(then: fn() -> Result<Option<Frame>, CameraError>, words: &'static str) {
+    fn opened_again_after(then: fn() -> Result<Option<Image>, CameraError>, words: &'static str) {
         let (openings, complaints) = (Arc::new(AtomicU64::new(0)), Arc::new(Mutex::new(Vec::new())));
         let (counted, told) = (openings.clone(), complaints.clone());
-        let open = move || -> Result<Source, CameraError> {
+        let open = move || -> Result<Box<dyn FrameSource>, CameraError> {
             counted.fetch_add(1, Ordering::SeqCst);
             Ok(Box::new(Flaky { frames: 0, then }))
         };
         let stream = Stream::start(open, move |why| told.lock().unwrap().push(why.to_owned())).unwrap();
-        eventually(|| stream.newest().is_some_and(|f| f.seq == 3));
+        eventually(|| stream.newest().is_some_and(|f| f.pixel(0, 0) == [3; 3]));
         eventually(|| openings.load(Ordering::SeqCst) >= 2);
         if !words.is_empty() {
             assert!(complaints.lock().unwrap()[0].contains(words));
@@ -204,12 +205,12 @@ mod tests {
 
     #[test]
     fn a_source_that_fails_is_opened_again_and_named() {
-        opened_again_after(|| Err(CameraError::NoFfmpeg), "ffmpeg");
+        opened_again_after(|| Err(CameraError::NoFfmpeg(host::NoFfmpeg)), "ffmpeg");
     }
 
     #[test]
     fn a_source_that_hangs_is_noticed_its_frame_is_not_shown_on_and_it_is_opened_again() {
-        let stuck = || -> Result<Option<Frame>, CameraError> {
+        let stuck = || -> Result<Option<Image>, CameraError> {
             thread::sleep(Duration::from_secs(600));
             Ok(None)
         };

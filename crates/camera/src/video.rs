@@ -1,7 +1,7 @@
 //! Videos in, through an ffmpeg child process: frames cross the pipe as raw RGB.
 
-use crate::CameraError;
-use frame::{Frame, FrameSource, Image};
+use crate::{CameraError, FrameSource};
+use frame::Image;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -13,7 +13,6 @@ const HEIGHT: usize = 480;
 pub struct VideoReader {
     child: Child,
     path: PathBuf,
-    seq: u64,
     /// Columns of a frame.
     pub width: usize,
     /// Rows of a frame.
@@ -32,7 +31,7 @@ impl VideoReader {
     pub fn open(path: &Path) -> Result<Self, CameraError> {
         let io = |source| CameraError::Io { path: path.to_owned(), source };
         std::fs::File::open(path).map_err(io)?;
-        let ffmpeg = crate::ffmpeg()?;
+        let ffmpeg = host::ffmpeg()?;
         // `file:` keeps a name from being read as an option or as the address of a protocol.
         let url = format!("file:{}", path.display());
         let probe = Command::new(&ffmpeg).args(["-hide_banner", "-nostdin", "-i", &url]).output().map_err(io)?;
@@ -51,7 +50,7 @@ impl VideoReader {
             .stderr(Stdio::null())
             .spawn()
             .map_err(io)?;
-        Ok(Self { child, path: path.to_owned(), seq: 0, width, height, rate, frames })
+        Ok(Self { child, path: path.to_owned(), width, height, rate, frames })
     }
 
     /// From one frame to the next, seconds.
@@ -78,12 +77,8 @@ impl VideoReader {
 }
 
 impl FrameSource for VideoReader {
-    type Error = CameraError;
-
-    fn next_frame(&mut self) -> Result<Option<Frame>, CameraError> {
-        let Some(image) = Self::next_frame(self)? else { return Ok(None) };
-        self.seq += 1;
-        Ok(Some(Frame::now(image, self.seq - 1)))
+    fn next_frame(&mut self) -> Result<Option<Image>, CameraError> {
+        Self::next_frame(self)
     }
 }
 

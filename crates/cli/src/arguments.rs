@@ -1,16 +1,10 @@
 //! The command line: what `narcissus` understands.
 
+use crate::options::Global;
 use crate::{commands, config};
-use ::mirror::features::Group;
-use ::mirror::inverter::Dial;
-use anyhow::Context;
 use clap::error::ErrorKind::{DisplayHelpOnMissingArgumentOrSubcommand, MissingSubcommand};
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
-use kernels::Precision;
-use mirror::generator::Generator;
-use mirror::pack::{Net, Pack};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
-use std::path::PathBuf;
 
 /// A mirror that shows you how a machine sees you.
 #[derive(Debug, Parser)]
@@ -39,113 +33,17 @@ Examples:
     narcissus dream --count 16 --out dreams     faces of nobody
     narcissus doctor                            what may be missing on this computer";
 
-/// What every command understands.
-#[derive(Args, Debug)]
-pub struct Global {
-    /// The nets to use: a pack's folder, or its pack.toml [default: the built-in pack]
-    #[arg(long, global = true, value_name = "DIR|FILE")]
-    pub pack: Option<PathBuf>,
-    /// A TOML file with a key for every flag
-    #[arg(long, global = true, value_name = "FILE")]
-    pub config: Option<PathBuf>,
-    /// Say more about what happens; twice: even more
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
-    pub verbose: u8,
-    /// How many threads compute [default: as many as the computer has cores]
-    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub threads: Option<u16>,
-}
-
-/// How the generator draws.
-#[derive(Args, Debug)]
-pub struct Drawing {
-    /// Number format of the factors in the generator's enlarging convolutions: bf16 is faster on processors with AVX512-BF16, and
-    /// moves about one value of a picture in a hundred by more than 1/255
-    #[arg(long, value_enum, default_value_t)]
-    precision: Format,
-}
-
-/// What the mirror takes of a viewer.
-#[derive(Args, Debug)]
-pub struct Taking {
-    /// Only so many numbers of each face, those that say most [default: all]
-    #[arg(long, value_name = "N")]
-    features: Option<usize>,
-    /// Nothing of these: shape, pose, age, gender, skin, hair, background, expression
-    #[arg(long, value_name = "GROUP", value_delimiter = ',', value_parser = group)]
-    without: Vec<Group>,
-}
-
-impl Taking {
-    /// Which of a viewer's numbers count.
-    pub fn dial(&self) -> Dial {
-        Dial { numbers: self.features.unwrap_or(usize::MAX), without: self.without.clone() }
-    }
-}
-
-fn group(name: &str) -> Result<Group, String> {
-    let named = Group::ALL.into_iter().find(|g| g.name() == name);
-    named.ok_or_else(|| format!("there are {}", Group::ALL.map(Group::name).join(", ")))
-}
-
-/// How large the generator draws.
-#[derive(Args, Debug)]
-pub struct Size {
-    /// Draw at most so many pixels: a coarser level of the same generator, which takes less time
-    #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u16).range(4..))]
-    max_resolution: Option<u16>,
-}
-
-impl Size {
-    /// The pack's generator, as much of it as is drawn.
-    pub fn generator(&self, pack: &Pack) -> anyhow::Result<Generator> {
-        let generator = pack.open(Net::Generator, Generator::from_bytes)?;
-        Ok(match self.max_resolution {
-            Some(pixels) => generator.at_most(pixels.into()).map_err(anyhow::Error::msg)?,
-            None => generator,
-        })
-    }
-
-    /// The pack, with no more of its generator than is drawn.
-    pub fn of(&self, pack: Pack) -> anyhow::Result<Pack> {
-        Ok(match self.max_resolution {
-            Some(pixels) => pack.at_most(pixels.into())?,
-            None => pack,
-        })
-    }
-}
-
-/// A number format by its name.
-#[derive(clap::ValueEnum, Clone, Copy, Debug, Default)]
-enum Format {
-    #[default]
-    F32,
-    Bf16,
-}
-
-impl Drawing {
-    /// The precision, if this processor has it.
-    pub fn precision(&self) -> anyhow::Result<Precision> {
-        match self.precision {
-            Format::F32 => Ok(Precision::F32),
-            Format::Bf16 => {
-                Precision::bf16().context("--precision bf16: this processor has no AVX512-BF16; leave it out")
-            }
-        }
-    }
-}
-
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// The live mirror: opens a page for the browser, camera in, reflection out
-    Mirror(commands::mirror::Options),
+    Mirror(commands::mirror::MirrorArgs),
     /// Draw the reflections of pictures and videos
-    Reflect(commands::reflect::Options),
+    Reflect(commands::reflect::ReflectArgs),
     /// Say what the machine sees in pictures, in numbers
-    Analyse(commands::analyse::Options),
+    Analyse(commands::analyse::AnalyseArgs),
     /// Draw faces of nobody
-    Dream(commands::dream::Options),
+    Dream(commands::dream::DreamArgs),
     /// Teach one of the nets
     #[command(subcommand)]
     Train(commands::train::Train),
@@ -153,20 +51,20 @@ pub enum Command {
     #[command(subcommand)]
     Evaluate(commands::evaluate::Evaluate),
     /// Choose the few numbers of a face that say most
-    Select(train::select::Options),
+    Select(commands::select::SelectArgs),
     /// Make a pack from a generator that was trained elsewhere
-    Import(commands::import::Options),
+    Import(commands::import::ImportArgs),
     /// Make a mirror of a generator that was trained elsewhere: import, pairs, inverter, card
-    Adopt(commands::adopt::Options),
+    Adopt(commands::adopt::AdoptArgs),
     /// Write the generator for other programs: ONNX, safetensors
-    Export(commands::export::Options),
+    Export(commands::export::ExportArgs),
     /// Look into a pack
     #[command(subcommand)]
-    Pack(commands::pack::Pack),
+    Pack(commands::pack::PackCommand),
     /// Time every stage
-    Bench(commands::bench::Options),
+    Bench(commands::bench::BenchArgs),
     /// Find out what is missing on this computer, and how to cure it
-    Doctor(commands::doctor::Options),
+    Doctor(commands::doctor::DoctorArgs),
 }
 
 impl Cli {
@@ -194,6 +92,7 @@ impl Cli {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::PathBuf;
 
     fn read(arguments: &[&str]) -> Result<Cli, clap::Error> {
         Cli::read(std::iter::once("narcissus").chain(arguments.iter().copied()).map(OsString::from).collect())

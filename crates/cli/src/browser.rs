@@ -31,6 +31,6 @@ pub fn find() -> Option<PathBuf> {
             "firefox",
             "firefox-esr",
         ];
-        names.into_iter().find_map(camera::in_path)
+        names.into_iter().find_map(host::find_program)
     }
 }

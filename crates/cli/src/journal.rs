@@ -6,7 +6,7 @@ use anyhow::Context;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::{self, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt;
@@ -78,7 +78,7 @@ impl<'a> MakeWriter<'a> for CappedFile {
     type Writer = Line<'a>;
 
     fn make_writer(&'a self) -> Line<'a> {
-        Line { of: self, open: self.open.lock().unwrap_or_else(PoisonError::into_inner) }
+        Line { of: self, open: frame::lock(&self.open) }
     }
 }
 

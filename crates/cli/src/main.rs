@@ -6,12 +6,16 @@ mod arguments;
 mod browser;
 mod commands;
 mod config;
+mod failures;
 mod journal;
 mod kiosk;
+mod options;
 mod output;
 mod watchdog;
 
-use arguments::Cli;
+use anyhow::Context;
+use arguments::{Cli, Command};
+use commands::{adopt, analyse, bench, doctor, dream, evaluate, export, import, mirror, pack, reflect, select, train};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -19,12 +23,36 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(usage) => usage.exit(),
     };
-    match commands::run(cli) {
+    match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is::<output::ReaderGone>() => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {}", commands::one_line(&error));
+            eprintln!("error: {}", failures::one_line(&error));
             ExitCode::FAILURE
         }
     }
+}
+
+/// Runs the command of a command line.
+fn run(cli: Cli) -> anyhow::Result<()> {
+    let global = &cli.global;
+    kernels::start_threads(global.threads.map(usize::from)).context("cannot start threads")?;
+    // The threads of `mirror` wait for viewers: they must not take one of the pool for that.
+    let waits = matches!(cli.command, Command::Mirror(_));
+    let run = || match cli.command {
+        Command::Mirror(options) => mirror::run(&options, global),
+        Command::Reflect(options) => reflect::run(&options, global),
+        Command::Analyse(options) => analyse::run(&options, global),
+        Command::Dream(options) => dream::run(&options, global),
+        Command::Train(which) => train::run(&which),
+        Command::Evaluate(which) => evaluate::run(&which),
+        Command::Select(options) => select::run(&options),
+        Command::Import(options) => import::run(&options, global),
+        Command::Adopt(options) => adopt::run(&options, global),
+        Command::Export(options) => export::run(&options, global),
+        Command::Pack(what) => pack::run(&what, global),
+        Command::Bench(options) => bench::run(&options, global),
+        Command::Doctor(options) => doctor::run(&options, global),
+    };
+    if waits { run() } else { kernels::on_pool(run) }
 }

@@ -45,7 +45,7 @@ impl OutputDir {
 
 /// Writes a file: first under another name in the same folder, then renamed.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    nn::io::write_atomically(path, bytes).context("cannot write")
+    host::write_atomically(path, bytes).context("cannot write")
 }
 
 /// Whoever read our output wants no more of it (`narcissus analyse … | head`).

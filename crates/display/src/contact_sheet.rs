@@ -59,10 +59,10 @@ impl ContactSheet {
         let mut sheet = flat(columns * cell_w + GAP, rows * cell_h + GAP + legend, PAPER);
         for (i, pair) in self.pairs.iter().enumerate() {
             let (left, top) = (GAP + i % columns * cell_w, GAP + i / columns * cell_h);
-            paste(&mut sheet, &pair.pictures[0], left, top);
-            paste(&mut sheet, &pair.pictures[1], left + TILE, top);
+            sheet.paste(&pair.pictures[0], left, top);
+            sheet.paste(&pair.pictures[1], left + TILE, top);
             if let Some(bars) = &pair.bars {
-                paste(&mut sheet, bars, left, top + TILE + GAP / 2);
+                sheet.paste(bars, left, top + TILE + GAP / 2);
             }
         }
         if legend > 0 {
@@ -77,29 +77,17 @@ fn flat(width: usize, height: usize, grey: u8) -> Image {
     Image { width, height, data: vec![grey; width * height * 3] }
 }
 
-fn paste(onto: &mut Image, picture: &Image, left: usize, top: usize) {
-    for (y, row) in picture.data.chunks_exact(picture.width * 3).enumerate() {
-        let at = ((top + y) * onto.width + left) * 3;
-        onto.data[at..at + row.len()].copy_from_slice(row);
-    }
-}
-
 /// The whole picture in a square tile: shrunk by averaging, enlarged by interpolation, the rest left dark.
 fn tile(picture: &Image) -> Image {
     let mut tile = flat(TILE, TILE, PAPER / 2);
     let longer = picture.width.max(picture.height).max(1);
-    let side = |s: usize| (s * TILE / longer).clamp(1, TILE) as u32;
-    let (width, height) = (side(picture.width), side(picture.height));
-    let whole = image::RgbImage::from_raw(picture.width as u32, picture.height as u32, picture.data.clone());
-    let Some(whole) = whole.filter(|w| w.width() > 0 && w.height() > 0) else { return tile };
-    let small = if longer > TILE {
-        image::imageops::thumbnail(&whole, width, height)
-    } else {
-        image::imageops::resize(&whole, width, height, image::imageops::FilterType::Triangle)
-    };
-    let small = Image { width: width as usize, height: height as usize, data: small.into_raw() };
+    let side = |s: usize| (s * TILE / longer).clamp(1, TILE);
+    if picture.data.is_empty() {
+        return tile;
+    }
+    let small = picture.resized(side(picture.width), side(picture.height));
     let (left, top) = ((TILE - small.width) / 2, (TILE - small.height) / 2);
-    paste(&mut tile, &small, left, top);
+    tile.paste(&small, left, top);
     tile
 }
 

@@ -1,6 +1,6 @@
 //! Videos out, through an ffmpeg child process: frames cross the pipe as raw RGB.
 
-use frame::{Frame, FrameSink, Image};
+use frame::Image;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -10,7 +10,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 pub enum VideoError {
     /// There is no ffmpeg.
     #[error(transparent)]
-    Camera(#[from] camera::CameraError),
+    NoFfmpeg(#[from] host::NoFfmpeg),
     /// ffmpeg broke off.
     #[error("{}: ffmpeg could not write it", .0.display())]
     Refused(PathBuf),
@@ -38,10 +38,8 @@ impl VideoWriter {
     /// # Errors
     /// If there is no ffmpeg or it does not start.
     pub fn create(path: &Path, width: usize, height: usize, rate: &str) -> Result<Self, VideoError> {
-        let ffmpeg = camera::ffmpeg()?;
-        let mut beside = path.as_os_str().to_owned();
-        beside.push(".tmp");
-        let beside = PathBuf::from(beside);
+        let ffmpeg = host::ffmpeg()?;
+        let beside = host::temporary_beside(path);
         let mut child = Command::new(ffmpeg)
             .args(["-hide_banner", "-loglevel", "error", "-y", "-f", "rawvideo", "-pix_fmt", "rgb24"])
             .args(["-s", &format!("{width}x{height}"), "-r", rate, "-i", "pipe:0"])
@@ -83,14 +81,6 @@ impl VideoWriter {
     }
 }
 
-impl FrameSink for VideoWriter {
-    type Error = VideoError;
-
-    fn put(&mut self, frame: &Frame) -> Result<(), VideoError> {
-        self.write(&frame.image)
-    }
-}
-
 impl Drop for VideoWriter {
     fn drop(&mut self) {
         // After `finish` there is nothing left to end or remove; before it, nothing half-written may stay.
@@ -104,34 +94,33 @@ impl Drop for VideoWriter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use frame::FrameSource;
 
     #[test]
     fn a_film_comes_back_frame_by_frame() {
-        if camera::ffmpeg().is_err() {
+        if host::ffmpeg().is_err() {
             eprintln!("skipped: ffmpeg is not in PATH");
             return;
         }
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("film.mp4");
         let mut sink = VideoWriter::create(&path, 640, 480, "10").unwrap();
-        for seq in 0..5 {
-            sink.put(&Frame::now(Image::flat(640, 480, [40 * seq as u8; 3]), seq)).unwrap();
+        for i in 0..5 {
+            sink.write(&Image::flat(640, 480, [40 * i; 3])).unwrap();
         }
         sink.finish().unwrap();
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "nothing half-written is left");
         let mut source = camera::VideoReader::open(&path).unwrap();
-        for seq in 0..5 {
-            let frame = FrameSource::next_frame(&mut source).unwrap().expect("five frames");
-            assert_eq!((frame.seq, frame.image.width, frame.image.height), (seq, 640, 480));
-            assert!(frame.image.pixel(320, 240)[0].abs_diff(40 * seq as u8) < 6, "frame {seq}");
+        for i in 0..5 {
+            let frame = source.next_frame().unwrap().expect("five frames");
+            assert_eq!((frame.width, frame.height), (640, 480));
+            assert!(frame.pixel(320, 240)[0].abs_diff(40 * i) < 6, "frame {i}");
         }
-        assert!(FrameSource::next_frame(&mut source).unwrap().is_none());
+        assert!(source.next_frame().unwrap().is_none());
     }
 
     #[test]
     fn a_film_that_is_given_up_leaves_nothing() {
-        if camera::ffmpeg().is_err() {
+        if host::ffmpeg().is_err() {
             eprintln!("skipped: ffmpeg is not in PATH");
             return;
         }

@@ -1,12 +1,14 @@
 //! The mirror in a window of its own that fills a screen, without a browser.
 
 use crate::dissolve::Dissolve;
-use crate::server::{Controls, Drawn, Glimpse, Look, Pulse, Reflector, Session};
-use frame::{Image, Latest};
+use frame::{Image, Latest, lock};
+use mirror::engine::MirrorError;
+use mirror::live::protocol::Controls;
+use mirror::live::{Analysed, Client, Job, Pipeline, Policy, RenderedView, Session};
 use softbuffer::{Context, Surface};
 use std::num::NonZeroU32;
 use std::rc::Rc;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 use winit::application::ApplicationHandler;
@@ -15,12 +17,10 @@ use winit::event_loop::{ActiveEventLoop, ControlFlow, EventLoop};
 use winit::keyboard::{Key, NamedKey};
 use winit::window::{Fullscreen, Window, WindowId};
 
-/// From one look through the source to the next.
-const LOOK: Duration = Duration::from_millis(33);
+/// From one frame to the next.
+const FRAME: Duration = Duration::from_millis(33);
 /// From one picture on the screen to the next.
 const REFRESH: Duration = Duration::from_micros(16_667);
-/// From one look of the brush at whether it is still wanted to the next.
-const WATCH: Duration = Duration::from_millis(500);
 
 /// Why there is no window.
 #[derive(Debug, thiserror::Error)]
@@ -36,88 +36,116 @@ pub enum WindowError {
         /// How many there are.
         found: usize,
     },
-    /// The mirror cannot look.
+    /// The session failed.
     #[error("the mirror broke off: {0}")]
-    Mirror(String),
+    Mirror(MirrorError),
     /// The system has no thread left.
     #[error("no thread can be started: {0}")]
     Threads(#[from] std::io::Error),
 }
 
-/// Fills a monitor (counted from 1) with the mirror until Esc is pressed; the mirror looks through its own source.
+/// Fills a monitor (counted from 1) with the mirror until Esc is pressed. The session has a camera of its own.
 ///
 /// # Errors
 /// If no window can be opened there, or the mirror breaks off.
-pub fn show(reflector: &dyn Reflector, monitor: usize) -> Result<(), WindowError> {
+pub fn show(session: Box<dyn Session>, monitor: usize) -> Result<(), WindowError> {
     let screen = |e: &dyn std::fmt::Display| WindowError::Screen(e.to_string());
     let events = EventLoop::new().map_err(|e| screen(&e))?;
-    let mirror = Running::start(reflector.session())?;
-    let mut shown = Shown { mirror, monitor, hung: None, failure: None };
+    let mirror = RunningMirror::start(session)?;
+    let mut shown = App { mirror, monitor, opened: None, failure: None };
     events.run_app(&mut shown).map_err(|e| screen(&e))?;
     shown.failure.map_or(Ok(()), Err)
 }
 
-/// A mirror that looks and draws on threads of its own, each at its own pace. They end with this, after what they are doing.
-struct Running {
-    scenes: Arc<Latest<Look>>,
-    drawn: Arc<Latest<Drawn>>,
-    /// Why it looks no more.
-    failure: Arc<OnceLock<String>>,
+/// What the pipeline does with the frames of a window. A frame is a moment: the session has the camera.
+struct WindowJob {
+    session: Mutex<Box<dyn Session>>,
+    pictures: Latest<Image>,
+    /// Why no more frames are analysed.
+    failure: OnceLock<MirrorError>,
 }
 
-impl Running {
-    fn start(mut session: Box<dyn Session>) -> std::io::Result<Self> {
-        let (scenes, drawn) = (Arc::new(Latest::<Look>::new()), Arc::new(Latest::new()));
-        let failure = Arc::new(OnceLock::new());
-        let (seen, failed) = (scenes.clone(), failure.clone());
-        thread::Builder::new().name("eyes".into()).spawn(move || {
-            while !seen.is_closed() {
-                let began = Instant::now();
-                let glimpse = Glimpse { picture: None, controls: &Controls::default(), pulse: Pulse::default() };
-                match session.look(&glimpse) {
-                    Ok(look) => drop(seen.put(look)),
-                    Err(why) => {
-                        let _ = failed.set(why);
-                        return;
-                    }
-                }
-                thread::sleep(LOOK.saturating_sub(began.elapsed()));
+impl Job for WindowJob {
+    type Frame = ();
+    type Request = Box<dyn FnOnce() -> Vec<RenderedView> + Send>;
+    type Picture = Vec<RenderedView>;
+
+    fn analyse(&self, (): ()) -> Option<Self::Request> {
+        let mut session = lock(&self.session);
+        match session.analyse(None, &Controls::default()) {
+            Ok(Analysed { draw, .. }) => Some(draw),
+            Err(error) => {
+                let _ = self.failure.set(error);
+                None
             }
-        })?;
-        let (wanted, shown) = (scenes.clone(), drawn.clone());
-        thread::Builder::new().name("brush".into()).spawn(move || {
-            while !wanted.is_closed() {
-                if let Some(look) = wanted.take(WATCH) {
-                    drop(shown.put((look.draw)()));
-                }
-            }
-        })?;
-        Ok(Self { scenes, drawn, failure })
+        }
+    }
+
+    fn draw(&self, draw: Self::Request) -> Option<Vec<RenderedView>> {
+        Some(draw())
+    }
+
+    fn deliver(&self, views: Vec<RenderedView>) {
+        drop(self.pictures.put(crate::row(&views.iter().map(|v| v.image.as_ref()).collect::<Vec<_>>())));
+    }
+
+    fn forget(&self) {
+        lock(&self.session).forget();
     }
 }
 
-impl Drop for Running {
+/// A mirror that is given a frame every 33 ms. Its threads end with it, after what they are doing.
+struct RunningMirror {
+    client: Arc<Client<WindowJob>>,
+}
+
+impl RunningMirror {
+    fn start(session: Box<dyn Session>) -> std::io::Result<Self> {
+        let pipeline = Pipeline::start(Policy::Newest)?;
+        let job = WindowJob { session: Mutex::new(session), pictures: Latest::new(), failure: OnceLock::new() };
+        let client = Client::new(job);
+        let clocked = client.clone();
+        thread::Builder::new().name("frame clock".into()).spawn(move || {
+            while !clocked.job().pictures.is_closed() {
+                pipeline.submit(&clocked, ());
+                thread::sleep(FRAME);
+            }
+        })?;
+        Ok(Self { client })
+    }
+
+    /// The newest picture that was not shown yet.
+    fn picture(&self, timeout: Duration) -> Option<Image> {
+        self.client.job().pictures.take(timeout)
+    }
+
+    fn failure(&self) -> Option<MirrorError> {
+        self.client.job().failure.get().copied()
+    }
+}
+
+impl Drop for RunningMirror {
     fn drop(&mut self) {
-        self.scenes.close();
+        self.client.job().pictures.close();
     }
 }
 
-/// A window and what is drawn on in it.
-struct Hung {
+/// The window, and what is drawn in it.
+struct OpenWindow {
     window: Rc<Window>,
     surface: Surface<Rc<Window>, Rc<Window>>,
-    wall: Wall,
+    screen: Screen,
 }
 
-struct Shown {
-    mirror: Running,
+struct App {
+    mirror: RunningMirror,
     monitor: usize,
-    hung: Option<Hung>,
+    opened: Option<OpenWindow>,
     failure: Option<WindowError>,
 }
 
-impl Shown {
-    fn open(&self, events: &ActiveEventLoop) -> Result<Hung, WindowError> {
+impl App {
+    fn open(&self, events: &ActiveEventLoop) -> Result<OpenWindow, WindowError> {
         let screen = |e: &dyn std::fmt::Display| WindowError::Screen(e.to_string());
         let found = events.available_monitors().count();
         let on = self.monitor.checked_sub(1).and_then(|n| events.available_monitors().nth(n));
@@ -132,40 +160,40 @@ impl Shown {
         window.set_cursor_visible(false);
         let context = Context::new(window.clone()).map_err(|e| screen(&e))?;
         let surface = Surface::new(&context, window.clone()).map_err(|e| screen(&e))?;
-        Ok(Hung { window, surface, wall: Wall::default() })
+        Ok(OpenWindow { window, surface, screen: Screen::default() })
     }
 
     fn draw(&mut self) -> Result<(), WindowError> {
-        let Some(Hung { window, surface, wall }) = &mut self.hung else { return Ok(()) };
+        let Some(OpenWindow { window, surface, screen }) = &mut self.opened else { return Ok(()) };
         let size = window.inner_size();
         let (Some(width), Some(height)) = (NonZeroU32::new(size.width), NonZeroU32::new(size.height)) else {
             return Ok(());
         };
         let at = Instant::now();
-        wall.resize(size.width as usize, size.height as usize);
-        if let Some(why) = self.mirror.failure.get() {
-            return Err(WindowError::Mirror(why.clone()));
+        screen.resize(size.width as usize, size.height as usize);
+        if let Some(error) = self.mirror.failure() {
+            return Err(WindowError::Mirror(error));
         }
-        if let Some(drawn) = self.mirror.drawn.take(Duration::ZERO) {
-            wall.show(&crate::row(&drawn.pictures), at);
+        if let Some(picture) = self.mirror.picture(Duration::ZERO) {
+            screen.show(&picture, at);
         }
-        if !wall.step(at) {
+        if !screen.step(at) {
             return Ok(());
         }
-        let screen = |e: softbuffer::SoftBufferError| WindowError::Screen(e.to_string());
-        surface.resize(width, height).map_err(screen)?;
-        let mut buffer = surface.buffer_mut().map_err(screen)?;
-        buffer.copy_from_slice(&wall.now);
-        buffer.present().map_err(screen)
+        let refused = |e: softbuffer::SoftBufferError| WindowError::Screen(e.to_string());
+        surface.resize(width, height).map_err(refused)?;
+        let mut buffer = surface.buffer_mut().map_err(refused)?;
+        buffer.copy_from_slice(&screen.now);
+        buffer.present().map_err(refused)
     }
 }
 
-impl ApplicationHandler for Shown {
+impl ApplicationHandler for App {
     fn resumed(&mut self, events: &ActiveEventLoop) {
         match self.open(events) {
-            Ok(hung) => {
-                hung.window.request_redraw();
-                self.hung = Some(hung);
+            Ok(opened) => {
+                opened.window.request_redraw();
+                self.opened = Some(opened);
             }
             Err(error) => {
                 self.failure = Some(error);
@@ -196,7 +224,7 @@ impl ApplicationHandler for Shown {
         let due = match events.control_flow() {
             ControlFlow::WaitUntil(due) if due > now => due,
             _ => {
-                self.hung.iter().for_each(|hung| hung.window.request_redraw());
+                self.opened.iter().for_each(|opened| opened.window.request_redraw());
                 now + REFRESH
             }
         };
@@ -206,7 +234,7 @@ impl ApplicationHandler for Shown {
 
 /// What is on the screen, and what it dissolves into; a pixel is `0x00RRGGBB`.
 #[derive(Default)]
-struct Wall {
+struct Screen {
     width: usize,
     height: usize,
     before: Vec<u32>,
@@ -217,7 +245,7 @@ struct Wall {
     changes: bool,
 }
 
-impl Wall {
+impl Screen {
     /// Black, where it had another size.
     fn resize(&mut self, width: usize, height: usize) {
         if (self.width, self.height) != (width, height) {
@@ -230,7 +258,7 @@ impl Wall {
     /// From `at` on, what is there gives way to a picture.
     fn show(&mut self, picture: &Image, at: Instant) {
         std::mem::swap(&mut self.before, &mut self.now);
-        hang(picture, self.width, self.height, &mut self.after);
+        place(picture, self.width, self.height, &mut self.after);
         self.dissolve.show(at);
         self.changes = true;
     }
@@ -247,7 +275,7 @@ impl Wall {
     }
 }
 
-/// So much of the second wall over the first.
+/// So much of the second picture over the first.
 fn blend(before: &[u32], after: &[u32], share: f32, now: &mut [u32]) {
     let part = (share * 256.0).round() as u32;
     // Two channels at a time, eight bits apart.
@@ -257,9 +285,9 @@ fn blend(before: &[u32], after: &[u32], share: f32, now: &mut [u32]) {
     }
 }
 
-/// Hangs a picture in the middle of a black wall, as large as it fits; a pixel of the wall is `0x00RRGGBB`.
-fn hang(picture: &Image, width: usize, height: usize, wall: &mut [u32]) {
-    wall.fill(0);
+/// Places a picture in the middle of a black screen, as large as it fits; a pixel of the screen is `0x00RRGGBB`.
+fn place(picture: &Image, width: usize, height: usize, screen: &mut [u32]) {
+    screen.fill(0);
     if picture.data.is_empty() {
         return;
     }
@@ -268,7 +296,7 @@ fn hang(picture: &Image, width: usize, height: usize, wall: &mut [u32]) {
     let large = picture.resized(side(picture.width, width), side(picture.height, height));
     let (left, top) = ((width - large.width) / 2, (height - large.height) / 2);
     for (y, row) in large.data.chunks_exact(3 * large.width).enumerate() {
-        let line = &mut wall[(top + y) * width + left..][..large.width];
+        let line = &mut screen[(top + y) * width + left..][..large.width];
         for (pixel, rgb) in line.iter_mut().zip(row.as_chunks::<3>().0) {
             *pixel = u32::from_be_bytes([0, rgb[0], rgb[1], rgb[2]]);
         }
@@ -280,76 +308,83 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_on_the_wall_dissolves_into_what_comes() {
+    fn what_is_on_the_screen_dissolves_into_what_comes() {
         let (black, white) = (vec![0x0010_2030; 3], vec![0x00FF_8001; 3]);
         let mut now = vec![0; 3];
         for (share, wanted) in [(0.0, 0x0010_2030), (0.5, 0x0087_5018), (1.0, 0x00FF_8001)] {
             blend(&black, &white, share, &mut now);
             assert_eq!(now, [wanted; 3], "{share}");
         }
-        let (mut wall, start) = (Wall::default(), Instant::now());
-        wall.resize(4, 4);
-        assert!(wall.step(start) && !wall.step(start));
+        let (mut screen, start) = (Screen::default(), Instant::now());
+        screen.resize(4, 4);
+        assert!(screen.step(start) && !screen.step(start));
         let at = |ms: u64| start + Duration::from_millis(ms);
         for i in 0..4 {
-            wall.show(&Image::flat(4, 4, [80 * i; 3]), at(200 * u64::from(i)));
+            screen.show(&Image::flat(4, 4, [80 * i; 3]), at(200 * u64::from(i)));
         }
         let shades: Vec<u32> = [600, 650, 700, 750, 800]
             .map(|ms| {
-                assert!(wall.step(at(ms)));
-                wall.now[0] & 0xFF
+                assert!(screen.step(at(ms)));
+                screen.now[0] & 0xFF
             })
             .into();
         assert!(shades.is_sorted_by(|a, b| a < b) && shades[4] == 240, "{shades:?}");
-        assert!(!wall.step(at(850)), "all of it is there");
+        assert!(!screen.step(at(850)), "all of it is there");
     }
 
-    /// Each drawing takes as long as it is let.
-    struct Held(Arc<std::sync::Mutex<std::sync::mpsc::Receiver<()>>>, u8);
+    /// Each drawing takes as long as it is let; the hundredth frame fails.
+    struct Slow {
+        may_draw: Arc<Mutex<std::sync::mpsc::Receiver<()>>>,
+        frames: u8,
+    }
 
-    impl Session for Held {
-        fn look(&mut self, _: &Glimpse) -> Result<Look, String> {
-            let (held, look) = (self.0.clone(), self.1);
-            self.1 += 1;
-            if look == 100 {
-                return Err("enough".into());
+    impl Session for Slow {
+        fn analyse(&mut self, _: Option<&Image>, _: &Controls) -> Result<Analysed, MirrorError> {
+            let (may_draw, frame) = (self.may_draw.clone(), self.frames);
+            self.frames += 1;
+            if frame == 100 {
+                return Err(MirrorError::Picture { width: 1, height: 1, expected: 3, found: 0 });
             }
             let draw = move || {
-                let _ = held.lock().unwrap().recv();
-                Drawn { pictures: vec![Arc::new(Image::flat(1, 1, [look; 3]))], reflects: true }
+                let _ = may_draw.lock().unwrap().recv();
+                let image = Arc::new(Image::flat(1, 1, [frame; 3]));
+                vec![RenderedView { viewer: None, progress: 1.0, image, at: 0.0 }]
             };
-            Ok(Look { seen: String::new(), draw: Box::new(draw) })
+            Ok(Analysed { report: Default::default(), draw: Box::new(draw) })
         }
 
         fn forget(&mut self) {}
     }
 
     #[test]
-    fn the_eyes_go_on_while_a_picture_is_drawn_and_their_failure_is_told() {
-        let (let_go, held) = std::sync::mpsc::channel();
-        let mirror = Running::start(Box::new(Held(Arc::new(std::sync::Mutex::new(held)), 0))).unwrap();
-        let mut looks = Vec::new();
+    fn frames_are_analysed_while_a_picture_is_drawn_and_a_failure_is_told() {
+        let (let_go, may_draw) = std::sync::mpsc::channel();
+        let may_draw = Arc::new(Mutex::new(may_draw));
+        let mirror = RunningMirror::start(Box::new(Slow { may_draw, frames: 0 })).unwrap();
+        let mut frames = Vec::new();
         for _ in 0..3 {
-            thread::sleep(5 * LOOK);
+            thread::sleep(5 * FRAME);
             let_go.send(()).unwrap();
-            looks.push(mirror.drawn.take(Duration::from_secs(60)).expect("a picture").pictures[0].data[0]);
+            frames.push(mirror.picture(Duration::from_secs(60)).expect("a picture").data[0]);
         }
-        assert!(looks.is_sorted_by(|a, b| a < b), "{looks:?}");
-        while mirror.failure.get().is_none() {
+        assert!(frames.is_sorted_by(|a, b| a < b), "{frames:?}");
+        // Nothing waits for the drawing any more.
+        drop(let_go);
+        while mirror.failure().is_none() {
             thread::yield_now();
         }
-        assert_eq!(mirror.failure.get().map(String::as_str), Some("enough"));
+        assert!(mirror.failure().is_some_and(|e| e.to_string().contains("1 x 1")));
     }
 
     #[test]
-    fn a_picture_hangs_in_the_middle_as_large_as_it_fits() {
-        let mut wall = vec![7; 40 * 20];
-        hang(&Image::flat(4, 4, [1, 2, 3]), 40, 20, &mut wall);
+    fn a_picture_stands_in_the_middle_as_large_as_it_fits() {
+        let mut screen = vec![7; 40 * 20];
+        place(&Image::flat(4, 4, [1, 2, 3]), 40, 20, &mut screen);
         assert_eq!(
-            (wall[10 * 40 + 20], wall[9], wall[10], wall[29], wall[30]),
+            (screen[10 * 40 + 20], screen[9], screen[10], screen[29], screen[30]),
             (0x0001_0203, 0, 0x0001_0203, 0x0001_0203, 0)
         );
-        hang(&Image::flat(0, 0, [0; 3]), 40, 20, &mut wall);
-        assert!(wall.iter().all(|p| *p == 0));
+        place(&Image::flat(0, 0, [0; 3]), 40, 20, &mut screen);
+        assert!(screen.iter().all(|p| *p == 0));
     }
 }

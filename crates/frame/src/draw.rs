@@ -118,10 +118,14 @@ impl Chart<'_> {
     pub fn draw(&self, width: usize, height: usize) -> Image {
         let (width, height) = (width.max(240), height.max(160));
         let mut image = Image { width, height, data: vec![255; width * height * 3] };
+
+        // The plot's edges leave room for the words around it.
         let longest = self.series.iter().map(|s| s.0.len()).max().unwrap_or(0);
         let (left, top) = (44.0, 30.0);
         let right = width as f32 - 24.0 - (LETTER[0] * longest) as f32;
         let bottom = height as f32 - 40.0;
+
+        // Where a point lies: across by its logarithm, up evenly.
         let points = || self.series.iter().flat_map(|s| &s.1);
         let last = points().map(|p| p[0]).fold(2.0, f32::max);
         let [low, high] = self.y_range;
@@ -130,6 +134,8 @@ impl Chart<'_> {
             let up = (y.clamp(low, high) - low) / (high - low).max(1e-9);
             [left + across * (right - left), bottom - up * (bottom - top)]
         };
+
+        // Words, a grid of the vertical axis, ticks of the horizontal one.
         text(&mut image, self.title, [width as f32 / 2.0, 14.0], Align::Centre, INK);
         text(&mut image, self.x_label, [(left + right) / 2.0, height as f32 - 12.0], Align::Centre, INK);
         for i in 0..=5 {
@@ -145,7 +151,8 @@ impl Chart<'_> {
             line(&mut image, [across, bottom], [across, bottom + 4.0], 1, INK);
             text(&mut image, &format!("{x}"), [across, bottom + 14.0], Align::Centre, INK);
         }
-        // Names stand at the ends of their curves, moved apart where they would lie on one another.
+
+        // Curves. Names stand at the ends of their curves, moved apart where they would lie on one another.
         let mut ends: Vec<(usize, f32)> = Vec::new();
         for (i, (_, points)) in self.series.iter().enumerate() {
             let colour = COLOURS[i % COLOURS.len()];

@@ -1,7 +1,7 @@
 //! The files that a picture comes from and goes to.
 
 use crate::Image;
-use std::io::{Cursor, Write};
+use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use zune_core::bytestream::ZCursor;
 use zune_core::colorspace::ColorSpace;
@@ -103,22 +103,12 @@ impl Image {
         bytes
     }
 
-    /// Writes a PNG file: first beside it, then renamed, so that a reader never sees half of it.
+    /// Writes a PNG file, whole or not at all (see [`host::write_atomically`]).
     ///
     /// # Errors
     /// If it cannot be written; then nothing is left behind.
     pub fn save(&self, path: &Path) -> Result<(), ImageError> {
-        let mut beside = path.as_os_str().to_owned();
-        beside.push(".tmp");
-        let beside = PathBuf::from(beside);
-        let written = std::fs::File::create(&beside)
-            .and_then(|mut file| file.write_all(&self.to_png()).and_then(|()| file.sync_all()))
-            .and_then(|()| std::fs::rename(&beside, path));
-        written.map_err(|e| {
-            // Nothing more can be done if this fails too; the first error says what is wrong.
-            let _ = std::fs::remove_file(&beside);
-            ImageError::Io(e).in_file(path)
-        })
+        host::write_atomically(path, &self.to_png()).map_err(|e| ImageError::Io(e.source).in_file(path))
     }
 }
 
@@ -305,8 +295,7 @@ mod tests {
 
     #[test]
     fn every_photograph_of_strangers_can_be_read() {
-        let data = std::env::var_os("NARCISSUS_DATA")
-            .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"), PathBuf::from);
+        let Some(data) = testing::data_root_or_skip("every_photograph_of_strangers_can_be_read") else { return };
         let (mut folders, mut read) = (vec![data.join("eval")], 0);
         while let Some(folder) = folders.pop() {
             let Ok(entries) = std::fs::read_dir(&folder) else { continue };

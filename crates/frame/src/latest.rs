@@ -3,6 +3,14 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+/// Locks a mutex though a thread has panicked under it: for values that are whole whenever that can happen.
+pub fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// From one question whether a wait is given up to the next.
+const WATCH: Duration = Duration::from_millis(100);
+
 /// Holds the newest value that was put and not yet taken; what it replaces is counted and gone.
 ///
 /// A camera that is faster than the mirror thus never builds a queue, and the mirror never shows the past.
@@ -40,8 +48,27 @@ impl<T> Latest<T> {
         let missed = state.newest.replace(value);
         state.dropped += u64::from(missed.is_some());
         drop(state);
-        self.changed.notify_one();
+        self.changed.notify_all();
         missed
+    }
+
+    /// Puts a value once the one before was taken; gives it back after [`Latest::close`], or when `gives_up` says so, which is asked ten
+    /// times a second.
+    pub fn put_when_free(&self, value: T, gives_up: impl Fn() -> bool) -> Option<T> {
+        let mut state = self.lock();
+        while state.newest.is_some() {
+            if state.closed || gives_up() {
+                return Some(value);
+            }
+            state = self.changed.wait_timeout(state, WATCH).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        if state.closed || gives_up() {
+            return Some(value);
+        }
+        state.newest = Some(value);
+        drop(state);
+        self.changed.notify_all();
+        None
     }
 
     /// Takes the newest, waiting for it up to `timeout`; `None` if none came or it is closed and empty.
@@ -50,6 +77,8 @@ impl<T> Latest<T> {
         let mut state = self.lock();
         loop {
             if let Some(value) = state.newest.take() {
+                drop(state);
+                self.changed.notify_all();
                 return Some(value);
             }
             let left = until.saturating_duration_since(Instant::now());
@@ -76,9 +105,9 @@ impl<T> Latest<T> {
         self.lock().closed
     }
 
-    /// Every change under the lock is complete before it can panic, so that poison means nothing here.
+    /// Every change under the lock is complete before it can panic.
     fn lock(&self) -> MutexGuard<'_, State<T>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 
@@ -95,6 +124,20 @@ mod tests {
         let latest = Latest::new();
         assert_eq!((1..=5).map(|i| latest.put(i)).collect::<Vec<_>>(), [None, Some(1), Some(2), Some(3), Some(4)]);
         assert_eq!((latest.take(SOON), latest.take(SOON), latest.dropped()), (Some(5), None, 4));
+    }
+
+    #[test]
+    fn a_value_that_may_not_be_lost_waits_for_its_place() {
+        let latest = Arc::new(Latest::new());
+        assert_eq!(latest.put_when_free(1, || false), None);
+        assert_eq!(latest.put_when_free(2, || true), Some(2), "given up");
+        let waiting = std::thread::spawn({
+            let latest = latest.clone();
+            move || latest.put_when_free(3, || false)
+        });
+        assert_eq!((latest.take(LATE), latest.take(LATE), waiting.join().unwrap()), (Some(1), Some(3), None));
+        latest.close();
+        assert_eq!(latest.put_when_free(4, || false), Some(4));
     }
 
     #[test]

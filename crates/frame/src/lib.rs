@@ -1,13 +1,11 @@
-//! Pictures and how they travel: [`Image`] and the files it comes from and goes to, [`Frame`]s from a [`FrameSource`] to
-//! a [`FrameSink`], and [`Latest`], the meeting point where the newest wins.
+//! Pictures: [`Image`], the files that it comes from and goes to, words and curves [`draw`]n on it, and [`Latest`], which hands the
+//! newest of several from one thread to another.
 
 pub mod draw;
 mod file;
 mod image;
 mod latest;
-mod stream;
 
 pub use crate::file::{ImageError, MAX_PIXELS, MAX_SIDE};
 pub use crate::image::{Image, luma};
-pub use crate::latest::Latest;
-pub use crate::stream::{Frame, FrameSink, FrameSource};
+pub use crate::latest::{Latest, lock};

@@ -1,11 +1,11 @@
 //! An array that still lies in a foreign file: its shape is known, its values are read when a layer is filled.
 
-use crate::source::{Source, SourceError, Span};
+use crate::byte_reader::{ByteReader, ReadError, Span};
 use half::{bf16, f16};
 
 /// How a file stores a number, little endian.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dtype {
+pub enum ElementType {
     /// IEEE half precision.
     F16,
     /// The upper half of a single precision number.
@@ -23,7 +23,7 @@ pub enum Dtype {
     },
 }
 
-impl Dtype {
+impl ElementType {
     /// Bytes of a number.
     pub fn bytes(self) -> usize {
         match self {
@@ -56,7 +56,7 @@ pub struct Array {
     /// Where the bytes are.
     pub data: Data,
     /// How the numbers are stored.
-    pub dtype: Dtype,
+    pub dtype: ElementType,
     /// Numbers before its first.
     pub offset: usize,
     /// Extents; the last varies fastest in what is read.
@@ -91,7 +91,7 @@ pub enum ArrayError {
         /// Which.
         name: String,
         /// What the file has.
-        found: Dtype,
+        found: ElementType,
     },
     /// It claims more numbers than it has bytes for.
     #[error("tensor \"{name}\": shape {shape:?} needs {needed} bytes, file has {found}")]
@@ -141,13 +141,13 @@ pub enum ArrayError {
         /// Which.
         name: String,
         /// What is wrong.
-        source: SourceError,
+        source: ReadError,
     },
 }
 
 impl Array {
     /// Numbers side by side, the last axis fastest, or the first for Fortran's order.
-    pub fn packed(data: Data, dtype: Dtype, shape: Vec<usize>, fortran: bool) -> Self {
+    pub fn packed(data: Data, dtype: ElementType, shape: Vec<usize>, fortran: bool) -> Self {
         let mut strides = vec![0; shape.len()];
         let mut step = 1_isize;
         let axes: Vec<usize> = if fortran { (0..shape.len()).collect() } else { (0..shape.len()).rev().collect() };
@@ -159,7 +159,7 @@ impl Array {
     }
 
     /// Numbers wherever strides lead.
-    pub fn strided(data: Data, dtype: Dtype, offset: usize, shape: Vec<usize>, strides: Vec<isize>) -> Self {
+    pub fn strided(data: Data, dtype: ElementType, offset: usize, shape: Vec<usize>, strides: Vec<isize>) -> Self {
         let axes = (0..shape.len()).collect();
         Self { name: String::new(), data, dtype, offset, shape, strides, axes, factor: 1.0 }
     }
@@ -237,23 +237,26 @@ impl Array {
     ///
     /// # Errors
     /// If they are no floating-point numbers, not all there, or not finite.
-    pub fn read(&self, source: &mut Source) -> Result<Vec<f32>, ArrayError> {
+    pub fn read(&self, source: &mut ByteReader) -> Result<Vec<f32>, ArrayError> {
         let numbers = self.numbers()?;
-        if matches!(self.dtype, Dtype::Whole { .. }) {
+        if matches!(self.dtype, ElementType::Whole { .. }) {
             return Err(ArrayError::Type { name: self.name.clone(), found: self.dtype });
         }
         if numbers == 0 {
             return Ok(Vec::new());
         }
+
+        // The bytes that the view touches.
         let (first, end) = self.range()?;
         let bytes = self.bytes(source, first, end)?;
+
+        // One step a number, carried along the axes from the last.
         let mut values = Vec::with_capacity(numbers);
         let mut index = vec![0; self.shape.len()];
         // An axis of one entry is never stepped along, whatever its stride is said to be.
         let strides: Vec<isize> =
             self.shape.iter().zip(&self.strides).map(|(&d, &s)| if d == 1 { 0 } else { s }).collect();
         let mut at = self.offset as isize - first as isize;
-        // One step a number, carried along the axes from the last.
         for i in 0..numbers {
             let value = (decode(&bytes, at as usize, self.dtype) * self.factor) as f32;
             if !value.is_finite() {
@@ -277,7 +280,7 @@ impl Array {
     ///
     /// # Errors
     /// As [`Array::read`], or if there are more.
-    pub fn scalar(&self, source: &mut Source) -> Result<f64, ArrayError> {
+    pub fn scalar(&self, source: &mut ByteReader) -> Result<f64, ArrayError> {
         if self.shape.iter().any(|d| *d != 1) {
             return Err(ArrayError::Shape { name: self.name.clone(), expected: vec![], found: self.shape.clone() });
         }
@@ -298,19 +301,21 @@ impl Array {
     }
 
     /// The bytes of the numbers `first..end` of the data.
-    fn bytes(&self, source: &mut Source, first: usize, end: usize) -> Result<Vec<u8>, ArrayError> {
+    fn bytes(&self, source: &mut ByteReader, first: usize, end: usize) -> Result<Vec<u8>, ArrayError> {
         let size = self.dtype.bytes() as u64;
         let short = |found: u64| {
             let needed = (end as u64).saturating_mul(size);
             ArrayError::Bytes { name: self.name.clone(), shape: self.shape.clone(), needed, found }
         };
         let io = |source| ArrayError::Source { name: self.name.clone(), source };
+
         // Strides that leave numbers out must not make a small tensor read a large file.
         if end - first > MAX_NUMBERS {
             return Err(ArrayError::Huge { name: self.name.clone(), shape: self.shape.clone() });
         }
         let (from, to) = ((first as u64).saturating_mul(size), (end as u64).saturating_mul(size));
         let len = to - from;
+
         match &self.data {
             Data::Here(bytes) => {
                 let part = bytes.get(from as usize..to as usize);
@@ -346,15 +351,15 @@ impl Array {
 }
 
 /// Number `i` of some bytes.
-fn decode(bytes: &[u8], i: usize, dtype: Dtype) -> f64 {
+fn decode(bytes: &[u8], i: usize, dtype: ElementType) -> f64 {
     let at = i * dtype.bytes();
     let two = || [bytes[at], bytes[at + 1]];
     match dtype {
-        Dtype::F16 => f16::from_le_bytes(two()).to_f64(),
-        Dtype::Bf16 => bf16::from_le_bytes(two()).to_f64(),
-        Dtype::F32 => f64::from(f32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"))),
-        Dtype::F64 => f64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes")),
-        Dtype::Whole { .. } => unreachable!("refused before"),
+        ElementType::F16 => f16::from_le_bytes(two()).to_f64(),
+        ElementType::Bf16 => bf16::from_le_bytes(two()).to_f64(),
+        ElementType::F32 => f64::from(f32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"))),
+        ElementType::F64 => f64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes")),
+        ElementType::Whole { .. } => unreachable!("refused before"),
     }
 }
 
@@ -368,29 +373,29 @@ mod tests {
     }
 
     fn read(array: &Array) -> Result<Vec<f32>, String> {
-        array.read(&mut Source::of(vec![])).map_err(|e| e.to_string())
+        array.read(&mut ByteReader::of(vec![])).map_err(|e| e.to_string())
     }
 
     #[test]
     fn views_are_what_numpy_would_make() {
-        let a = Array::packed(counting(6), Dtype::F32, vec![2, 3], false);
+        let a = Array::packed(counting(6), ElementType::F32, vec![2, 3], false);
         assert_eq!(read(&a).unwrap(), [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
         assert_eq!(read(&a.clone().permuted(&[1, 0])).unwrap(), [0.0, 3.0, 1.0, 4.0, 2.0, 5.0]);
         assert_eq!(read(&a.clone().flipped(&[1])).unwrap(), [2.0, 1.0, 0.0, 5.0, 4.0, 3.0]);
         assert_eq!(read(&a.clone().flipped(&[0]).permuted(&[1, 0])).unwrap(), [3.0, 0.0, 4.0, 1.0, 5.0, 2.0]);
         assert_eq!(read(&a.times(-0.5)).unwrap()[5], -2.5);
-        let fortran = Array::packed(counting(6), Dtype::F32, vec![2, 3], true);
+        let fortran = Array::packed(counting(6), ElementType::F32, vec![2, 3], true);
         assert_eq!(read(&fortran).unwrap(), [0.0, 2.0, 4.0, 1.0, 3.0, 5.0]);
-        assert_eq!(read(&Array::packed(counting(1), Dtype::F32, vec![], false)).unwrap(), [0.0]);
+        assert_eq!(read(&Array::packed(counting(1), ElementType::F32, vec![], false)).unwrap(), [0.0]);
     }
 
     #[test]
     fn every_type_of_number_is_read() {
         let of = |bytes: &[u8], dtype| read(&Array::packed(Data::Here(bytes.to_vec()), dtype, vec![1], false));
-        assert_eq!(of(&1.5_f64.to_le_bytes(), Dtype::F64).unwrap(), [1.5]);
-        assert_eq!(of(&f16::from_f32(1.5).to_le_bytes(), Dtype::F16).unwrap(), [1.5]);
-        assert_eq!(of(&bf16::from_f32(1.5).to_le_bytes(), Dtype::Bf16).unwrap(), [1.5]);
-        assert!(of(&[1], Dtype::Whole { bytes: 1, signed: true }).unwrap_err().contains("floating-point"));
+        assert_eq!(of(&1.5_f64.to_le_bytes(), ElementType::F64).unwrap(), [1.5]);
+        assert_eq!(of(&f16::from_f32(1.5).to_le_bytes(), ElementType::F16).unwrap(), [1.5]);
+        assert_eq!(of(&bf16::from_f32(1.5).to_le_bytes(), ElementType::Bf16).unwrap(), [1.5]);
+        assert!(of(&[1], ElementType::Whole { bytes: 1, signed: true }).unwrap_err().contains("floating-point"));
     }
 
     #[test]
@@ -398,16 +403,16 @@ mod tests {
         let numbers: Vec<u8> = [1.0_f32, -2.5].iter().flat_map(|v| v.to_le_bytes()).collect();
         let text: String = numbers.iter().map(|b| char::from(*b)).collect();
         let data = Data::Text(Span { at: 0, len: text.len() as u64 });
-        let array = Array::packed(data, Dtype::F32, vec![2], false);
-        assert_eq!(array.read(&mut Source::of(text.clone().into_bytes())).unwrap(), [1.0, -2.5]);
+        let array = Array::packed(data, ElementType::F32, vec![2], false);
+        assert_eq!(array.read(&mut ByteReader::of(text.clone().into_bytes())).unwrap(), [1.0, -2.5]);
         // Of a longer text no more is read than the numbers need.
         let longer = format!("{text}{}", "\u{e9}".repeat(50));
         let data = Data::Text(Span { at: 0, len: longer.len() as u64 });
-        let first = Array::packed(data.clone(), Dtype::F32, vec![1], false);
-        assert_eq!(first.read(&mut Source::of(longer.clone().into_bytes())).unwrap(), [1.0]);
-        let more = Array::packed(data, Dtype::F32, vec![50], false);
+        let first = Array::packed(data.clone(), ElementType::F32, vec![1], false);
+        assert_eq!(first.read(&mut ByteReader::of(longer.clone().into_bytes())).unwrap(), [1.0]);
+        let more = Array::packed(data, ElementType::F32, vec![50], false);
         assert!(
-            more.read(&mut Source::of(longer.into_bytes()))
+            more.read(&mut ByteReader::of(longer.into_bytes()))
                 .unwrap_err()
                 .to_string()
                 .contains("needs 200 bytes, file has 58")
@@ -416,19 +421,20 @@ mod tests {
 
     #[test]
     fn lies_are_refused() {
-        let of = |shape: &[usize]| read(&Array::packed(counting(4), Dtype::F32, shape.to_vec(), false)).unwrap_err();
+        let of =
+            |shape: &[usize]| read(&Array::packed(counting(4), ElementType::F32, shape.to_vec(), false)).unwrap_err();
         assert!(of(&[5]).contains("needs 20 bytes, file has 16"));
         assert!(of(&[usize::MAX, 2]).contains("larger than any layer"));
         assert!(of(&[1 << 40]).contains("larger than any layer"));
-        let mut wide = Array::packed(counting(4), Dtype::F32, vec![2, 2], false);
+        let mut wide = Array::packed(counting(4), ElementType::F32, vec![2, 2], false);
         wide.strides = vec![isize::MAX, isize::MAX];
         assert!(read(&wide).is_err());
         wide.strides = vec![-3, 1];
         assert!(read(&wide).is_err());
         let infinite = Data::Here(f32::INFINITY.to_le_bytes().to_vec());
-        let array = Array::packed(infinite, Dtype::F32, vec![1], false).named("x");
+        let array = Array::packed(infinite, ElementType::F32, vec![1], false).named("x");
         assert_eq!(read(&array).unwrap_err(), "tensor \"x\" holds a value that is not finite, at index 0");
-        let turned = Array::packed(counting(6), Dtype::F32, vec![2, 3], false).permuted(&[1, 0]);
+        let turned = Array::packed(counting(6), ElementType::F32, vec![2, 3], false).permuted(&[1, 0]);
         assert!(turned.expect(&[7, 2]).unwrap_err().to_string().contains("expected [2, 7], file has [2, 3]"));
         assert!(array.expect(&[2]).unwrap_err().to_string().contains("expected [2], file has [1]"));
     }

@@ -1,12 +1,12 @@
 //! A generator as its layers lie in a foreign file: what every format is brought to before any weight is read.
 
 use crate::array::{Array, ArrayError};
-use crate::source::Source;
-use mirror::generator::{Config, Generator};
+use crate::byte_reader::ByteReader;
+use mirror::generator::{Config, ConfigError, Generator};
 use std::collections::BTreeMap;
 
 /// Weight and bias of a layer, still in the file, run-time scale included.
-pub struct Layer {
+pub struct LayerBlueprint {
     /// `[out, in, k, k]`; of the first layer `[16 maps, latent]` or `[maps, 4, 4, latent]`.
     pub weight: Array,
     /// `[out]`; of the first layer one a map, or one a map and pixel.
@@ -16,11 +16,11 @@ pub struct Layer {
 /// The layers of a generator.
 pub struct Blueprint {
     /// `4x4/Dense`.
-    pub dense: Layer,
+    pub dense: LayerBlueprint,
     /// `4x4/Conv`, `8x8/Conv0`, `8x8/Conv1`, `16x16/Conv0`, ...
-    pub convs: Vec<Layer>,
+    pub convs: Vec<LayerBlueprint>,
     /// From maps to colours at each level from 4x4; some files have only the last.
-    pub to_rgb: Vec<Option<Layer>>,
+    pub to_rgb: Vec<Option<LayerBlueprint>>,
     /// How many levels are not trained yet; with a fraction while one fades in.
     pub lod: f64,
     /// What else the file says of itself.
@@ -34,6 +34,9 @@ pub enum BlueprintError {
     #[error(transparent)]
     Array(#[from] ArrayError),
     /// Together they have a shape that no generator has.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// There are too many or too few layers, or none where one is needed.
     #[error("{0}")]
     Shape(String),
     /// The generator would take more memory than any that is known.
@@ -111,7 +114,7 @@ impl Blueprint {
     ///
     /// # Errors
     /// If training had not ended, the layers do not fit one another, or a weight cannot be read or is not finite.
-    pub fn build(&self, source: &mut Source) -> Result<Generator, BlueprintError> {
+    pub fn build(&self, source: &mut ByteReader) -> Result<Generator, BlueprintError> {
         let (config, maps) = self.check()?;
         let ours: Vec<usize> = (2..=config.levels()).map(|level| config.maps(level - 1)).collect();
         let mut metadata = self.metadata.clone();
@@ -162,20 +165,26 @@ impl Blueprint {
         if self.lod > 0.0 {
             return Err(BlueprintError::unfinished(self.lod, levels));
         }
+
+        // Maps of each level, from its last layer.
         let maps: Vec<usize> =
             (0..self.to_rgb.len()).map(|i| first(&self.convs[(2 * i).saturating_sub(1)].weight)).collect();
         if let Some(level) = maps.iter().position(|m| *m == 0) {
             return Err(BlueprintError::Shape(format!("no maps at {} pixels", 4 << level)));
         }
+
+        // The shape of ours that has as many maps, or more.
         let latent_size = self.dense.weight.shape.last().copied().unwrap_or(0);
         // Such that halving gives at least what the file has; exactly that, if the file halves.
         let fmap_max = maps.iter().copied().max().unwrap_or(0);
         let fmap_base = maps.iter().enumerate().map(|(i, m)| m.saturating_mul(2 << i)).max().unwrap_or(0);
         let config = Config { resolution: 1 << levels, fmap_base, fmap_max, fmap_min: 1, latent_size };
-        config.check().map_err(BlueprintError::Shape)?;
+        config.check()?;
         if config.values() > MAX_VALUES {
             return Err(BlueprintError::Huge { values: config.values() });
         }
+
+        // Each layer takes what the one before gives.
         let dense = &self.dense.weight;
         let expected =
             if dense.shape.len() == 4 { vec![maps[0], 4, 4, latent_size] } else { vec![16 * maps[0], latent_size] };
@@ -221,7 +230,7 @@ impl<'a> Piece<'a> {
         Self { array, from, to, factor, repeat: 1 }
     }
 
-    fn read(&self, source: &mut Source) -> Result<Vec<f32>, BlueprintError> {
+    fn read(&self, source: &mut ByteReader) -> Result<Vec<f32>, BlueprintError> {
         let ([outputs, inputs, rest], [wide_outputs, wide_inputs]) = (self.from, self.to);
         let Some(array) = self.array else { return Ok(vec![0.0; wide_outputs * wide_inputs * rest]) };
         let mut values = array.read(source)?;
@@ -243,14 +252,15 @@ impl<'a> Piece<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::array::{Data, Dtype};
+    use crate::array::{Data, ElementType};
 
-    fn layer(shape: &[usize]) -> Layer {
+    fn layer(shape: &[usize]) -> LayerBlueprint {
         let array = |shape: &[usize]| {
             let numbers: usize = shape.iter().product();
-            Array::packed(Data::Here(1_f32.to_le_bytes().repeat(numbers)), Dtype::F32, shape.to_vec(), false).named("t")
+            Array::packed(Data::Here(1_f32.to_le_bytes().repeat(numbers)), ElementType::F32, shape.to_vec(), false)
+                .named("t")
         };
-        Layer { weight: array(shape), bias: array(&shape[..1]) }
+        LayerBlueprint { weight: array(shape), bias: array(&shape[..1]) }
     }
 
     /// A generator of these maps at 4, 8, ... pixels, of three colours.
@@ -260,7 +270,7 @@ mod tests {
             convs.extend([layer(&[pair[1], pair[0], 3, 3]), layer(&[pair[1], pair[1], 3, 3])]);
         }
         Blueprint {
-            dense: Layer { bias: layer(&[maps[0]]).bias, ..layer(&[16 * maps[0], 5]) },
+            dense: LayerBlueprint { bias: layer(&[maps[0]]).bias, ..layer(&[16 * maps[0], 5]) },
             convs,
             to_rgb: maps.iter().map(|m| Some(layer(&[3, *m, 1, 1]))).collect(),
             lod: 0.0,
@@ -269,19 +279,19 @@ mod tests {
     }
 
     fn refusal(blueprint: &Blueprint) -> String {
-        blueprint.build(&mut Source::of(vec![])).err().expect("it should be refused").to_string()
+        blueprint.build(&mut ByteReader::of(vec![])).err().expect("it should be refused").to_string()
     }
 
     #[test]
     fn maps_that_halve_are_not_padded() {
         for maps in [&[4, 4, 2, 1][..], &[7, 3, 1], &[5]] {
-            let generator = blueprint(maps).build(&mut Source::of(vec![])).unwrap();
+            let generator = blueprint(maps).build(&mut ByteReader::of(vec![])).unwrap();
             let config = generator.config();
             let got: Vec<usize> = (2..=config.levels()).map(|level| config.maps(level - 1)).collect();
             assert_eq!(got, maps);
             assert!(!generator.metadata().contains_key("maps_in_file"));
         }
-        let padded = blueprint(&[2, 3, 3]).build(&mut Source::of(vec![])).unwrap();
+        let padded = blueprint(&[2, 3, 3]).build(&mut ByteReader::of(vec![])).unwrap();
         assert_eq!(padded.metadata()["maps_in_file"], "[2, 3, 3]");
     }
 

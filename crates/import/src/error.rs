@@ -1,15 +1,16 @@
 //! What can be wrong with a file that was made elsewhere.
 
+use crate::archive::ArchiveError;
 use crate::array::ArrayError;
 use crate::blueprint::BlueprintError;
+use crate::byte_reader::ReadError;
 use crate::network::Network;
 use crate::pickle::{PickleError, Unexpected};
-use crate::source::SourceError;
 use std::path::PathBuf;
 
 /// Why a generator was not imported, or not taken elsewhere.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub enum ImportError {
     /// The file is larger than any generator.
     #[error("{}: {bytes} bytes, more than the {limit} that a generator can have", path.display())]
     TooLarge {
@@ -20,7 +21,7 @@ pub enum Error {
         /// What we accept.
         limit: u64,
     },
-    /// A weight file of the new pack could not be written.
+    /// An inverter that is no weight file of ours.
     #[error("{}: {source}", path.display())]
     Weights {
         /// The file.
@@ -61,6 +62,12 @@ pub enum Error {
     },
 }
 
+impl From<host::WriteError> for ImportError {
+    fn from(error: host::WriteError) -> Self {
+        Self::Io { path: error.path, source: error.source }
+    }
+}
+
 /// Why a file was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum FormatError {
@@ -78,7 +85,7 @@ pub enum FormatError {
     Blueprint(#[from] BlueprintError),
     /// Its archive is damaged, or none of PyTorch's.
     #[error(transparent)]
-    Archive(#[from] crate::torch::ArchiveError),
+    Archive(#[from] ArchiveError),
     /// It has numbers that no tensor speaks of.
     #[error("storage \"{0}\" is in the file, but no tensor of it")]
     StrayStorage(String),
@@ -103,7 +110,7 @@ pub enum FormatError {
     Weights(#[from] nn::Error),
     /// It ends too early.
     #[error(transparent)]
-    Source(#[from] SourceError),
+    Source(#[from] ReadError),
     /// A setting changes what the weights mean.
     #[error("setting \"{name}\": expected {expected}, file has {found}")]
     Setting {
@@ -124,7 +131,7 @@ pub enum FormatError {
     },
     /// The discriminator was asked for where a generator is needed.
     #[error("network D is a discriminator: it judges pictures and draws none\nhint: --network G or Gs draws")]
-    NoPainter,
+    NoGenerator,
     /// The network that was chosen does something else.
     #[error("it is built by \"{function}\", and that is no {} that this program knows\nhint: --network chooses G, D or Gs", if *kind == "G" { "generator" } else { "discriminator" })]
     OtherNetwork {
@@ -135,7 +142,7 @@ pub enum FormatError {
     },
     /// Only Karras' pickles have discriminators that are read.
     #[error("discriminators are read from the pickles of Karras' programs only")]
-    NoJudge,
+    NoDiscriminator,
     /// No format that we know begins like this.
     #[error(
         "no format that is known: expected a pickle of Karras' programs, what torch.save writes, or safetensors of narcissus-pggan-1"

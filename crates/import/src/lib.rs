@@ -11,22 +11,23 @@
 //! A file is taken whole or refused: every tensor by name and shape, every value finite, training finished at the resolution
 //! that the file names.
 
+mod archive;
 pub mod array;
 pub mod blueprint;
+pub mod byte_reader;
+mod discriminator;
 mod error;
 pub mod export;
-mod judge;
 pub mod karras;
 mod network;
 mod pack;
 pub mod pickle;
 mod read;
-pub mod source;
 pub mod targets;
 pub mod torch;
 pub mod twin;
 
-pub use error::{Error, FormatError};
-pub use network::Network;
+pub use error::{FormatError, ImportError};
+pub use network::{Network, UnknownNetwork};
 pub use pack::{Imported, complete, import};
-pub use read::{Options, discriminator, generator, read_discriminator, read_generator};
+pub use read::{ImportOptions, discriminator, generator, read_discriminator, read_generator};

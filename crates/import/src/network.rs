@@ -25,15 +25,39 @@ impl fmt::Display for Network {
     }
 }
 
-impl FromStr for Network {
-    type Err = String;
+/// The name of no network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected G, D or Gs")]
+pub struct UnknownNetwork;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+impl FromStr for Network {
+    type Err = UnknownNetwork;
+
+    fn from_str(text: &str) -> Result<Self, UnknownNetwork> {
         match text {
             "G" | "g" => Ok(Self::G),
             "D" | "d" => Ok(Self::D),
             "Gs" | "gs" => Ok(Self::Gs),
-            _ => Err("expected G, D or Gs".into()),
+            _ => Err(UnknownNetwork),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_lead_back_and_a_stranger_is_refused() {
+        for network in [Network::G, Network::D, Network::Gs] {
+            assert_eq!(network.to_string().parse(), Ok(network));
+        }
+        assert_eq!("H".parse::<Network>(), Err(UnknownNetwork));
+        assert_eq!(UnknownNetwork.to_string(), "expected G, D or Gs");
+    }
+
+    #[test]
+    fn the_averaged_generator_is_taken_unless_another_is_named() {
+        assert_eq!(Network::default(), Network::Gs);
     }
 }

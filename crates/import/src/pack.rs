@@ -1,9 +1,9 @@
 //! Builds the pack around an imported generator.
 
-use crate::{Error, Options, read_generator};
+use crate::{ImportError, ImportOptions, read_generator};
 use mirror::generator::Generator;
 use mirror::pack::{CARD_FILE, FORMAT, MANIFEST_FILE, Manifest, Net, Pack, seal};
-use nn::io::{Dtype, write_atomically};
+use nn::io::Dtype;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -26,20 +26,22 @@ pub struct Imported {
 ///
 /// # Errors
 /// If the file is refused (see [`read_generator`]), `out` exists, or cannot be written; then nothing is left behind.
-pub fn import(file: &Path, options: Options, face_nets: &Pack, out: &Path) -> Result<Imported, Error> {
+pub fn import(file: &Path, options: ImportOptions, face_nets: &Pack, out: &Path) -> Result<Imported, ImportError> {
     if out.exists() {
-        return Err(Error::Exists(out.to_owned()));
+        return Err(ImportError::Exists(out.to_owned()));
     }
     let generator = read_generator(file, options)?;
-    let io = |source| Error::Io { path: out.to_owned(), source };
+    let io = |source| ImportError::Io { path: out.to_owned(), source };
     let parent = out.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(parent).map_err(io)?;
+
     // Filled beside its place and then renamed, so that nobody finds half a pack.
     let folder = tempfile::Builder::new().prefix(".import-").tempdir_in(parent).map_err(io)?;
-    let write = |name: &str, bytes: &[u8]| -> Result<(), Error> {
-        let path = folder.path().join(name);
-        write_atomically(&path, bytes).map_err(|source| Error::Weights { path, source })
+    let write = |name: &str, bytes: &[u8]| -> Result<(), ImportError> {
+        Ok(host::write_atomically(&folder.path().join(name), bytes)?)
     };
+
+    // The nets.
     write(Net::Generator.file(), &generator.to_bytes(generator.metadata(), dtype_for(&generator, options.half)))?;
     let mut missing = vec![Net::Inverter];
     for net in FACE_NETS {
@@ -48,6 +50,8 @@ pub fn import(file: &Path, options: Options, face_nets: &Pack, out: &Path) -> Re
             Err(_) => missing.push(net),
         }
     }
+
+    // What the pack says of itself.
     let manifest = manifest(&generator, face_nets, out);
     let text = toml::to_string(&manifest).expect("a manifest is a plain table");
     write(MANIFEST_FILE, text.as_bytes())?;
@@ -62,10 +66,11 @@ pub fn import(file: &Path, options: Options, face_nets: &Pack, out: &Path) -> Re
 ///
 /// # Errors
 /// If the inverter cannot be read, or the pack not be written.
-pub fn complete(folder: &Path, name: &str, inverter: &Path, figures: &str) -> Result<(), Error> {
-    let io = |source| Error::Io { path: inverter.to_owned(), source };
+pub fn complete(folder: &Path, name: &str, inverter: &Path, figures: &str) -> Result<(), ImportError> {
+    let io = |source| ImportError::Io { path: inverter.to_owned(), source };
     let bytes = std::fs::read(inverter).map_err(io)?;
-    let trained = nn::io::read(&bytes).map_err(|source| Error::Weights { path: inverter.to_owned(), source })?.metadata;
+    let trained =
+        nn::io::read(&bytes).map_err(|source| ImportError::Weights { path: inverter.to_owned(), source })?.metadata;
     let pack = Pack::load(folder)?;
     let generator = pack.open(Net::Generator, Generator::from_bytes)?;
     let size = generator.config().resolution;
@@ -77,9 +82,8 @@ pub fn complete(folder: &Path, name: &str, inverter: &Path, figures: &str) -> Re
     text += &format!("\n## Measured\n\n{figures}");
     text +=
         "\n## Limits\n\nWhom the generator draws, and whom it does not, is what its data was: see above, and ask.\n";
-    let write = |name: &str, bytes: &[u8]| -> Result<(), Error> {
-        let path = folder.join(name);
-        write_atomically(&path, bytes).map_err(|source| Error::Weights { path, source })
+    let write = |name: &str, bytes: &[u8]| -> Result<(), ImportError> {
+        Ok(host::write_atomically(&folder.join(name), bytes)?)
     };
     write(Net::Inverter.file(), &bytes)?;
     write(CARD_FILE, text.as_bytes())?;
@@ -171,7 +175,7 @@ mod tests {
     fn an_imported_pack_draws_what_the_file_drew_and_says_what_it_lacks() {
         let (dir, donor) = setting();
         let (file, out) = (dir.path().join("gs.safetensors"), dir.path().join("new"));
-        let imported = import(&file, Options::default(), &donor, &out).unwrap();
+        let imported = import(&file, ImportOptions::default(), &donor, &out).unwrap();
         assert_eq!(imported.missing, [Net::Inverter, Net::Landmarks, Net::Attributes]);
         let pack = Pack::load(&out).unwrap();
         assert_eq!(pack.manifest().name, "new");
@@ -188,7 +192,7 @@ mod tests {
     fn an_inverter_completes_a_pack_and_its_card_says_how_good_it_is() {
         let (dir, donor) = setting();
         let out = dir.path().join("new");
-        import(&dir.path().join("gs.safetensors"), Options::default(), &donor, &out).unwrap();
+        import(&dir.path().join("gs.safetensors"), ImportOptions::default(), &donor, &out).unwrap();
         let inverter = dir.path().join("inverter.safetensors");
         let net = nn::Dense::new("i", 2, 2, nn::Init::He, &mut Rng::new(1));
         let about = BTreeMap::from([("pairs".to_owned(), "77".to_owned())]);
@@ -207,7 +211,8 @@ mod tests {
         let (dir, donor) = setting();
         std::fs::write(dir.path().join("gs.safetensors"), b"nonsense").unwrap();
         assert!(
-            import(&dir.path().join("gs.safetensors"), Options::default(), &donor, &dir.path().join("new")).is_err()
+            import(&dir.path().join("gs.safetensors"), ImportOptions::default(), &donor, &dir.path().join("new"))
+                .is_err()
         );
         let left = std::fs::read_dir(dir.path()).unwrap().count();
         assert_eq!(left, 2, "only the donor and the file");
@@ -217,6 +222,6 @@ mod tests {
     fn an_existing_folder_is_not_replaced() {
         let (dir, donor) = setting();
         let file = dir.path().join("gs.safetensors");
-        assert!(matches!(import(&file, Options::default(), &donor, dir.path()), Err(Error::Exists(_))));
+        assert!(matches!(import(&file, ImportOptions::default(), &donor, dir.path()), Err(ImportError::Exists(_))));
     }
 }

@@ -1,8 +1,8 @@
 //! Opens a file and finds out what it is.
 
-use crate::error::{Error, FormatError};
+use crate::byte_reader::ByteReader;
+use crate::error::{FormatError, ImportError};
 use crate::network::Network;
-use crate::source::Source;
 use crate::{karras, pickle, torch, twin};
 use mirror::generator::Generator;
 use nn::io::Weights;
@@ -10,7 +10,7 @@ use std::path::Path;
 
 /// What to take from a file.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Options {
+pub struct ImportOptions {
     /// Which network.
     pub network: Network,
     /// The finest level to take, pixels; all of them without it.
@@ -26,10 +26,10 @@ const MAX_BYTES: u64 = 2 << 30;
 ///
 /// # Errors
 /// If the file cannot be read, is of no known format, or is refused.
-pub fn read_generator(path: &Path, options: Options) -> Result<Generator, Error> {
-    let refused = |source| Error::Format { path: path.to_owned(), source };
+pub fn read_generator(path: &Path, options: ImportOptions) -> Result<Generator, ImportError> {
+    let refused = |source| ImportError::Format { path: path.to_owned(), source };
     if options.network == Network::D {
-        return Err(refused(FormatError::NoPainter));
+        return Err(refused(FormatError::NoGenerator));
     }
     let mut source = open(path)?;
     if is_safetensors(&mut source) {
@@ -42,20 +42,20 @@ pub fn read_generator(path: &Path, options: Options) -> Result<Generator, Error>
 ///
 /// # Errors
 /// If the file cannot be read, has no discriminator, or is refused.
-pub fn read_discriminator(path: &Path) -> Result<Weights, Error> {
-    let refused = |source| Error::Format { path: path.to_owned(), source };
+pub fn read_discriminator(path: &Path) -> Result<Weights, ImportError> {
+    let refused = |source| ImportError::Format { path: path.to_owned(), source };
     let mut source = open(path)?;
     if is_safetensors(&mut source) {
-        return Err(refused(FormatError::NoJudge));
+        return Err(refused(FormatError::NoDiscriminator));
     }
     discriminator(&mut source).map_err(refused)
 }
 
-fn open(path: &Path) -> Result<Source, Error> {
-    let io = |source| Error::Io { path: path.to_owned(), source };
-    let source = Source::open(path).map_err(io)?;
+fn open(path: &Path) -> Result<ByteReader, ImportError> {
+    let io = |source| ImportError::Io { path: path.to_owned(), source };
+    let source = ByteReader::open(path).map_err(io)?;
     if source.size() > MAX_BYTES {
-        return Err(Error::TooLarge { path: path.to_owned(), bytes: source.size(), limit: MAX_BYTES });
+        return Err(ImportError::TooLarge { path: path.to_owned(), bytes: source.size(), limit: MAX_BYTES });
     }
     Ok(source)
 }
@@ -64,7 +64,7 @@ fn open(path: &Path) -> Result<Source, Error> {
 ///
 /// # Errors
 /// If it is of no known format, or is refused.
-pub fn generator(source: &mut Source, options: Options) -> Result<Generator, FormatError> {
+pub fn generator(source: &mut ByteReader, options: ImportOptions) -> Result<Generator, FormatError> {
     let mut blueprint = match kind(source)? {
         Kind::Pickle => karras::generator(&pickle::load(source)?, options.network, source)?,
         Kind::TorchArchive => torch::generator(&torch::load_archive(source)?, options.network, source)?,
@@ -80,8 +80,8 @@ pub fn generator(source: &mut Source, options: Options) -> Result<Generator, For
 ///
 /// # Errors
 /// If it is of no known format, or is refused.
-pub fn discriminator(source: &mut Source) -> Result<Weights, FormatError> {
-    let Kind::Pickle = kind(source)? else { return Err(FormatError::NoJudge) };
+pub fn discriminator(source: &mut ByteReader) -> Result<Weights, FormatError> {
+    let Kind::Pickle = kind(source)? else { return Err(FormatError::NoDiscriminator) };
     Ok(karras::discriminator(&pickle::load(source)?, source)?.build(source)?)
 }
 
@@ -93,7 +93,7 @@ enum Kind {
 }
 
 /// What the first bytes say.
-fn kind(source: &mut Source) -> Result<Kind, FormatError> {
+fn kind(source: &mut ByteReader) -> Result<Kind, FormatError> {
     let start = source.take(source.size().min(torch::LEGACY.len() as u64))?;
     source.go_to(0)?;
     if start == torch::LEGACY {
@@ -108,7 +108,7 @@ fn kind(source: &mut Source) -> Result<Kind, FormatError> {
 }
 
 /// Eight bytes of length, then JSON.
-fn is_safetensors(source: &mut Source) -> bool {
+fn is_safetensors(source: &mut ByteReader) -> bool {
     let begins = source.array::<9>().is_ok_and(|start| start[8] == b'{' && start[..2] != *b"PK");
     source.go_to(0).is_ok() && begins
 }

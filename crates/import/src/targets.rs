@@ -2,16 +2,16 @@
 //!
 //! `tests/fuzz.rs` calls them for a bounded number of mutations whenever the tests run, `fuzz/` under libFuzzer by hand.
 
-use crate::source::Source;
-use crate::{FormatError, Network, Options, discriminator, generator, twin};
+use crate::byte_reader::ByteReader;
+use crate::{FormatError, ImportOptions, Network, discriminator, generator, twin};
 use mirror::generator::Generator;
 use nn::Tensor;
 
 /// A target's name and what it does with some bytes.
-pub type Target = (&'static str, fn(&[u8]));
+pub type FuzzTarget = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const ALL: [Target; 3] = [("pickle", pickle), ("torch", torch), ("safetensors", safetensors)];
+pub const ALL: [FuzzTarget; 3] = [("pickle", pickle), ("torch", torch), ("safetensors", safetensors)];
 
 /// The pickles of Karras' programs, every network of them.
 pub fn pickle(bytes: &[u8]) {
@@ -35,13 +35,13 @@ fn foreign(bytes: &[u8]) {
     // One way to read it a file, so that more files are tried; which, its length says.
     match bytes.len() % 5 {
         0 => {
-            let judge = discriminator(&mut Source::of(bytes.to_vec()));
+            let judge = discriminator(&mut ByteReader::of(bytes.to_vec()));
             assert!(!judge.is_err_and(|error| words(error).is_empty()), "an error without words");
         }
         way => {
             let network = if way % 2 == 0 { Network::G } else { Network::Gs };
-            let options = Options { network, max_resolution: (way > 2).then_some(8), half: false };
-            check(generator(&mut Source::of(bytes.to_vec()), options).map_err(words), bytes.len());
+            let options = ImportOptions { network, max_resolution: (way > 2).then_some(8), half: false };
+            check(generator(&mut ByteReader::of(bytes.to_vec()), options).map_err(words), bytes.len());
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Reads what the PyTorch twin of our generator writes.
 
 use crate::blueprint::BlueprintError;
-use crate::{Error, FormatError};
+use crate::{FormatError, ImportError};
 use mirror::generator::Generator;
 use std::path::Path;
 
@@ -12,14 +12,14 @@ const MAX_BYTES: u64 = 128 << 20;
 ///
 /// # Errors
 /// If the file cannot be read, or as [`from_bytes`].
-pub fn read_twin(path: &Path, max_resolution: Option<usize>) -> Result<Generator, Error> {
-    let io = |source| Error::Io { path: path.to_owned(), source };
+pub fn read_twin(path: &Path, max_resolution: Option<usize>) -> Result<Generator, ImportError> {
+    let io = |source| ImportError::Io { path: path.to_owned(), source };
     let bytes = std::fs::metadata(path).map_err(io)?.len();
     if bytes > MAX_BYTES {
-        return Err(Error::TooLarge { path: path.to_owned(), bytes, limit: MAX_BYTES });
+        return Err(ImportError::TooLarge { path: path.to_owned(), bytes, limit: MAX_BYTES });
     }
     let bytes = std::fs::read(path).map_err(io)?;
-    from_bytes(&bytes, max_resolution).map_err(|source| Error::Format { path: path.to_owned(), source })
+    from_bytes(&bytes, max_resolution).map_err(|source| ImportError::Format { path: path.to_owned(), source })
 }
 
 /// Reads a generator from the bytes of a file.

@@ -1,7 +1,7 @@
 //! Generators that go to other programs draw there what they draw here.
 
 use import::export::{OPSET, export, onnx};
-use import::{Options, read_generator};
+use import::{ImportOptions, read_generator};
 use mirror::generator::{Config, Generator, Painter};
 use nn::{Rng, Tensor};
 use std::collections::BTreeMap;
@@ -21,7 +21,7 @@ fn generator() -> Generator {
 
 fn with_pixel_biases() -> Generator {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/foreign/gan-zoo.pth");
-    read_generator(&file, Options::default()).unwrap()
+    read_generator(&file, ImportOptions::default()).unwrap()
 }
 
 /// A Python that has onnxruntime: `NARCISSUS_PYTHON`, or the system's.
@@ -167,7 +167,7 @@ fn safetensors_come_back_as_they_went() {
     let z = Tensor::new([2, 1, 1, 5], Rng::new(9).normals(10));
     let want = generator().forward(&z);
     for (path, tolerance) in [(exact, 1e-5), (half, 1e-2)] {
-        let got = read_generator(&path, Options::default()).unwrap().forward(&z);
+        let got = read_generator(&path, ImportOptions::default()).unwrap().forward(&z);
         assert!(got.data.iter().zip(&want.data).all(|(a, b)| (a - b).abs() < tolerance), "{}", path.display());
         assert!(export(&generator(), &path, false).unwrap_err().to_string().contains("already exists"));
     }

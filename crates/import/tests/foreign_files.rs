@@ -1,6 +1,6 @@
 //! Files of other programs draw what those programs would: the fixtures and the pictures are by `reference/foreign`.
 
-use import::{Network, Options, read_discriminator, read_generator};
+use import::{ImportOptions, Network, read_discriminator, read_generator};
 use mirror::generator::{Generator, Painter};
 use nn::Tensor;
 use nn::io::Weights;
@@ -37,7 +37,7 @@ fn latents((shape, z): &(Vec<usize>, Vec<f32>)) -> Tensor {
 }
 
 fn read(file: &str, network: Network) -> Generator {
-    let options = Options { network, ..Options::default() };
+    let options = ImportOptions { network, ..ImportOptions::default() };
     read_generator(&fixture(file), options).unwrap_or_else(|e| panic!("{e}"))
 }
 
@@ -78,7 +78,7 @@ fn pytorch_checkpoints_draw_what_their_programs_define() {
 
 #[test]
 fn a_checkpoint_says_what_it_lacks() {
-    let options = |network, max_resolution| Options { network, max_resolution, half: false };
+    let options = |network, max_resolution| ImportOptions { network, max_resolution, half: false };
     let refusal = |file: &str, options| read_generator(&fixture(file), options).err().unwrap().to_string();
     let error = refusal("genforce.pth", options(Network::G, None));
     assert!(error.contains("no network G in the checkpoint") && error.contains("--network"), "{error}");
@@ -95,7 +95,7 @@ fn a_checkpoint_says_what_it_lacks() {
 fn a_lower_level_of_a_file_can_be_taken() {
     let golden = goldens();
     for name in KARRAS {
-        let options = Options { max_resolution: Some(8), ..Options::default() };
+        let options = ImportOptions { max_resolution: Some(8), ..ImportOptions::default() };
         let generator = read_generator(&fixture(&format!("{name}.pkl")), options).unwrap();
         assert_eq!(generator.config().resolution, 8);
         let z = latents(&golden.tensors[&format!("{name}/z")]);
@@ -156,7 +156,7 @@ fn a_fused_discriminator_keeps_its_names() {
 
 #[test]
 fn a_network_is_not_taken_for_another() {
-    let options = Options { network: Network::D, ..Options::default() };
+    let options = ImportOptions { network: Network::D, ..ImportOptions::default() };
     let error = read_generator(&fixture("tensorflow-fused-p2.pkl"), options).err().unwrap().to_string();
     assert!(error.contains("discriminator"), "{error}");
 }

@@ -1,8 +1,8 @@
 //! A corpus of files that are wrong, made of the good ones: each is refused with words that say what and where, and nothing of it is
 //! left behind.
 
-use import::source::Source;
-use import::{Network, Options, generator};
+use import::byte_reader::ByteReader;
+use import::{ImportOptions, Network, generator};
 use std::path::Path;
 
 fn good(name: &str) -> Vec<u8> {
@@ -10,7 +10,7 @@ fn good(name: &str) -> Vec<u8> {
 }
 
 fn refusal(bytes: Vec<u8>) -> String {
-    match generator(&mut Source::of(bytes), Options::default()) {
+    match generator(&mut ByteReader::of(bytes), ImportOptions::default()) {
         Ok(_) => panic!("it should be refused"),
         Err(error) => error.to_string(),
     }
@@ -79,7 +79,7 @@ fn lying_sizes() {
     let at = last(&bytes, b"C\x04") + 1;
     let mut more = bytes.clone();
     more[at] = 0xff;
-    assert!(generator(&mut Source::of(more), Options::default()).is_err());
+    assert!(generator(&mut ByteReader::of(more), ImportOptions::default()).is_err());
     let dense = {
         let mut at = last(&bytes, b"4x4/Dense/weight");
         // The bytes of an array that is not short are an instruction "B" and four bytes of length.
@@ -171,8 +171,8 @@ fn numbers_that_are_none() {
     unfinished[at..at + 4].copy_from_slice(&1.5_f32.to_le_bytes());
     // Python writes a text only once: the key stands in G's state, and that of Gs recalls it.
     let read = |bytes: &[u8], max_resolution| {
-        let options = Options { network: Network::G, max_resolution, half: false };
-        generator(&mut Source::of(bytes.to_vec()), options).map_err(|e| e.to_string())
+        let options = ImportOptions { network: Network::G, max_resolution, half: false };
+        generator(&mut ByteReader::of(bytes.to_vec()), options).map_err(|e| e.to_string())
     };
     let error = read(&unfinished, None).err().unwrap();
     assert!(error.contains("lod 1.5") && error.contains("hint: --max-resolution 4"), "{error}");
@@ -217,8 +217,8 @@ fn other_files() {
     ] {
         assert_refused(bytes.to_vec(), &[words]);
     }
-    let options = Options { network: Network::G, ..Options::default() };
-    assert!(generator(&mut Source::of(b"\x80\x02).".to_vec()), options).is_err());
+    let options = ImportOptions { network: Network::G, ..ImportOptions::default() };
+    assert!(generator(&mut ByteReader::of(b"\x80\x02).".to_vec()), options).is_err());
 }
 
 const ARCHIVE: &str = "gan-zoo.pth";
@@ -289,7 +289,8 @@ fn an_archive_that_is_compressed_or_another_kind_of_archive() {
 
 #[test]
 fn discriminators_whose_layers_do_not_fit() {
-    let judged = |bytes: Vec<u8>| import::discriminator(&mut Source::of(bytes)).map(|_| ()).map_err(|e| e.to_string());
+    let judged =
+        |bytes: Vec<u8>| import::discriminator(&mut ByteReader::of(bytes)).map(|_| ()).map_err(|e| e.to_string());
     assert!(judged(good(P3)).is_ok() && judged(good(PYTHON2)).is_ok());
     let error = judged(replaced(P3, b"D_paper", b"G_paper")).unwrap_err();
     assert!(error.contains("built by \"G_paper\", and that is no discriminator"), "{error}");

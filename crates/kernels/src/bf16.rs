@@ -101,6 +101,7 @@ mod avx512 {
         let (depth, blocks) = (a.blocks(), c.len() / a.rows);
         assert!(a.rows > 0 && c.len() == blocks * a.rows, "{} lines of {} rows", c.len(), a.rows);
         assert_eq!(2 * b.len(), depth * WIDTH * blocks, "right factor of {depth} by {blocks} blocks");
+
         // Half a line a row and block: the left factor, rounded.
         with_lines((depth * a.rows).div_ceil(2), |scratch| {
             let rounded = scratch.as_mut_ptr().cast::<__m256bh>();
@@ -111,6 +112,8 @@ mod avx512 {
                     unsafe { rounded.add(d * a.rows + r).write(round(line)) };
                 }
             }
+
+            // Register tiles of two blocks, of one at the end.
             for block in (0..blocks).step_by(2) {
                 let both = block + 1 < blocks;
                 for (row, m) in spans(a.rows, ROWS) {
@@ -173,6 +176,7 @@ mod avx512 {
     ) {
         // SAFETY of all below: the caller's promise; registers of 512 bits are the same bits under all names.
         unsafe {
+            // Pairs of rows of the right factor times pairs of columns of the left one.
             let mut sums = [[_mm512_setzero_ps(); V]; M];
             for d in 0..depth {
                 for i in 0..WIDTH / 2 {
@@ -188,6 +192,7 @@ mod avx512 {
                     }
                 }
             }
+
             for (r, sums) in sums.iter().enumerate() {
                 for (v, sum) in sums.iter().enumerate() {
                     _mm512_storeu_ps(c[v].add(r * WIDTH), *sum);

@@ -169,6 +169,8 @@ unsafe fn tile<S: Lanes, const M: usize, const V: usize, const TRANSPOSED: bool>
     unsafe {
         // Where register v of a row lies: in which block, and how far into its line.
         let place = |v: usize| (v * S::F32_LANES / WIDTH, v * S::F32_LANES % WIDTH);
+
+        // The sums begin at 0, or at what is there.
         let mut sum = [[simd.splat_f32s(0.0); V]; M];
         if TRANSPOSED {
             for (r, sum) in sum.iter_mut().enumerate() {
@@ -178,6 +180,8 @@ unsafe fn tile<S: Lanes, const M: usize, const V: usize, const TRANSPOSED: bool>
                 }
             }
         }
+
+        // One step: a row of the right factor times a column of the left one.
         let (mut left, mut right) = (a.at, b);
         let mut step = |left: *const f32, between_rows: usize| {
             let mut b = [simd.splat_f32s(0.0); V];
@@ -193,6 +197,8 @@ unsafe fn tile<S: Lanes, const M: usize, const V: usize, const TRANSPOSED: bool>
             }
             right = right.map(|b| b.add(WIDTH));
         };
+
+        // All steps, along or across the lines of the left factor.
         if TRANSPOSED {
             for _ in 0..a.steps {
                 step(left, 1);
@@ -214,6 +220,8 @@ unsafe fn tile<S: Lanes, const M: usize, const V: usize, const TRANSPOSED: bool>
                 left = left.wrapping_add(WIDTH + a.jump);
             }
         }
+
+        // The sums go back.
         for (r, sum) in sum.iter().enumerate() {
             for (v, sum) in sum.iter().enumerate() {
                 let (block, lane) = place(v);

@@ -1,25 +1,28 @@
 //! Convolution of any kernel size, stride and padding as one matrix product over gathered patches.
 
 use crate::blocked::{Blocked, Line, WIDTH, add_outer, product};
-use crate::conv::Conv2d;
+use crate::conv_shape::ConvShape;
 use crate::epilogue::{Bias, Epilogue, activate, colours, norm_factors, scale};
-use crate::pictures::Weights;
+use crate::pictures::ConvWeights;
 use crate::scratch::with_lines;
 use crate::simd::{Isa, Lanes, Op, load, store};
 use rayon::prelude::*;
 
+/// Pixels of a task from which on a product is worth reading the kernels for.
+const FEWEST_ROWS: usize = 24;
+
 /// Bytes of patches and sums of one task: half the second-level cache.
 const BLOCK_BYTES: usize = 256 << 10;
 
-/// Kernels as the right factor of the product: `ceil(k k c_in / 16) * 16` x `ceil(c_out / 16) * 16`.
-pub(crate) struct Kernels {
+/// DirectKernels as the right factor of the product: `ceil(k k c_in / 16) * 16` x `ceil(c_out / 16) * 16`.
+pub(crate) struct DirectKernels {
     lines: Vec<Line>,
     rows: usize,
 }
 
-impl Kernels {
+impl DirectKernels {
     /// Lays them out.
-    pub fn new(weights: Weights) -> Self {
+    pub fn new(weights: ConvWeights) -> Self {
         let (patch, blocks) = (weights.taps() * weights.c_in, weights.c_out.div_ceil(WIDTH));
         let rows = patch.next_multiple_of(WIDTH);
         let mut lines = vec![Line::ZERO; rows * blocks];
@@ -33,7 +36,7 @@ impl Kernels {
 }
 
 /// Gathers the patches of `count` output pixels from `first` on into a blocked matrix of a row a pixel.
-fn gather(g: &Conv2d, x: &[f32], first: usize, count: usize, out: &mut [Line]) {
+fn gather(g: &ConvShape, x: &[f32], first: usize, count: usize, out: &mut [Line]) {
     let c = g.c_in;
     // A kernel of one pixel has its patch in the picture, where the maps are whole lines, too.
     let in_place = g.kernel == 1 && c.is_multiple_of(WIDTH);
@@ -77,6 +80,8 @@ impl Op for Finish<'_> {
         let at = |block: usize, p: usize| unsafe { sums.add(block * self.count + p).cast::<f32>() };
         for first in (0..self.count).step_by(WIDTH) {
             let group = WIDTH.min(self.count - first);
+
+            // Bias and leaky ReLU in place; what the pixel norm needs is summed up.
             let mut squares = [simd.splat_f32s(0.0); WIDTH];
             for (i, square) in squares.iter_mut().enumerate().take(group) {
                 for block in 0..blocks {
@@ -91,6 +96,8 @@ impl Op for Finish<'_> {
                     }
                 }
             }
+
+            // Colours take the maps' place.
             if let Some(to_rgb) = e.to_rgb {
                 // Behind the last pixel its colours are made again; nobody reads them.
                 let at = |p: usize, block: usize| at(block, first + p.min(group - 1)).cast_const();
@@ -98,6 +105,8 @@ impl Op for Finish<'_> {
                 self.y[first * 3..][..group * 3].copy_from_slice(&rgb.as_flattened()[..group * 3]);
                 continue;
             }
+
+            // Pixel norm, then from blocks to pixels.
             let mut factors = [1.0; WIDTH];
             if e.pixel_norm {
                 factors = simd.sums(squares);
@@ -126,13 +135,13 @@ pub fn finish_pixels(y: &mut [f32], epilogue: Epilogue) {
     assert!(epilogue.to_rgb.is_none() && y.len().is_multiple_of(epilogue.bias.len()));
     let (maps, count) = (epilogue.bias.len(), y.len() / epilogue.bias.len());
     with_lines(count * maps.div_ceil(WIDTH), |sums| {
-        gather(&Conv2d::pointwise(count, maps, maps), y, 0, count, sums);
+        gather(&ConvShape::pointwise(count, maps, maps), y, 0, count, sums);
         Isa::current().run(Finish { sums, count, maps, epilogue, y });
     });
 }
 
 /// `y = epilogue(x * kernels)`
-pub(crate) fn forward(isa: Isa, kernels: &Kernels, g: Conv2d, x: &[f32], y: &mut [f32], epilogue: Epilogue) {
+pub(crate) fn forward(isa: Isa, kernels: &DirectKernels, g: ConvShape, x: &[f32], y: &mut [f32], epilogue: Epilogue) {
     let (pixels, blocks, depth) = (g.pixels(), g.c_out.div_ceil(WIDTH), kernels.rows / WIDTH);
     assert_eq!(x.len(), g.n * g.h * g.w * g.c_in);
     assert_eq!(epilogue.bias.len(), g.c_out);
@@ -141,8 +150,10 @@ pub(crate) fn forward(isa: Isa, kernels: &Kernels, g: Conv2d, x: &[f32], y: &mut
     let finish = |sums: &mut [Line], count: usize, y: &mut [f32]| {
         isa.run(Finish { sums, count, maps: g.c_out, epilogue, y });
     };
-    let size = (BLOCK_BYTES / (size_of::<Line>() * (depth + blocks))).clamp(24, 512);
-    if pixels >= 24 * threads || blocks == 1 {
+
+    // Enough pixels for all threads: a task gathers, multiplies and finishes its own.
+    let size = (BLOCK_BYTES / (size_of::<Line>() * (depth + blocks))).clamp(FEWEST_ROWS, 512);
+    if pixels >= FEWEST_ROWS * threads || blocks == 1 {
         let size = size.min(pixels.div_ceil(threads));
         y.par_chunks_mut(size * epilogue.channels()).enumerate().for_each(|(task, y)| {
             let count = y.len() / epilogue.channels();
@@ -155,6 +166,7 @@ pub(crate) fn forward(isa: Isa, kernels: &Kernels, g: Conv2d, x: &[f32], y: &mut
         });
         return;
     }
+
     // Few pixels and many maps: the kernels are what costs, so the tasks share them out.
     with_lines(pixels * (depth + blocks), |scratch| {
         let (patches, sums) = scratch.split_at_mut(pixels * depth);
@@ -169,12 +181,13 @@ pub(crate) fn forward(isa: Isa, kernels: &Kernels, g: Conv2d, x: &[f32], y: &mut
 }
 
 /// Adds the gradient of kernels `[k, k, c_in, c_out]`. The sums do not depend on the number of threads.
-pub(crate) fn backward_weight(isa: Isa, g: Conv2d, x: &[f32], dy: &[f32], dweight: &mut [f32]) {
+pub(crate) fn backward_weight(isa: Isa, g: ConvShape, x: &[f32], dy: &[f32], dweight: &mut [f32]) {
     let patch = g.patch();
     let (pixels, blocks, depth) = (g.pixels(), g.c_out.div_ceil(WIDTH), patch.div_ceil(WIDTH));
     assert_eq!(dweight.len(), patch * g.c_out);
     let rows = depth * WIDTH;
     let block = (BLOCK_BYTES / (size_of::<Line>() * (depth + blocks))).clamp(64, 1024);
+
     // A fixed number of tasks, summed in order.
     const TASKS: usize = 4;
     let per_task = pixels.div_ceil(TASKS);
@@ -187,13 +200,15 @@ pub(crate) fn backward_weight(isa: Isa, g: Conv2d, x: &[f32], dy: &[f32], dweigh
                 for first in (task * per_task..end).step_by(block) {
                     let count = block.min(end - first);
                     gather(&g, x, first, count, &mut patches[..count * depth]);
-                    let own = Conv2d::pointwise(pixels, g.c_out, g.c_out);
+                    let own = ConvShape::pointwise(pixels, g.c_out, g.c_out);
                     gather(&own, dy, first, count, &mut gradients[..count * blocks]);
                     let patches = Blocked::dense(&patches[..count * depth], count);
                     add_outer(isa, patches, Blocked::dense(&gradients[..count * blocks], count), sums);
                 }
             });
         });
+
+        // From blocks to rows of the kernels.
         for sums in sums.chunks_exact(rows * blocks) {
             for (block, lines) in sums.chunks_exact(rows).enumerate() {
                 let maps = WIDTH.min(g.c_out - block * WIDTH);

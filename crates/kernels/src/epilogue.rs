@@ -130,6 +130,7 @@ pub(crate) unsafe fn colours<S: Lanes>(
 ) -> [[f32; 3]; WIDTH] {
     let blocks = maps.div_ceil(WIDTH);
     assert_eq!(to_rgb.rows[0].len(), blocks * WIDTH, "weights of the colours");
+
     // Of each pixel the products with the three rows of weights, and the sum of squares. Loops, not closures over arrays: those
     // would not be compiled for the instruction set.
     let (mut sums, mut factors) = ([[0.0; 4]; WIDTH], [1.0; WIDTH]);
@@ -152,12 +153,15 @@ pub(crate) unsafe fn colours<S: Lanes>(
         let all = simd.sums(all);
         sums.as_flattened_mut().copy_from_slice(&all);
     }
+
+    // The norm multiplies the sums: a factor a pixel.
     if norm {
         for (factor, sums) in factors.iter_mut().zip(&sums) {
             *factor = sums[3];
         }
         norm_factors(simd, &mut factors, maps);
     }
+
     let mut rgb = [[0.0; 3]; WIDTH];
     for (rgb, (sums, factor)) in rgb.iter_mut().zip(sums.iter().zip(factors)) {
         let [r, g, b, _] = *sums;

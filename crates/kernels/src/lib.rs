@@ -6,6 +6,7 @@
 mod bf16;
 mod blocked;
 mod conv;
+mod conv_shape;
 mod direct;
 mod epilogue;
 mod matmul;
@@ -20,12 +21,13 @@ mod warp;
 mod winograd;
 
 pub use bf16::Precision;
-pub use conv::{Conv2d, Filter, conv2d_backward_data, conv2d_backward_weight};
+pub use conv::{ConvFilter, conv2d_backward_data, conv2d_backward_weight};
+pub use conv_shape::ConvShape;
 pub use direct::finish_pixels;
 pub use epilogue::{EPSILON, Epilogue, LEAK, ToRgb};
 pub use matmul::{MatRef, matmul};
 pub use resize::resize;
-pub use simd::{Isa, VARIABLE};
+pub use simd::{Isa, UnknownIsa, VARIABLE};
 pub use threads::{on_pool, start_threads};
 pub use upsample::{UpsampleFilter, upsample_backward_weight};
 pub use warp::warp_affine;

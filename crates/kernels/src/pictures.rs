@@ -42,14 +42,14 @@ fn part_of_line(values: &[f32], len: usize) -> Line {
 
 /// Kernels `[k, k, c_in, c_out]`, or, turned by 180 degrees, `[k, k, c_out, c_in]`: those of the gradient of the input.
 #[derive(Clone, Copy)]
-pub(crate) struct Weights<'a> {
+pub(crate) struct ConvWeights<'a> {
     pub weight: &'a [f32],
     pub c_in: usize,
     pub c_out: usize,
     pub turned: bool,
 }
 
-impl Weights<'_> {
+impl ConvWeights<'_> {
     /// Taps of a kernel.
     pub fn taps(&self) -> usize {
         self.weight.len() / (self.c_in * self.c_out)

@@ -47,14 +47,14 @@ pub fn resize(src: &[u8], (sw, sh): (usize, usize), dst: &mut [u8], (dw, dh): (u
     }
     let (across, down) = (taps(sw, dw), taps(sh, dh));
     dst.par_chunks_mut(ROWS * dw * 3).zip(down.par_chunks(ROWS)).for_each(|(dst, down)| {
-        let (mut sums, mut row, mut row_of) = (vec![0.0f32; dw * 3], vec![0.0f32; dw * 3], usize::MAX);
+        let (mut sums, mut row, mut row_of) = (vec![0.0f32; dw * 3], vec![0.0f32; dw * 3], None);
         for (to, vertical) in dst.chunks_exact_mut(dw * 3).zip(down) {
             sums.fill(0.5); // rounds to nearest
             for (y, weight) in (vertical.first..).zip(&vertical.weights) {
                 // Neighbouring output rows share an input row.
-                if row_of != y {
+                if row_of != Some(y) {
                     shrink_row(&src[y * sw * 3..][..sw * 3], &across, &mut row);
-                    row_of = y;
+                    row_of = Some(y);
                 }
                 sums.iter_mut().zip(&row).for_each(|(s, v)| *s += weight * v);
             }

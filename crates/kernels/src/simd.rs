@@ -1,10 +1,16 @@
 //! The instruction sets, chosen once at run time.
 
 use pulp::{NullaryFnOnce, Simd};
+use std::ffi::OsString;
 use std::sync::OnceLock;
 
 /// Name of the environment variable that forces an instruction set: `portable`, `neon`, `avx2` or `avx512`.
 pub const VARIABLE: &str = "NARCISSUS_SIMD";
+
+/// The name of no instruction set that this CPU has.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{VARIABLE}: expected one of {} on this CPU, found {_0:?}", Isa::available().into_iter().map(Isa::name).collect::<Vec<_>>().join(", "))]
+pub struct UnknownIsa(pub OsString);
 
 /// An instruction set that this CPU has: holding one is the proof.
 #[derive(Clone, Copy, Debug)]
@@ -31,14 +37,16 @@ impl Isa {
     /// The one that [`VARIABLE`] names; the best where it is not set.
     ///
     /// # Errors
-    /// If the variable names no instruction set that this CPU has: says which it could name.
-    pub fn from_environment() -> Result<Self, String> {
-        let Some(wanted) = std::env::var_os(VARIABLE) else { return Ok(Self::best()) };
-        let available = Self::available();
-        available.iter().copied().find(|isa| wanted == isa.name()).ok_or_else(|| {
-            let names: Vec<_> = available.iter().map(|isa| isa.name()).collect();
-            format!("{VARIABLE}: expected one of {} on this CPU, found {wanted:?}", names.join(", "))
-        })
+    /// If the variable names no instruction set that this CPU has. The error says which it could name.
+    pub fn from_environment() -> Result<Self, UnknownIsa> {
+        match std::env::var_os(VARIABLE) {
+            Some(name) => Self::named(name),
+            None => Ok(Self::best()),
+        }
+    }
+
+    fn named(name: OsString) -> Result<Self, UnknownIsa> {
+        Self::available().into_iter().find(|isa| name == isa.name()).ok_or(UnknownIsa(name))
     }
 
     fn best() -> Self {
@@ -281,7 +289,10 @@ mod tests {
 
     #[test]
     fn an_unknown_instruction_set_is_named_in_the_error() {
-        assert!(Isa::available().iter().any(|isa| isa.name() == "portable"));
+        let error = Isa::named("abacus".into()).unwrap_err().to_string();
+        assert!(error.starts_with("NARCISSUS_SIMD: expected one of portable"), "{error}");
+        assert!(error.ends_with("on this CPU, found \"abacus\""), "{error}");
+        assert_eq!(Isa::named("portable".into()).map(Isa::name), Ok("portable"));
         assert!(Isa::available().iter().any(|isa| isa.name() == Isa::current().name()));
     }
 }

@@ -181,9 +181,10 @@ impl Op for Rows<'_> {
         for (y, row) in self.dst.chunks_exact_mut(self.width * 3).enumerate() {
             let y = (self.first + y) as f32;
             for (run, pixels) in row.chunks_mut(3 * RUN).enumerate() {
-                // Of the left and the right neighbours, and two numbers that do not count.
+                // Sums over the samples: of the left and the right neighbours, and two numbers that do not count.
                 let mut sums = [[0.0f32; 8]; RUN];
                 for [ox, oy] in self.offsets {
+                    // Where each output pixel's sample lies, as a place in the picture and a fraction.
                     let (mut start, mut down, mut fx, mut fy) =
                         ([0u32; RUN], [0u32; RUN], [0.0f32; RUN], [0.0f32; RUN]);
                     for i in 0..RUN {
@@ -197,6 +198,8 @@ impl Op for Rows<'_> {
                         // At the border the neighbours' weights are 0.
                         down[i] = if y0 + 1 < sh as i32 { sw as u32 * 3 } else { 0 };
                     }
+
+                    // The four pixels around it, by their fractions.
                     for (i, sum) in sums[..pixels.len() / 3].iter_mut().enumerate() {
                         let (mut above, mut under) = ([0; 8], [0; 8]);
                         let top = eight(self.src, start[i] as usize, &mut above);
@@ -207,6 +210,8 @@ impl Op for Rows<'_> {
                         }
                     }
                 }
+
+                // Left and right together, rounded.
                 for (pixel, sum) in pixels.chunks_exact_mut(3).zip(&sums) {
                     for (c, p) in pixel.iter_mut().enumerate() {
                         *p = ((sum[c] + sum[c + 3]) * share + 0.5) as u8;

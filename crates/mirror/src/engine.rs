@@ -6,11 +6,9 @@ use crate::face::landmarks::{LandmarkNet, Located};
 use crate::face::{Face, Landmarks, Rect};
 use crate::features::{self, FeatureVector, Pose};
 use crate::generator::{Generator, Painter};
-use crate::inverter::{Dial, Inverter};
+use crate::inverter::{FeatureSelection, Inverter};
 use crate::latent::Latent;
-use crate::motion::Motion;
 use crate::pack::{Net, Pack, PackError};
-use crate::wish::Wish;
 use frame::Image;
 use kernels::Precision;
 
@@ -31,16 +29,16 @@ pub enum MirrorError {
     },
 }
 
-/// The nets that look: detector, landmarks, age and gender.
+/// The nets that read faces: detector, landmarks, age and gender.
 pub struct Eyes {
     detector: Detector,
     landmarks: LandmarkNet,
     attributes: AttributeNet,
 }
 
-/// A face and all that the eyes say of it; pixels of the picture that they looked at.
+/// A face and all that the eyes say of it. Places are pixels of the picture.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Seen {
+pub struct Observation {
     /// Box and score.
     pub face: Face,
     /// Probability that it is a face, by the landmark net.
@@ -51,7 +49,7 @@ pub struct Seen {
     pub pose: Pose,
     /// Age and gender.
     pub attributes: Attributes,
-    /// All that goes on to the inverter.
+    /// All measurements; the inverter takes its features from them.
     pub features: FeatureVector,
 }
 
@@ -59,7 +57,7 @@ pub struct Seen {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reflection {
     /// The viewer.
-    pub viewer: Seen,
+    pub viewer: Observation,
     /// Where in the space of faces the mirror puts them.
     pub latent: Latent,
     /// The face that the generator draws there.
@@ -79,23 +77,12 @@ impl Mirror {
     /// # Errors
     /// If a net is missing or broken, or the inverter was made for another generator.
     pub fn new(pack: &Pack) -> Result<Self, PackError> {
-        Self::with_precision(pack, Precision::F32)
+        Self::builder(pack).build()
     }
 
-    /// A mirror that draws in a precision (see [`Painter::with_precision`]).
-    ///
-    /// # Errors
-    /// As [`Mirror::new`].
-    pub fn with_precision(pack: &Pack, precision: Precision) -> Result<Self, PackError> {
-        let eyes = Eyes::new(pack)?;
-        let generator = pack.open(Net::Generator, Generator::from_bytes)?;
-        let inverter = pack.open(Net::Inverter, Inverter::from_weights)?;
-        let (drawn, found) = (generator.config().latent_size, inverter.settings.latent_size);
-        if drawn != found {
-            let why = format!("the generator takes latents of {drawn} numbers, the inverter finds {found}");
-            return Err(PackError::Mismatch { pack: pack.origin().to_owned(), why });
-        }
-        Ok(Self { eyes, inverter, painter: Painter::with_precision(&generator, precision) })
+    /// A mirror of a pack's nets, to be told how it draws.
+    pub fn builder(pack: &Pack) -> MirrorBuilder<'_> {
+        MirrorBuilder { pack, precision: Precision::F32, max_resolution: None }
     }
 
     /// Looks once into the mirror. `None` when nobody stands there; of several viewers, the nearest is reflected.
@@ -104,60 +91,22 @@ impl Mirror {
     /// If the picture is not well formed.
     pub fn reflect(&self, image: &Image) -> Result<Option<Reflection>, MirrorError> {
         kernels::on_pool(|| {
-            let viewers = self.eyes.look(image)?;
-            Ok(nearest(viewers).map(|viewer| self.reflect_viewer(viewer, &Dial::default())))
+            let viewers = self.eyes.analyse(image)?;
+            Ok(nearest(viewers).map(|viewer| self.reflect_viewer(viewer, &FeatureSelection::default())))
         })
     }
 
-    /// The reflection of somebody whom the eyes have seen, by what the dial lets count of them.
-    pub fn reflect_viewer(&self, viewer: Seen, dial: &Dial) -> Reflection {
-        kernels::on_pool(|| self.draw(self.inverter.invert(&viewer.features, dial), viewer))
+    /// The reflection of somebody whom the eyes have seen, by what the selection lets count of them.
+    pub fn reflect_viewer(&self, viewer: Observation, selection: &FeatureSelection) -> Reflection {
+        kernels::on_pool(|| self.draw(self.inverter.invert(&viewer.features, selection), viewer))
     }
 
-    fn draw(&self, latent: Latent, viewer: Seen) -> Reflection {
+    fn draw(&self, latent: Latent, viewer: Observation) -> Reflection {
         let image = self.painter.paint(&latent);
         Reflection { viewer, latent, image }
     }
 
-    /// One frame of several: where the reflection is that follows its viewer smoothly. `at` are seconds from any beginning.
-    /// [`Mirror::painter`] draws it; the next frame can be looked at meanwhile.
-    ///
-    /// # Errors
-    /// If the picture is not well formed.
-    pub fn follow(
-        &self,
-        image: &Image,
-        motion: &mut Motion,
-        wish: &Wish,
-        at: f64,
-    ) -> Result<Option<Latent>, MirrorError> {
-        kernels::on_pool(|| Ok(self.latent_of(nearest(self.eyes.look(image)?).as_ref(), motion, wish, at)))
-    }
-
-    fn latent_of(&self, viewer: Option<&Seen>, motion: &mut Motion, wish: &Wish, at: f64) -> Option<Latent> {
-        if viewer.is_none() {
-            motion.forget(at);
-        }
-        viewer.map(|viewer| motion.follow(&self.inverter, viewer, wish, at))
-    }
-
-    /// The reflection of somebody whom the eyes have seen in it, or of nobody.
-    pub fn follow_viewer(&self, viewer: Option<Seen>, motion: &mut Motion, wish: &Wish, at: f64) -> Option<Reflection> {
-        kernels::on_pool(|| {
-            let latent = self.latent_of(viewer.as_ref(), motion, wish, at)?;
-            Some(self.draw(latent, viewer?))
-        })
-    }
-
-    /// All faces of a picture, the surest first.
-    ///
-    /// # Errors
-    /// If the picture is not well formed.
-    pub fn look(&self, image: &Image) -> Result<Vec<Seen>, MirrorError> {
-        self.eyes.look(image)
-    }
-
-    /// The nets that look.
+    /// The nets that read faces.
     pub fn eyes(&self) -> &Eyes {
         &self.eyes
     }
@@ -170,6 +119,50 @@ impl Mirror {
     /// What draws.
     pub fn painter(&self) -> &Painter {
         &self.painter
+    }
+}
+
+/// Makes a mirror of a pack: says in which precision it draws, and how large.
+#[derive(Clone, Debug)]
+pub struct MirrorBuilder<'a> {
+    pack: &'a Pack,
+    precision: Precision,
+    max_resolution: Option<usize>,
+}
+
+impl MirrorBuilder<'_> {
+    /// Draws in a precision (see [`Painter::with_precision`]); [`Precision::F32`] unless told.
+    #[must_use]
+    pub fn precision(self, precision: Precision) -> Self {
+        Self { precision, ..self }
+    }
+
+    /// Draws at most so many pixels: the finest level of the generator that is not larger. `None`, as it is unless told, draws all.
+    #[must_use]
+    pub fn max_resolution(self, max_resolution: Option<usize>) -> Self {
+        Self { max_resolution, ..self }
+    }
+
+    /// Reads the nets and lays them out.
+    ///
+    /// # Errors
+    /// If a net is missing or broken, the generator has no level of that size, or the inverter was made for another generator.
+    pub fn build(self) -> Result<Mirror, PackError> {
+        let pack = self.pack;
+        let eyes = Eyes::new(pack)?;
+        let mut generator = pack.open(Net::Generator, Generator::from_bytes)?;
+        if let Some(pixels) = self.max_resolution {
+            let no_level = |source| PackError::NoLevel { pack: pack.origin().to_owned(), source };
+            generator = generator.at_most(pixels).map_err(no_level)?;
+        }
+
+        let inverter = pack.open(Net::Inverter, Inverter::from_weights)?;
+        let (drawn, found) = (generator.config().latent_size, inverter.config().latent_size);
+        if drawn != found {
+            let why = format!("the generator takes latents of {drawn} numbers, the inverter finds {found}");
+            return Err(PackError::Mismatch { pack: pack.origin().to_owned(), why });
+        }
+        Ok(Mirror { eyes, inverter, painter: Painter::with_precision(&generator, self.precision) })
     }
 }
 
@@ -196,13 +189,13 @@ impl Eyes {
     ///
     /// # Errors
     /// If the picture is not well formed.
-    pub fn look(&self, image: &Image) -> Result<Vec<Seen>, MirrorError> {
+    pub fn analyse(&self, image: &Image) -> Result<Vec<Observation>, MirrorError> {
         check(image)?;
         let describe = |face| self.describe(image, face);
         Ok(kernels::on_pool(|| self.detector.detect(image).into_iter().filter_map(describe).collect()))
     }
 
-    fn describe(&self, image: &Image, face: Face) -> Option<Seen> {
+    fn describe(&self, image: &Image, face: Face) -> Option<Observation> {
         let Located { landmarks, confidence } = self.landmarks.locate(image, &face);
         if !is_face(face.score, confidence) {
             return None;
@@ -210,7 +203,7 @@ impl Eyes {
         let pose = Pose::of(&landmarks)?;
         let attributes = self.attributes.estimate(image, &landmarks)?;
         let features = features::extract(image, &landmarks, &attributes).ok()?;
-        Some(Seen { face, confidence, landmarks, pose, attributes, features })
+        Some(Observation { face, confidence, landmarks, pose, attributes, features })
     }
 
     /// The face in one of the generator's own pictures, which it fills: the picture is set in a wide margin, as the detector is used to
@@ -218,24 +211,24 @@ impl Eyes {
     ///
     /// # Errors
     /// If the picture is not well formed.
-    pub fn look_at_dream(&self, image: &Image) -> Result<Option<Seen>, MirrorError> {
+    pub fn analyse_reflection(&self, image: &Image) -> Result<Option<Observation>, MirrorError> {
         check(image)?;
         let side = image.width.max(image.height);
         if side == 0 {
             return Ok(None);
         }
-        if side <= MOST_DREAM_PIXELS {
-            return Ok(self.look_at_small_dream(image, 1.0));
+        if side <= MOST_REFLECTION_PIXELS {
+            return Ok(self.analyse_small_reflection(image, 1.0));
         }
-        let small = |s: usize| (s * MOST_DREAM_PIXELS / side).max(1);
+        let small = |s: usize| (s * MOST_REFLECTION_PIXELS / side).max(1);
         let smaller = image.resized(small(image.width), small(image.height));
-        Ok(self.look_at_small_dream(&smaller, side as f32 / MOST_DREAM_PIXELS as f32))
+        Ok(self.analyse_small_reflection(&smaller, side as f32 / MOST_REFLECTION_PIXELS as f32))
     }
 
     /// What is seen, its places `enlarged` times as large.
-    fn look_at_small_dream(&self, image: &Image, enlarged: f32) -> Option<Seen> {
-        let scale = (DREAM_PIXELS / image.width.max(image.height) as f32).max(1.0);
-        let margin = DREAM_MARGIN * image.width.max(image.height) as f32;
+    fn analyse_small_reflection(&self, image: &Image, enlarged: f32) -> Option<Observation> {
+        let scale = (REFLECTION_PIXELS / image.width.max(image.height) as f32).max(1.0);
+        let margin = REFLECTION_MARGIN * image.width.max(image.height) as f32;
         let side = |s: usize| ((s as f32 + 2.0 * margin) * scale).round() as usize;
         let (width, height) = (side(image.width), side(image.height));
         let mut framed = Image { width, height, data: vec![0; width * height * 3] };
@@ -245,7 +238,7 @@ impl Eyes {
         // Back to the picture itself: the margin is not its background.
         let back = |v: f32| v * shrink - margin;
         let whole = |v: f32| v * enlarged;
-        let describe = |face: Face| -> Option<Seen> {
+        let describe = |face: Face| -> Option<Observation> {
             let seen = self.describe(&framed, face)?;
             let landmarks = Landmarks { points: seen.landmarks.points.map(|p| p.map(back)) };
             let features = features::extract(image, &landmarks, &seen.attributes).ok()?;
@@ -253,7 +246,7 @@ impl Eyes {
             let rect = Rect { x: whole(back(x)), y: whole(back(y)), w: whole(w * shrink), h: whole(h * shrink) };
             let points = face.points.map(|p| p.map(|v| whole(back(v))));
             let landmarks = Landmarks { points: landmarks.points.map(|p| p.map(whole)) };
-            Some(Seen { face: Face { rect, points, ..face }, landmarks, features, ..seen })
+            Some(Observation { face: Face { rect, points, ..face }, landmarks, features, ..seen })
         };
         self.detector.detect(&framed).into_iter().find_map(describe)
     }
@@ -277,17 +270,17 @@ const LEAST_BELIEF: f32 = 0.7;
 
 /// Long side, in pixels, to which a smaller picture of the generator is enlarged: nothing below the 64 pixels of the
 /// smallest useful one. The detector enlarges small pictures itself.
-const DREAM_PIXELS: f32 = 64.0;
+const REFLECTION_PIXELS: f32 = 64.0;
 /// Long side, in pixels, to which a larger picture of the generator is reduced: the face is then as large as that of a visitor who
 /// stands near a camera of 640x480, and a picture of 1024 pixels takes no longer than one of 256.
-const MOST_DREAM_PIXELS: usize = 256;
+const MOST_REFLECTION_PIXELS: usize = 256;
 /// Width of the margin around a picture of the generator, as a share of its longer side. The detector is surest of faces
 /// that take up a third of the picture: it finds 93 % of the first generator's with this margin, 60 % without.
-const DREAM_MARGIN: f32 = 0.5;
+const REFLECTION_MARGIN: f32 = 0.5;
 
 /// Whoever has the largest face.
-pub fn nearest(viewers: Vec<Seen>) -> Option<Seen> {
-    let area = |s: &Seen| s.face.rect.w * s.face.rect.h;
+pub fn nearest(viewers: Vec<Observation>) -> Option<Observation> {
+    let area = |s: &Observation| s.face.rect.w * s.face.rect.h;
     viewers.into_iter().max_by(|a, b| area(a).total_cmp(&area(b)))
 }
 
@@ -305,7 +298,7 @@ pub(crate) mod tests {
     use crate::face::landmarks;
     use crate::features::tests::{SOMEBODY, mean_face, smooth_picture};
     use crate::generator::Config;
-    use crate::inverter::Settings;
+    use crate::inverter::InverterConfig;
     use nn::{Layer, Rng};
 
     /// A mirror that has learned nothing; `threshold` 0 sees faces everywhere, 1 nowhere.
@@ -328,7 +321,7 @@ pub(crate) mod tests {
         let config = Config { resolution: 8, fmap_base: 16, fmap_max: 4, fmap_min: 1, latent_size: 16 };
         let generator = Generator::new(config, &mut rng);
         let (hidden, forward_hidden) = (8, 8);
-        let settings = Settings {
+        let config = InverterConfig {
             order: crate::inverter::tests::order(),
             latent_size: 16,
             hidden,
@@ -337,16 +330,16 @@ pub(crate) mod tests {
             refine_steps: 2,
             quality_target: 0.0,
         };
-        Mirror { eyes, inverter: Inverter::new(settings, &mut rng), painter: Painter::new(&generator) }
+        Mirror { eyes, inverter: Inverter::new(config, &mut rng), painter: Painter::new(&generator) }
     }
 
     /// Somebody with these features, in the middle of a picture of 256 pixels.
-    pub(crate) fn somebody(features: FeatureVector) -> Seen {
+    pub(crate) fn somebody(features: FeatureVector) -> Observation {
         let landmarks = mean_face([128.0, 110.0], 40.0);
         let rect = Rect { x: 80.0, y: 70.0, w: 96.0, h: 120.0 };
         let pose = Pose::of(&landmarks).expect("a face");
         let face = Face { rect, points: [[128.0, 110.0]; 5], score: 0.9 };
-        Seen { face, confidence: 0.9, landmarks, pose, attributes: SOMEBODY, features }
+        Observation { face, confidence: 0.9, landmarks, pose, attributes: SOMEBODY, features }
     }
 
     #[test]
@@ -354,6 +347,18 @@ pub(crate) mod tests {
         assert!(is_face(0.9, 0.9) && is_face(0.6, 0.5) && is_face(0.4, 0.99));
         assert!(!is_face(0.4, 0.5) && !is_face(0.99, 0.0) && !is_face(0.1, 1.0));
         assert!(is_face(1.0, 1.0) && !is_face(0.0, 0.0));
+    }
+
+    #[test]
+    fn a_builder_is_asked_how_large_the_mirror_draws() {
+        let pack = Pack::embedded().unwrap();
+        let full = Mirror::new(&pack).unwrap().painter().resolution();
+        for (pixels, drawn) in [(None, full), (Some(full / 2 + 1), full / 2), (Some(4 * full), full)] {
+            let mirror = Mirror::builder(&pack).precision(Precision::F32).max_resolution(pixels).build().unwrap();
+            assert_eq!(mirror.painter().resolution(), drawn, "{pixels:?}");
+        }
+        let error = Mirror::builder(&pack).max_resolution(Some(3)).build().err().expect("too small").to_string();
+        assert_eq!(error, "the built-in pack: no level of at most 3 pixels: the coarsest has 4");
     }
 
     #[test]
@@ -371,7 +376,7 @@ pub(crate) mod tests {
         let reflection = mirror.reflect(&image).unwrap().expect("an untaught detector sees faces");
         assert_eq!((reflection.image.width, reflection.image.height), (8, 8));
         assert_eq!(mirror.reflect(&image).unwrap(), Some(reflection));
-        assert!(!mirror.look(&image).unwrap().is_empty());
+        assert!(!mirror.eyes().analyse(&image).unwrap().is_empty());
     }
 
     #[test]
@@ -384,16 +389,16 @@ pub(crate) mod tests {
     #[test]
     fn a_dreamt_picture_is_described_in_its_own_pixels() {
         let mirror = untaught(0.0);
-        let seen = mirror.eyes().look_at_dream(&smooth_picture(64)).unwrap().expect("faces everywhere");
+        let seen = mirror.eyes().analyse_reflection(&smooth_picture(64)).unwrap().expect("faces everywhere");
         let centre = seen.landmarks.points[30];
         assert!(centre.iter().all(|v| (-64.0..128.0).contains(v)), "{centre:?}");
         let empty = Image { width: 0, height: 0, data: Vec::new() };
-        assert_eq!(mirror.eyes().look_at_dream(&empty).unwrap(), None);
+        assert_eq!(mirror.eyes().analyse_reflection(&empty).unwrap(), None);
         // A large one is seen as a smaller one is, at four times its size.
-        let large = smooth_picture(4 * MOST_DREAM_PIXELS);
-        let small = large.resized(MOST_DREAM_PIXELS, MOST_DREAM_PIXELS);
+        let large = smooth_picture(4 * MOST_REFLECTION_PIXELS);
+        let small = large.resized(MOST_REFLECTION_PIXELS, MOST_REFLECTION_PIXELS);
         let [large, small] =
-            [large, small].map(|p| mirror.eyes().look_at_dream(&p).unwrap().expect("faces everywhere"));
+            [large, small].map(|p| mirror.eyes().analyse_reflection(&p).unwrap().expect("faces everywhere"));
         assert_eq!((large.features, large.face.rect.w), (small.features, 4.0 * small.face.rect.w));
         assert_eq!(large.landmarks.points[8], small.landmarks.points[8].map(|v| 4.0 * v));
     }

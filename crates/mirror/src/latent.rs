@@ -35,9 +35,9 @@ impl Latent {
     /// The same direction with root mean square 1: what the generator sees. The zero vector stays as it is.
     #[must_use]
     pub fn normalised(&self) -> Self {
-        let mean_square = self.0.iter().map(|v| v * v).sum::<f32>() / self.0.len().max(1) as f32;
-        let factor = if mean_square > 0.0 { mean_square.sqrt().recip() } else { 1.0 };
-        Self(self.0.iter().map(|v| v * factor).collect())
+        let mut coordinates = self.0.clone();
+        onto_sphere(&mut coordinates);
+        Self(coordinates)
     }
 
     /// The point at `t` of the straight line from here (0) to `other` (1).
@@ -74,7 +74,7 @@ impl Latent {
         let leg = legs.floor();
         let t = (legs - leg) as f32;
         let point = |leg: f64| Self::gaussian(size, &mut Rng::new(seed(leg as i64 as u64)));
-        point(leg).slerp(&point(leg + 1.0), t * t * (3.0 - 2.0 * t))
+        point(leg).slerp(&point(leg + 1.0), smoothstep(t))
     }
 
     /// Several latents as a batch `[n, 1, 1, size]`.
@@ -86,6 +86,20 @@ impl Latent {
         assert!(latents.iter().all(|l| l.len() == size), "latents of different sizes");
         Tensor::new([latents.len(), 1, 1, size], latents.iter().flat_map(|l| l.0.iter().copied()).collect())
     }
+}
+
+/// Scales a vector to root mean square 1, onto the sphere that the generator sees. The zero vector stays as it is.
+pub fn onto_sphere(v: &mut [f32]) {
+    let mean_square = v.iter().map(|x| x * x).sum::<f32>() / v.len().max(1) as f32;
+    if mean_square > 0.0 {
+        let factor = mean_square.sqrt().recip();
+        v.iter_mut().for_each(|x| *x *= factor);
+    }
+}
+
+/// Hermite's ease from 0 to 1, for `t` from 0 to 1: its slope is 0 at both ends.
+pub fn smoothstep(t: f32) -> f32 {
+    t * t * (3.0 - 2.0 * t)
 }
 
 #[cfg(test)]
@@ -120,5 +134,11 @@ mod tests {
             assert!(a.slerp(other, 0.3).as_slice().iter().all(|v| v.is_finite()));
         }
         assert!(Latent::new(vec![]).normalised().is_empty());
+    }
+
+    #[test]
+    fn smoothstep_is_flat_at_both_ends_and_even_in_the_middle() {
+        assert_eq!([0.0, 0.5, 1.0].map(smoothstep), [0.0, 0.5, 1.0]);
+        assert!(smoothstep(1e-3) < 1e-5 && smoothstep(1.0 - 1e-3) > 1.0 - 1e-5);
     }
 }

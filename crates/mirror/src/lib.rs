@@ -1,7 +1,7 @@
 //! The flow, one module a stage: face, features, inverter, latent, generator.
 //!
-//! Pure and deterministic: no devices, sockets, clocks or threads of its own. [`engine::Mirror`] is the whole;
-//! [`pack::Pack`] holds its nets; [`live::Live`] is the mirror over time, whoever comes and goes.
+//! No devices and no sockets; threads and clocks only in [`live::Pipeline`] and [`live::LiveSession`]. [`engine::Mirror`] is the whole for one
+//! picture, [`pack::Pack`] holds its nets, [`live::LiveMirror`] is the mirror over time.
 
 pub mod engine;
 pub mod face;
@@ -13,4 +13,3 @@ pub mod live;
 pub mod motion;
 pub mod pack;
 pub mod report;
-pub mod wish;

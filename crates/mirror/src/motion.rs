@@ -1,30 +1,30 @@
-//! A viewer over time: numbers that hold still while the viewer does, and a reflection that follows without a jump and breathes.
+//! A viewer over time: features that hold still while the viewer does, and a reflection that follows without a jump.
 //!
-//! Each feature's score goes through a one-euro filter (Casiez, Roussel and Vogel, "1 € filter" (2012)): little of it passes
-//! while it hardly moves, nearly all while it moves fast. What the features leave open drifts slowly. That happens at each look
-//! ([`Smoothed`]); the latent that comes out is followed along the sphere at each picture ([`Eased`]), of which there may be fewer.
+//! Each feature's score goes through a one-euro filter (Casiez, Roussel and Vogel, "1 € filter", CHI 2012): it passes little while the
+//! score hardly moves and nearly all while it moves fast. What the features leave open drifts slowly. Filters and drift advance once a frame
+//! ([`FeatureSmoother`]). The latent that comes out is followed along the sphere once a picture ([`LatentFollower`]); there may be fewer
+//! pictures than frames.
 //!
 //! Time comes from outside, in seconds from any beginning, so that the same frames at the same times give the same pictures.
 
-use crate::engine::Seen;
+use crate::engine::Observation;
 use crate::face::Rect;
 use crate::features::Group;
-use crate::inverter::{Asked, Dial, Inverter, Population, onto_sphere};
-use crate::latent::Latent;
-use crate::wish::Wish;
+use crate::inverter::{FeatureSelection, Inverter, InverterControls, InverterInput, Population};
+use crate::latent::{Latent, onto_sphere};
 use std::f32::consts::TAU;
 
 /// Seconds after which a viewer who is not seen is forgotten.
-pub const FORGET: f64 = 2.0;
+pub const FORGET_SECS: f64 = 2.0;
 /// Least overlap (intersection over union) of a face with the same face in the frame before.
-const SAME_FACE: f32 = 0.2;
+const SAME_FACE_IOU: f32 = 0.2;
 /// Seconds in which the latent covers two thirds of what is left of its way.
-const FOLLOW: f32 = 0.05;
+const FOLLOW_SECS: f32 = 0.05;
 /// Seconds from one point of the drift to the next.
-const BREATH: f64 = 5.0;
+const DRIFT_SECS: f64 = 5.0;
 /// Angle, in quarter turns, by which the drift bends the noise.
-const BREADTH: f32 = 0.12;
-const SEED: u64 = 0x0062_7265_6174_6873;
+const DRIFT_ANGLE: f32 = 0.12;
+const DRIFT_SEED: u64 = 0x0062_7265_6174_6873;
 
 /// How a feature is smoothed.
 #[derive(Clone, Copy, Debug)]
@@ -70,9 +70,9 @@ impl OneEuro {
     }
 }
 
-/// The numbers of the viewer before the mirror, followed from frame to frame.
+/// Smooths the features of one viewer over time and turns them into latents.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Smoothed {
+pub struct FeatureSmoother {
     present: Option<Present>,
 }
 
@@ -85,28 +85,30 @@ struct Present {
 
 impl Present {
     fn is_fresh(&self, at: f64) -> bool {
-        at - self.at <= FORGET
+        at - self.at <= FORGET_SECS
     }
 
     /// Whether a face is the same that was here shortly before.
-    fn is(&self, viewer: &Seen, at: f64) -> bool {
-        self.is_fresh(at) && self.face.iou(&viewer.face.rect) >= SAME_FACE
+    fn is(&self, viewer: &Observation, at: f64) -> bool {
+        self.is_fresh(at) && self.face.iou(&viewer.face.rect) >= SAME_FACE_IOU
     }
 }
 
-impl Smoothed {
-    /// Forgets whoever has been away for [`FORGET`] at `at` seconds.
-    pub fn forget(&mut self, at: f64) {
-        self.present.take_if(|p| !p.is_fresh(at));
-    }
-
-    /// The latent of the viewer's reflection at `at` seconds, under a wish. Somebody else than before (a face elsewhere, or after a
-    /// while) begins anew; another wish does not. What is withheld leaves no trace; a verdict that is told changes only what the inverter
-    /// makes of it, not what it leaves open: the viewer stays who they are.
-    pub fn latent(&mut self, inverter: &Inverter, viewer: &Seen, wish: &Wish, at: f64) -> Latent {
-        // All numbers are followed, so that those that begin to count are as smooth as the others.
-        let mut scores = inverter.ask(&viewer.features, Population::Visitors, &Dial::default()).scores;
+impl FeatureSmoother {
+    /// The latent of the viewer's reflection at `at` seconds. Somebody else than before (a face elsewhere, or after [`FORGET_SECS`]) begins
+    /// anew; other controls do not. Features that may not be used leave no trace. An override changes only what the inverter
+    /// makes of its own number, not the noise that fills what the features leave open: the viewer stays who they are.
+    pub fn latent(
+        &mut self,
+        inverter: &Inverter,
+        viewer: &Observation,
+        controls: &InverterControls,
+        at: f64,
+    ) -> Latent {
+        // All features are smoothed, so that those that begin to count are as smooth as the others.
+        let mut scores = inverter.input(&viewer.features, Population::Visitors, &FeatureSelection::default()).scores;
         let before = self.present.take().filter(|p| p.is(viewer, at));
+
         let filters = match before {
             None => scores.iter().map(|value| OneEuro { value: *value, speed: 0.0 }).collect(),
             Some(Present { mut filters, at: then, .. }) => {
@@ -118,7 +120,8 @@ impl Smoothed {
             }
         };
         self.present = Some(Present { filters, face: viewer.face.rect, at });
-        wished(inverter, scores, wish, at)
+
+        invert(inverter, scores, controls, at)
     }
 }
 
@@ -127,22 +130,22 @@ fn elapsed(then: f64, at: f64) -> f32 {
     (at - then).max(1e-3) as f32
 }
 
-/// A latent that goes where it is wanted along the sphere, a step a picture.
+/// Follows a target along the sphere of latents, a step a picture.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Eased {
+pub struct LatentFollower {
     before: Option<(Latent, f64)>,
 }
 
-impl Eased {
-    /// Goes on towards `wanted` until `at` seconds and gives back where it is then; the first time it is there at once. In
-    /// [`FOLLOW`] it covers two thirds of what is left of its way, and no more at a time however late the picture is: slow pictures
-    /// take even steps after a viewer who moves, instead of jumps.
-    pub fn towards(&mut self, wanted: &Latent, at: f64) -> Latent {
+impl LatentFollower {
+    /// The latent at `at` seconds, on its way to `target`; the first time it is there at once. In [`FOLLOW_SECS`] it covers two thirds of
+    /// what is left of its way, and no more at a time however late the picture is: slow pictures take even steps after a viewer who
+    /// moves, instead of jumps.
+    pub fn step(&mut self, target: &Latent, at: f64) -> Latent {
         let latent = match self.before.take() {
-            None => wanted.clone(),
+            None => target.clone(),
             Some((latent, then)) => {
-                let steps = (elapsed(then, at) / FOLLOW).min(1.0);
-                latent.slerp(wanted, 1.0 - (-steps).exp())
+                let steps = (elapsed(then, at) / FOLLOW_SECS).min(1.0);
+                latent.slerp(target, 1.0 - (-steps).exp())
             }
         };
         self.before = Some((latent.clone(), at));
@@ -150,46 +153,19 @@ impl Eased {
     }
 }
 
-/// A viewer and their reflection where each frame has its picture.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Motion {
-    numbers: Smoothed,
-    latent: Eased,
-}
-
-impl Motion {
-    /// Of nobody.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Forgets whoever has been away for [`FORGET`] at `at` seconds.
-    pub fn forget(&mut self, at: f64) {
-        self.numbers.forget(at);
-    }
-
-    /// The latent to draw at `at` seconds: that of [`Smoothed::latent`], eased. Whoever begins anew is there at once.
-    pub fn follow(&mut self, inverter: &Inverter, viewer: &Seen, wish: &Wish, at: f64) -> Latent {
-        if !self.numbers.present.as_ref().is_some_and(|p| p.is(viewer, at)) {
-            self.latent = Eased::default();
-        }
-        self.latent.towards(&self.numbers.latent(inverter, viewer, wish, at), at)
-    }
-}
-
-/// The latent for scores under a wish.
-fn wished(inverter: &Inverter, scores: Vec<f32>, wish: &Wish, at: f64) -> Latent {
-    let mut asked = Asked::new(scores, wish.dial.given(inverter.order()));
-    let noise = if wish.breathes { breathing(inverter, &asked, at) } else { inverter.noise(&asked) };
-    wish.tell(inverter, &mut asked);
-    inverter.invert_asked(&asked, &noise)
+/// The latent for scores under the controls.
+fn invert(inverter: &Inverter, scores: Vec<f32>, controls: &InverterControls, at: f64) -> Latent {
+    let mut input = InverterInput::new(scores, controls.selection.mask(inverter.order()));
+    let noise = if controls.drift { drifting_noise(inverter, &input, at) } else { inverter.noise(&input) };
+    controls.apply_overrides(inverter, &mut input);
+    inverter.invert_input(&input, &noise)
 }
 
 /// A person's noise, bent a little towards a point that wanders.
-fn breathing(inverter: &Inverter, asked: &Asked, at: f64) -> Vec<f32> {
-    let mut noise = inverter.noise(asked);
-    let there = Latent::wandering(noise.len(), at / BREATH, |point| SEED ^ point);
-    let (sin, cos) = (BREADTH * TAU / 4.0).sin_cos();
+fn drifting_noise(inverter: &Inverter, input: &InverterInput, at: f64) -> Vec<f32> {
+    let mut noise = inverter.noise(input);
+    let there = Latent::wandering(noise.len(), at / DRIFT_SECS, |point| DRIFT_SEED ^ point);
+    let (sin, cos) = (DRIFT_ANGLE * TAU / 4.0).sin_cos();
     noise.iter_mut().zip(there.as_slice()).for_each(|(n, p)| *n = cos * *n + sin * p);
     onto_sphere(&mut noise);
     noise
@@ -201,7 +177,34 @@ mod tests {
     use nn::Rng;
 
     use crate::engine::tests::somebody;
+    use crate::inverter::Verdict;
     use crate::inverter::tests::{features, inverter};
+
+    /// A viewer and their reflection where each frame has its picture. Whoever begins anew is there at once.
+    #[derive(Default)]
+    struct Motion {
+        features: FeatureSmoother,
+        latent: LatentFollower,
+    }
+
+    impl Motion {
+        fn new() -> Self {
+            Self::default()
+        }
+
+        fn follow(
+            &mut self,
+            inverter: &Inverter,
+            viewer: &Observation,
+            controls: &InverterControls,
+            at: f64,
+        ) -> Latent {
+            if !self.features.present.as_ref().is_some_and(|p| p.is(viewer, at)) {
+                self.latent = LatentFollower::default();
+            }
+            self.latent.step(&self.features.latent(inverter, viewer, controls, at), at)
+        }
+    }
 
     fn distance(a: &Latent, b: &Latent) -> f32 {
         let squares: f32 = a.as_slice().iter().zip(b.as_slice()).map(|(a, b)| (a - b).powi(2)).sum();
@@ -209,7 +212,7 @@ mod tests {
     }
 
     /// A face whose features tremble by `noise` around those of a person.
-    fn trembling(seed: u64, noise: f32, rng: &mut Rng) -> Seen {
+    fn trembling(seed: u64, noise: f32, rng: &mut Rng) -> Observation {
         let mut seen = somebody(features(&mut Rng::new(seed)));
         let values = seen.features.values().map(|v| v + noise * rng.normal());
         seen.features = crate::features::FeatureVector::new(values).unwrap();
@@ -236,8 +239,8 @@ mod tests {
         for frame in 0..120 {
             let viewer = trembling(3, 0.2, &mut rng);
             let (a, b) = (
-                motion.follow(&inverter, &viewer, &Wish::default(), f64::from(frame) / 30.0),
-                inverter.invert(&viewer.features, &Dial::default()),
+                motion.follow(&inverter, &viewer, &InverterControls::default(), f64::from(frame) / 30.0),
+                inverter.invert(&viewer.features, &FeatureSelection::default()),
             );
             if let Some((c, d)) = &before {
                 calm = calm.max(distance(&a, c));
@@ -256,21 +259,29 @@ mod tests {
         let walk = || {
             let (mut motion, mut rng) = (Motion::new(), Rng::new(7));
             (0..5)
-                .map(|i| motion.follow(&inverter, &trembling(2, 0.3, &mut rng), &Wish::default(), f64::from(i) * 0.04))
+                .map(|i| {
+                    motion.follow(
+                        &inverter,
+                        &trembling(2, 0.3, &mut rng),
+                        &InverterControls::default(),
+                        f64::from(i) * 0.04,
+                    )
+                })
                 .collect::<Vec<_>>()
         };
         assert_eq!(walk(), walk());
     }
 
     #[test]
-    fn what_is_withheld_leaves_no_trace() {
+    fn features_that_may_not_be_used_leave_no_trace() {
         let (inverter, mut rng) = (inverter(), Rng::new(3));
-        let nothing = Wish { dial: Dial::first(0), ..Wish::default() };
+        let nothing = InverterControls { selection: FeatureSelection::first(0), ..InverterControls::default() };
         let (one, other) = (trembling(1, 0.0, &mut rng), trembling(40, 0.0, &mut rng));
-        let latent = |viewer: &Seen, wish: &Wish| Motion::new().follow(&inverter, viewer, wish, 0.5);
+        let latent =
+            |viewer: &Observation, controls: &InverterControls| Motion::new().follow(&inverter, viewer, controls, 0.5);
         assert_eq!(latent(&one, &nothing), latent(&other, &nothing));
-        let told = Wish { age: Some(1e3), ..Wish::default() };
-        assert_ne!(latent(&one, &told), latent(&one, &Wish::default()));
+        let replaced = InverterControls { overrides: [(Verdict::Age, 1e3)].into(), ..InverterControls::default() };
+        assert_ne!(latent(&one, &replaced), latent(&one, &InverterControls::default()));
     }
 
     #[test]
@@ -278,19 +289,19 @@ mod tests {
         let mut rng = Rng::new(11);
         let [here, there] = [0, 1].map(|_| Latent::gaussian(64, &mut rng).normalised());
         for seconds in [1.0 / 60.0, 1.0 / 30.0, 0.15, 0.4, 3.0] {
-            let mut eased = Eased::default();
-            assert_eq!(eased.towards(&here, 0.0), here);
+            let mut eased = LatentFollower::default();
+            assert_eq!(eased.step(&here, 0.0), here);
             let mut left = vec![distance(&here, &there)];
-            left.extend((1..30).map(|i| distance(&eased.towards(&there, f64::from(i) * seconds), &there)));
+            left.extend((1..30).map(|i| distance(&eased.step(&there, f64::from(i) * seconds), &there)));
             for pair in left.windows(2).filter(|w| w[0] > 1e-3) {
                 assert!(pair[1] < pair[0] && pair[1] > 0.3 * pair[0], "{seconds} s a picture: {left:?}");
             }
             assert!(left[29] < 0.01, "{seconds} s a picture: {left:?}");
         }
         // After somebody who moves evenly it moves as evenly.
-        let (mut eased, mut places) = (Eased::default(), Vec::new());
+        let (mut eased, mut places) = (LatentFollower::default(), Vec::new());
         for i in 0..12 {
-            places.push(eased.towards(&here.slerp(&there, i as f32 / 12.0), f64::from(i) * 0.2));
+            places.push(eased.step(&here.slerp(&there, i as f32 / 12.0), f64::from(i) * 0.2));
         }
         let steps: Vec<f32> = places.windows(2).map(|w| distance(&w[0], &w[1])).collect();
         assert!(steps[5..].iter().all(|s| (s / steps[10] - 1.0).abs() < 0.02), "{steps:?}");
@@ -301,15 +312,12 @@ mod tests {
         let (inverter, mut rng) = (inverter(), Rng::new(9));
         let (one, mut other) = (trembling(1, 0.0, &mut rng), trembling(40, 0.0, &mut rng));
         other.face.rect.x += 500.0;
-        let fresh = |viewer: &Seen, at| Motion::new().follow(&inverter, viewer, &Wish::default(), at);
+        let fresh =
+            |viewer: &Observation, at| Motion::new().follow(&inverter, viewer, &InverterControls::default(), at);
         let mut motion = Motion::new();
-        motion.follow(&inverter, &one, &Wish::default(), 0.0);
-        assert_eq!(motion.follow(&inverter, &other, &Wish::default(), 0.03), fresh(&other, 0.03));
-        motion.follow(&inverter, &one, &Wish::default(), 0.06);
-        motion.forget(1.0);
-        assert!(motion.numbers.present.is_some());
-        motion.forget(2.1);
-        assert!(motion.numbers.present.is_none());
-        assert_eq!(motion.follow(&inverter, &one, &Wish::default(), 2.2), fresh(&one, 2.2));
+        motion.follow(&inverter, &one, &InverterControls::default(), 0.0);
+        assert_eq!(motion.follow(&inverter, &other, &InverterControls::default(), 0.03), fresh(&other, 0.03));
+        motion.follow(&inverter, &one, &InverterControls::default(), 0.06);
+        assert_eq!(motion.follow(&inverter, &one, &InverterControls::default(), 2.2), fresh(&one, 2.2));
     }
 }

@@ -1,8 +1,8 @@
 //! What the mirror saw, as JSON for other programs: the lines of `narcissus analyse`.
 
-use crate::engine::Seen;
+use crate::engine::Observation;
 use crate::face::LANDMARKS;
-use crate::face::attributes::Gender;
+use crate::face::attributes::GenderLabel;
 use crate::features::Pose;
 use serde::{Serialize, Serializer};
 
@@ -16,7 +16,7 @@ pub struct Analysis {
 }
 
 /// One face; pixels of the picture.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct FaceReport {
     /// x, y, width, height.
     #[serde(rename = "box")]
@@ -34,12 +34,12 @@ pub struct FaceReport {
     pub age: AgeReport,
     /// A word and probabilities.
     pub gender: GenderReport,
-    /// The numbers that go on to the inverter.
+    /// All measurements, in the order of [`crate::features::FeatureVector`].
     pub features: Vec<f32>,
 }
 
 /// An age, years.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct AgeReport {
     /// Expectation.
     pub mean: f32,
@@ -50,10 +50,10 @@ pub struct AgeReport {
 }
 
 /// What the archive makes of a face: the word for it, and probabilities that sum to 1.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct GenderReport {
     /// "female", "male", or "unsure".
-    pub label: Gender,
+    pub label: GenderLabel,
     /// Of "female".
     pub female: f32,
     /// Of "male".
@@ -62,13 +62,13 @@ pub struct GenderReport {
 
 impl Analysis {
     /// Of what the eyes saw in a picture.
-    pub fn new(input: impl Into<String>, seen: &[Seen]) -> Self {
-        Self { input: input.into(), faces: seen.iter().map(FaceReport::from).collect() }
+    pub fn new(input: impl Into<String>, faces: &[Observation]) -> Self {
+        Self { input: input.into(), faces: faces.iter().map(FaceReport::from).collect() }
     }
 }
 
-impl From<&Seen> for FaceReport {
-    fn from(seen: &Seen) -> Self {
+impl From<&Observation> for FaceReport {
+    fn from(seen: &Observation) -> Self {
         let (r, age, female) = (seen.face.rect, seen.attributes.age, seen.attributes.female);
         Self {
             rect: [r.x, r.y, r.w, r.h],
@@ -99,7 +99,7 @@ mod tests {
     fn a_line_keeps_to_the_contract() {
         let landmarks = mean_face([30.0, 30.0], 12.0);
         let features = extract(&smooth_picture(64), &landmarks, &SOMEBODY).unwrap();
-        let seen = Seen {
+        let seen = Observation {
             face: Face { rect: Rect { x: 1.0, y: 2.0, w: 3.0, h: 4.0 }, points: [[2.0, 3.0]; 5], score: 0.5 },
             confidence: 0.75,
             pose: Pose::of(&landmarks).unwrap(),

@@ -3,7 +3,8 @@
 use frame::Image;
 use mirror::engine::Mirror;
 use mirror::generator::samples;
-use mirror::live::{Direction, Live, Settings};
+use mirror::live::protocol::Controls;
+use mirror::live::{LiveMirror, LiveSettings};
 use mirror::pack::Pack;
 use std::sync::Arc;
 
@@ -58,7 +59,7 @@ fn turns_are_counted() {
 fn it_does_not_flash_when_visitors_or_lights_do() {
     let mirror = Arc::new(Mirror::new(&Pack::embedded().unwrap()).unwrap());
     let (bright, dark, empty) = (visitor(&mirror, 1.0), visitor(&mirror, 0.45), Image::flat(640, 480, [90; 3]));
-    assert!(!mirror.look(&bright).unwrap().is_empty() && !mirror.look(&dark).unwrap().is_empty());
+    assert!(!mirror.eyes().analyse(&bright).unwrap().is_empty() && !mirror.eyes().analyse(&dark).unwrap().is_empty());
     let somebody_flickers = |i: usize| if i % 6 < 3 { &bright } else { &empty };
     // Away just long enough to have left.
     let comes_and_goes = |i: usize| if i % 30 < 6 { &bright } else { &empty };
@@ -70,13 +71,13 @@ fn it_does_not_flash_when_visitors_or_lights_do() {
     ];
     // As fast as the frames come, and as slow as a large generator draws.
     for (name, film, frames_a_picture) in films.iter().flat_map(|(name, film)| [1, 5].map(|n| (name, film, n))) {
-        let mut live = Live::new(mirror.clone(), Settings { faces: 1, let_go_of_still: true });
+        let mut live = LiveMirror::new(mirror.clone(), LiveSettings::default());
         let mut shown = 0.0;
         let mut reflect = |(i, picture): (usize, &&Image)| {
             let at = i as f64 / RATE as f64;
-            let glance = live.look(Some(picture), &Direction::default(), true, at).unwrap();
+            let result = live.process(Some(picture), &Controls::default(), at).unwrap();
             if i % frames_a_picture == 0 {
-                shown = luminance(&live.glasses().draw(&glance.scene, at)[0].image);
+                shown = luminance(&live.renderer().render(&result.request, at)[0].image);
             }
             shown
         };

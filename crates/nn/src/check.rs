@@ -10,6 +10,8 @@ pub fn worst_gradient_error(layer: &mut dyn Layer, x: &Tensor, rng: &mut Rng) ->
     let loss = |layer: &dyn Layer, x: &Tensor| -> f64 {
         layer.forward(x).data.iter().zip(&r.data).map(|(y, r)| f64::from(*y) * f64::from(*r)).sum()
     };
+
+    // What the layer says, and how it is compared.
     let mut grads = grads_like(&layer.params());
     let dx = layer.backward(x, &y, &r, Some(&mut grads));
     const STEP: f32 = 1e-2;
@@ -19,6 +21,8 @@ pub fn worst_gradient_error(layer: &mut dyn Layer, x: &Tensor, rng: &mut Rng) ->
         worst = worst.max((got - want).abs() / scale.max(1e-3));
     };
     let rms = |v: &[f32]| (v.iter().map(|v| v * v).sum::<f32>() / v.len().max(1) as f32).sqrt();
+
+    // The input.
     let scale = rms(&dx.data);
     for i in (0..x.len()).step_by(x.len().div_ceil(40)) {
         let mut moved = x.clone();
@@ -27,6 +31,8 @@ pub fn worst_gradient_error(layer: &mut dyn Layer, x: &Tensor, rng: &mut Rng) ->
         moved.data[i] = x.data[i] - STEP;
         compare(dx.data[i], plus, loss(layer, &moved), scale);
     }
+
+    // The parameters.
     for (p, grad) in grads.iter().enumerate() {
         let scale = rms(grad);
         for i in (0..grad.len()).step_by(grad.len().div_ceil(40)) {

@@ -45,7 +45,7 @@ pub enum Error {
     /// The metadata lacks an entry or holds a wrong one.
     #[error("metadata {0}")]
     Metadata(String),
-    /// The file could not be written.
+    /// The file could not be read or written.
     #[error("{path}: {source}")]
     Io {
         /// Where.
@@ -53,6 +53,12 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+}
+
+impl From<host::WriteError> for Error {
+    fn from(error: host::WriteError) -> Self {
+        Self::Io { path: error.path.display().to_string(), source: error.source }
+    }
 }
 
 /// How a file stores its numbers.
@@ -121,31 +127,12 @@ pub fn collect(params: &[&Param], metadata: &BTreeMap<String, String>) -> Weight
     Weights { metadata: metadata.clone(), tensors }
 }
 
-/// Writes parameters to a file: first beside it, then renamed, so that a reader never sees half of it.
+/// Writes parameters to a file, whole or not at all (see [`host::write_atomically`]).
 ///
 /// # Errors
 /// If the file cannot be written.
 pub fn save(path: &Path, params: &[&Param], metadata: &BTreeMap<String, String>, dtype: Dtype) -> Result<(), Error> {
-    write_atomically(path, &write(&collect(params, metadata), dtype))
-}
-
-/// Writes bytes to a file beside `path`, syncs it, and renames it to `path`.
-///
-/// # Errors
-/// If any of it fails; then nothing is left behind.
-pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    use std::io::Write;
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".tmp");
-    let beside = std::path::PathBuf::from(beside);
-    let written = std::fs::File::create(&beside)
-        .and_then(|mut f| f.write_all(bytes).and_then(|()| f.sync_all()))
-        .and_then(|()| std::fs::rename(&beside, path));
-    written.map_err(|source| {
-        // Nothing more can be done if this fails too; the first error says what is wrong.
-        let _ = std::fs::remove_file(&beside);
-        Error::Io { path: path.display().to_string(), source }
-    })
+    Ok(host::write_atomically(path, &write(&collect(params, metadata), dtype))?)
 }
 
 /// Fills parameters from the bytes of a file that holds exactly these; gives back the metadata.

@@ -12,19 +12,23 @@
 
 pub mod check;
 pub mod io;
+mod layer;
 mod layers;
 pub mod loss;
 mod optimizer;
+mod param;
 mod rng;
 mod sequential;
 mod tensor;
 
 pub use io::Error;
+pub use layer::{Layer, Step};
 pub use layers::{
-    AvgPool, Conv2d, Dense, Dropout, GlobalAvgPool, Init, Kernel, Layer, LeakyRelu, MinibatchStddev, Param, PixelNorm,
-    Step, Upsample, UpsampleConv2d, add,
+    AvgPool, Conv2d, Dense, Dropout, GlobalAvgPool, Kernel, LeakyRelu, MinibatchStddev, PixelNorm, Upsample,
+    UpsampleConv2d,
 };
 pub use optimizer::{Adam, average_towards};
+pub use param::{Init, Initializer, Param, Unset};
 pub use rng::Rng;
 pub use sequential::{Sequential, Tape, grads_like};
-pub use tensor::Tensor;
+pub use tensor::{Tensor, add};

@@ -19,16 +19,6 @@ impl Rng {
         Self { s }
     }
 
-    /// Nothing but zeros (the state that xoshiro never leaves): for nets whose weights a file or another net is about to fill.
-    pub fn blank() -> Self {
-        Self { s: [0; 4] }
-    }
-
-    /// Whether this is [`Rng::blank`].
-    pub fn is_blank(&self) -> bool {
-        self.s == [0; 4]
-    }
-
     /// What a checkpoint stores.
     pub fn state(&self) -> [u64; 4] {
         self.s
@@ -100,13 +90,6 @@ impl Rng {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_blank_stream_stays_blank() {
-        let mut rng = Rng::blank();
-        assert!(rng.normals(9).iter().all(|v| *v == 0.0) && rng.next_u64() == 0 && rng.is_blank());
-        assert!(!Rng::new(0).is_blank());
-    }
 
     #[test]
     fn moments_are_right_and_the_state_continues_the_stream() {

@@ -63,12 +63,13 @@ impl Tensor {
     pub fn rows(&self) -> std::slice::ChunksExact<'_, f32> {
         self.data.chunks_exact(self.row_len().max(1))
     }
+}
 
-    /// The same values in another shape.
-    ///
-    /// # Panics
-    /// If the number of values differs.
-    pub fn reshaped(self, shape: [usize; 4]) -> Self {
-        Self::new(shape, self.data)
-    }
+/// The sum of two tensors of one shape; its gradient passes to both unchanged.
+///
+/// # Panics
+/// If the shapes differ.
+pub fn add(a: &Tensor, b: &Tensor) -> Tensor {
+    assert_eq!(a.shape, b.shape);
+    Tensor::new(a.shape, a.data.iter().zip(&b.data).map(|(a, b)| a + b).collect())
 }

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 const TOLERANCE: f32 = 2e-5;
 
 fn goldens() -> io::Weights {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/layers.safetensors");
+    let path = testing::testdata().join("layers.safetensors");
     io::read(&std::fs::read(path).expect("the golden is in the repository")).expect("and readable")
 }
 

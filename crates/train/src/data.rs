@@ -1,12 +1,12 @@
 //! The archive that the nets learn from: portraits with their teacher's opinion, and pictures without faces.
 
-use crate::jaw::with_even_jaw;
-use crate::progress::bar;
+use crate::faces::jaw::with_even_jaw;
+use crate::runs::bar;
 use anyhow::{Context, Result};
 use frame::Image;
 use mirror::face::{LANDMARKS, Landmarks, Rect};
 use rayon::prelude::*;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Gender as a record or a guess has it; the archive knows no others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
@@ -65,24 +65,6 @@ pub struct Negative {
     pub image: Image,
 }
 
-/// The folder that holds `congress`, `negatives` and `eval`: what the user named, else `NARCISSUS_DATA`, else
-/// `../shared/data` from here.
-///
-/// # Errors
-/// If there is no such folder.
-pub fn data_root(named: Option<&Path>) -> Result<PathBuf> {
-    let root = named.map(Path::to_path_buf).unwrap_or_else(|| match std::env::var_os("NARCISSUS_DATA") {
-        Some(root) => root.into(),
-        None => "../shared/data".into(),
-    });
-    anyhow::ensure!(
-        root.is_dir(),
-        "{}: no such folder\nhint: name the data folder with --data or NARCISSUS_DATA",
-        root.display()
-    );
-    Ok(root)
-}
-
 /// True for one in `one_in` keys, always the same ones, whatever the machine: the fixed held-out split.
 pub fn is_held_out(key: &str, one_in: u64) -> bool {
     hash(key).is_multiple_of(one_in)
@@ -122,7 +104,7 @@ impl Negative {
 /// If `congress/faces.csv` is missing, or a row of it lacks a column or holds no number where one is due.
 pub fn read_table(root: &Path) -> Result<Vec<Portrait>> {
     let path = root.join("congress/faces.csv");
-    let table = Table::read(&path)?;
+    let table = CsvTable::read(&path)?;
     let portraits = table.rows().enumerate();
     portraits.map(|(i, row)| row.portrait().with_context(|| format!("{}, row {}", path.display(), i + 2))).collect()
 }
@@ -185,12 +167,12 @@ pub(crate) fn numbers(text: &str) -> Result<Vec<f32>> {
 }
 
 /// A CSV file with a header.
-pub(crate) struct Table {
+pub(crate) struct CsvTable {
     header: csv::StringRecord,
     records: Vec<csv::StringRecord>,
 }
 
-impl Table {
+impl CsvTable {
     /// # Errors
     /// If the file cannot be read or is no table.
     pub fn read(path: &Path) -> Result<Self> {
@@ -205,18 +187,18 @@ impl Table {
         &self.header
     }
 
-    pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
-        self.records.iter().map(|record| Row { header: &self.header, record })
+    pub fn rows(&self) -> impl Iterator<Item = CsvRow<'_>> {
+        self.records.iter().map(|record| CsvRow { header: &self.header, record })
     }
 }
 
-/// A row of a [`Table`].
-pub(crate) struct Row<'a> {
+/// A row of a [`CsvTable`].
+pub(crate) struct CsvRow<'a> {
     header: &'a csv::StringRecord,
     record: &'a csv::StringRecord,
 }
 
-impl Row<'_> {
+impl CsvRow<'_> {
     /// The text of a column; empty where there is no such column.
     pub fn optional(&self, column: &str) -> &str {
         self.text(column).unwrap_or("")

@@ -1,20 +1,13 @@
-//! Teaches every net in the flow, and measures them: data sets, augmentation, training loops, metrics.
+//! Trains every net of the mirror, and measures them.
 //!
-//! Each trainer has `Options` (command-line arguments) and `run`; each evaluation likewise, under [`evaluate`].
+//! Each trainer has a struct of options and a function `train`; each evaluation, under [`evaluate`], a struct of options and a
+//! function `run`, which gives a report. Nothing here writes to stdout.
 
-pub mod attributes;
-pub mod augment;
 pub mod data;
-pub mod deform;
-pub mod detector;
-pub mod detector_loss;
 pub mod evaluate;
+pub mod faces;
 pub mod gan;
 pub mod inverter;
-pub mod jaw;
-pub mod landmarks;
-pub mod lesson;
-pub mod progress;
-pub mod scenes;
+pub mod runs;
 pub mod select;
-pub mod turn;
+pub mod statistics;

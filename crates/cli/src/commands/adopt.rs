@@ -1,12 +1,13 @@
 //! `narcissus adopt`: from a generator that was trained elsewhere to a mirror, in one command.
 
-use super::import::Part;
-use crate::arguments::Global;
+use crate::options::Global;
+use crate::options::Part;
 use anyhow::{Context, ensure};
-use clap::{Args, Command};
+use clap::Args;
 use import::Network;
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use train::evaluate::inverter::InverterEvaluation;
+use train::inverter::InverterOptions;
 
 /// Make a mirror of a generator that was trained elsewhere.
 ///
@@ -20,7 +21,7 @@ Examples:
     narcissus adopt karras2018iclr-celebahq-1024x1024.pkl --out celebahq.pack --minutes 240
     narcissus adopt celebahq.pkl --max-resolution 256 --out celebahq-256.pack
     narcissus mirror --pack celebahq.pack")]
-pub struct Options {
+pub struct AdoptArgs {
     /// The generator
     pub file: PathBuf,
     /// The pack's folder; must not exist yet
@@ -49,43 +50,57 @@ pub struct Options {
 const SAMPLES: usize = 100;
 
 /// Runs it.
-pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
+pub fn run(options: &AdoptArgs, global: &Global) -> anyhow::Result<()> {
     ensure!(options.minutes > 0.0, "--minutes must be positive");
     ensure!(!options.out.exists(), "{}: already exists; choose another name or remove it first", options.out.display());
     // Before hours of drawing.
-    let data = train::data::data_root(options.data.as_deref())?;
+    let data = train::runs::data_root(options.data.as_deref())?;
     train::data::read_table(&data).context("no portraits to stand in for visitors")?;
     let work = work_folder(&options.out)?;
-    let (pack, run) = (work.join("pack"), work.join("inverter"));
-    if options.resume && pack.is_dir() {
-        eprintln!("1 of 4: {} is there already", pack.display());
-    } else {
-        ensure!(!work.exists(), "{}: already exists; --resume goes on there, or remove it", work.display());
-        let face_nets = super::open_pack(global).context("no pack to take the face nets from")?;
-        let imported =
-            import::import(&options.file, options.part.of(options.network), &face_nets, &pack).inspect_err(|_| {
-                // Made for the pack that was not; it is empty, and otherwise stays.
-                let _ = std::fs::remove_dir(&work);
-            })?;
-        let size = imported.generator.config().resolution;
-        eprintln!("1 of 4: a generator of {size}x{size} pixels");
-    }
+    let pack = work.join("pack");
+    import_into(&pack, &work, options, global)?;
+
     eprintln!("2 of 4: pairs and inverter, {} minutes", options.minutes);
-    let (minutes, pairs) = (options.minutes.to_string(), options.pairs.to_string());
-    let mut arguments = arguments(&[("--nets", &pack), ("--out", &run), ("--data", &data)]);
-    arguments.extend(["--minutes", &minutes, "--pairs", &pairs].map(OsString::from));
-    arguments.extend(options.resume.then(|| "--resume".into()));
-    train::inverter::run(&parsed(arguments)?)?;
+    let lesson = InverterOptions {
+        data: Some(data.clone()),
+        nets: pack.clone(),
+        out: work.join("inverter"),
+        minutes: options.minutes,
+        pairs: options.pairs,
+        resume: options.resume,
+        ..InverterOptions::default()
+    };
+    let trained = train::inverter::train(&lesson)?;
+    eprintln!("{trained}");
 
     eprintln!("3 of 4: measuring");
-    let figures = measure(&pack, &run.join("inverter.safetensors"), &data);
+    let figures = measure(&pack, &trained.weights, &data);
+
     eprintln!("4 of 4: card and pack");
     let name = options.out.file_name().unwrap_or_default().to_string_lossy();
-    import::complete(&pack, &name, &run.join("inverter.safetensors"), &figures)?;
-    mirror::pack::verify(&pack)?;
+    import::complete(&pack, &name, &trained.weights, &figures)?;
+    mirror::engine::Mirror::new(&mirror::pack::Pack::load(&pack)?)?;
     std::fs::rename(&pack, &options.out).with_context(|| options.out.display().to_string())?;
-    eprintln!("{}: reflects; the pairs and the log are in {}", options.out.display(), run.display());
+    eprintln!("{}: reflects; the pairs and the log are in {}", options.out.display(), lesson.out.display());
     eprintln!("licence: not known; write it into {}", options.out.join(mirror::pack::MANIFEST_FILE).display());
+    Ok(())
+}
+
+/// Makes the pack that has no inverter yet, unless an earlier run has made it.
+fn import_into(pack: &Path, work: &Path, options: &AdoptArgs, global: &Global) -> anyhow::Result<()> {
+    if options.resume && pack.is_dir() {
+        eprintln!("1 of 4: {} is there already", pack.display());
+        return Ok(());
+    }
+    ensure!(!work.exists(), "{}: already exists; --resume goes on there, or remove it", work.display());
+    let face_nets = global.open_pack().context("no pack to take the face nets from")?;
+    let imported =
+        import::import(&options.file, options.part.of(options.network), &face_nets, pack).inspect_err(|_| {
+            // Made for the pack that was not; it is empty, and otherwise stays.
+            let _ = std::fs::remove_dir(work);
+        })?;
+    let size = imported.generator.config().resolution;
+    eprintln!("1 of 4: a generator of {size}x{size} pixels");
     Ok(())
 }
 
@@ -96,30 +111,21 @@ fn work_folder(out: &Path) -> anyhow::Result<PathBuf> {
     Ok(out.with_file_name(name))
 }
 
-fn arguments(paths: &[(&str, &PathBuf)]) -> Vec<OsString> {
-    paths.iter().flat_map(|(flag, path)| [OsString::from(flag), path.into()]).collect()
-}
-
-/// The options of another command, with its defaults where nothing is given.
-fn parsed<T: Args>(arguments: Vec<OsString>) -> anyhow::Result<T> {
-    let command = T::augment_args(Command::new("adopt").no_binary_name(true));
-    Ok(T::from_arg_matches(&command.try_get_matches_from(arguments)?)?)
-}
-
-/// The figures of the inverter, as the card shows them. `narcissus evaluate` prints them, so this asks it; that it cannot is no
-/// reason to throw hours of training away.
+/// The figures of the inverter, as the card shows them. That they cannot be measured is no reason to throw hours of training away.
 fn measure(pack: &Path, inverter: &Path, data: &Path) -> String {
-    let ask = || -> anyhow::Result<String> {
-        let mut command = std::process::Command::new(std::env::current_exe()?);
-        command.args(["evaluate", "inverter", "--samples", &SAMPLES.to_string(), "--nets"]).arg(pack);
-        command.arg("--weights").arg(inverter).arg("--data").arg(data);
-        let outcome = command.stdin(std::process::Stdio::null()).output()?;
-        ensure!(outcome.status.success(), "{}", String::from_utf8_lossy(&outcome.stderr).trim());
-        Ok(format!("```\n{}\n```\n", String::from_utf8_lossy(&outcome.stdout).trim_end()))
+    let evaluation = InverterEvaluation {
+        data: Some(data.to_owned()),
+        nets: pack.to_owned(),
+        weights: Some(inverter.to_owned()),
+        samples: SAMPLES,
+        ..InverterEvaluation::default()
     };
-    ask().unwrap_or_else(|error| {
-        let why = super::one_line(&error);
-        eprintln!("not measured: {why}");
-        format!("Not measured: {why}.\n")
-    })
+    match train::evaluate::inverter::run(&evaluation) {
+        Ok(report) => format!("```\n{report}\n```\n"),
+        Err(error) => {
+            let why = crate::failures::one_line(&error);
+            eprintln!("not measured: {why}");
+            format!("Not measured: {why}.\n")
+        }
+    }
 }

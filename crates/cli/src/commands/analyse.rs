@@ -1,11 +1,11 @@
 //! `narcissus analyse`: what the machine sees in pictures, in numbers.
 
-use crate::arguments::Global;
+use crate::options::Global;
 use crate::output;
 use camera::{Input, expand};
 use frame::Image;
 use mirror::engine::Eyes;
-use mirror::face::attributes::Gender;
+use mirror::face::attributes::GenderLabel;
 use mirror::report::{Analysis, FaceReport};
 use std::path::PathBuf;
 
@@ -21,7 +21,7 @@ Examples:
     narcissus analyse me.jpg
     narcissus analyse portraits/ --json > portraits.jsonl
     narcissus analyse portraits/ --json | jq '.faces[0].age.mean'")]
-pub struct Options {
+pub struct AnalyseArgs {
     /// Pictures, or folders of pictures
     #[arg(required = true, value_name = "PATH")]
     pub paths: Vec<PathBuf>,
@@ -31,11 +31,11 @@ pub struct Options {
 }
 
 /// Runs it.
-pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
+pub fn run(options: &AnalyseArgs, global: &Global) -> anyhow::Result<()> {
     let inputs = expand(&options.paths);
-    let eyes = Eyes::new(&super::open_pack(global)?)?;
+    let eyes = Eyes::new(&global.open_pack()?)?;
     let progress = output::Progress::new(inputs.len());
-    let mut failures = super::Failures::default();
+    let mut failures = crate::failures::Failures::default();
     for input in &inputs {
         let analysis = match input {
             Ok(Input::Picture(path)) => look(&eyes, path),
@@ -55,16 +55,16 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
 
 fn look(eyes: &Eyes, path: &std::path::Path) -> anyhow::Result<Analysis> {
     let image = Image::load(path)?;
-    Ok(Analysis::new(path.display().to_string(), &eyes.look(&image)?))
+    Ok(Analysis::new(path.display().to_string(), &eyes.analyse(&image)?))
 }
 
 fn in_words(analysis: &Analysis) -> String {
     let face = |f: &FaceReport| {
         let [x, y, w, h] = f.rect;
         let gender = match f.gender.label {
-            Gender::Female => format!("female {:.0} %", f.gender.female * 100.0),
-            Gender::Male => format!("male {:.0} %", f.gender.male * 100.0),
-            Gender::Unsure => format!("gender unsure (female {:.0} %)", f.gender.female * 100.0),
+            GenderLabel::Female => format!("female {:.0} %", f.gender.female * 100.0),
+            GenderLabel::Male => format!("male {:.0} %", f.gender.male * 100.0),
+            GenderLabel::Unsure => format!("gender unsure (female {:.0} %)", f.gender.female * 100.0),
         };
         format!(
             "\n    face of {w:.0}x{h:.0} pixels at ({x:.0}, {y:.0}), score {:.2}: age {:.0} ({:.0} to {:.0}), {gender}, \

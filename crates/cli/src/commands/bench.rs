@@ -1,6 +1,6 @@
 //! `narcissus bench`: how long every stage takes on this computer.
 
-use crate::arguments::{Drawing, Global};
+use crate::options::{Drawing, Global};
 use crate::output;
 use frame::Image;
 use mirror::engine::{Mirror, nearest};
@@ -10,7 +10,7 @@ use mirror::face::detector::Detector;
 use mirror::face::landmarks::LandmarkNet;
 use mirror::features;
 use mirror::generator::{Painter, samples};
-use mirror::inverter::Dial;
+use mirror::inverter::FeatureSelection;
 use mirror::latent::Latent;
 use mirror::pack::Net;
 use serde::Serialize;
@@ -24,7 +24,7 @@ use std::time::Instant;
 /// (NARCISSUS_SIMD forces a lower one); with -v also the layers of the generator.
 #[derive(clap::Args, Debug)]
 #[command(after_long_help = "Examples:\n    narcissus bench\n    narcissus bench --json --threads 1 --rounds 200")]
-pub struct Options {
+pub struct BenchArgs {
     /// One JSON object, for other programs
     #[arg(long)]
     pub json: bool,
@@ -62,10 +62,10 @@ struct Layer {
 }
 
 /// Runs it.
-pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
+pub fn run(options: &BenchArgs, global: &Global) -> anyhow::Result<()> {
     let began = Instant::now();
-    let pack = super::open_pack(global)?;
-    let mirror = Mirror::with_precision(&pack, options.drawing.precision()?)?;
+    let pack = global.open_pack()?;
+    let mirror = Mirror::builder(&pack).precision(options.drawing.precision()?).build()?;
     let load_ms = began.elapsed().as_secs_f64() * 1e3;
     let detector = pack.open(Net::Detector, Detector::from_weights)?;
     let landmark_net = pack.open(Net::Landmarks, LandmarkNet::from_weights)?;
@@ -73,14 +73,14 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
 
     let (frame, placed) = viewer(&mirror);
     let png = frame.to_png();
-    let seen = nearest(mirror.look(&frame)?);
+    let seen = nearest(mirror.eyes().analyse(&frame)?);
     // A pack whose eyes do not see its own dreams can still be timed: the face is where it was put.
     let face = seen.map_or_else(|| landmark_net.face_of_box(placed), |s| s.face);
     let landmarks = landmark_net.locate(&frame, &face).landmarks;
     let attributes = attribute_net.estimate(&frame, &landmarks);
     let attributes = attributes.ok_or_else(|| anyhow::anyhow!("the landmark net finds no face in a dream"))?;
     let features = features::extract(&frame, &landmarks, &attributes)?;
-    let latent = mirror.inverter().invert(&features, &Dial::default());
+    let latent = mirror.inverter().invert(&features, &FeatureSelection::default());
 
     let stages = vec![
         time("decode PNG", options.rounds, || Image::decode(&png)),
@@ -88,7 +88,7 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
         time("landmarks", options.rounds, || landmark_net.locate(&frame, &face)),
         time("attributes", options.rounds, || attribute_net.estimate(&frame, &landmarks)),
         time("features", options.rounds, || features::extract(&frame, &landmarks, &attributes)),
-        time("invert", options.rounds, || mirror.inverter().invert(&features, &Dial::default())),
+        time("invert", options.rounds, || mirror.inverter().invert(&features, &FeatureSelection::default())),
         time("generate", options.rounds, || mirror.painter().paint(&latent)),
         time("reflect", options.rounds, || mirror.reflect(&frame)),
     ];

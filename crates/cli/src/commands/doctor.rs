@@ -1,6 +1,6 @@
 //! `narcissus doctor`: what is missing on this computer, each with a cure.
 
-use crate::arguments::Global;
+use crate::options::Global;
 use crate::{browser, output};
 use mirror::engine::Mirror;
 use mirror::generator::samples;
@@ -14,7 +14,7 @@ use std::time::Instant;
 /// if anything failed.
 #[derive(clap::Args, Debug)]
 #[command(after_long_help = "Examples:\n    narcissus doctor\n    narcissus doctor --pack my-pack --port 8000")]
-pub struct Options {
+pub struct DoctorArgs {
     /// The port that the mirror will use
     #[arg(long, default_value_t = 7860)]
     pub port: u16,
@@ -28,7 +28,7 @@ enum Finding {
 use Finding::{Fail, Fine, Lack};
 
 /// Runs it.
-pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
+pub fn run(options: &DoctorArgs, global: &Global) -> anyhow::Result<()> {
     let findings = [
         ("processor", processor()),
         ("pack", pack(global)),
@@ -59,7 +59,9 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
 fn processor() -> Finding {
     let cores = rayon::current_num_threads();
     match kernels::Isa::from_environment() {
-        Err(found) => Lack { found, cure: "unset the variable: the best instruction set is found by itself" },
+        Err(error) => {
+            Lack { found: error.to_string(), cure: "unset the variable: the best instruction set is found by itself" }
+        }
         Ok(isa) if isa.name() == "portable" => {
             let found = format!("{cores} threads, no instruction set that the kernels know");
             Lack { found, cure: "works, but slowly; x86 processors with AVX2 (since about 2015) are far faster" }
@@ -70,7 +72,7 @@ fn processor() -> Finding {
 
 fn pack(global: &Global) -> Finding {
     let drawn = || -> anyhow::Result<String> {
-        let pack = super::open_pack(global)?;
+        let pack = global.open_pack()?;
         let mirror = Mirror::new(&pack)?;
         let began = Instant::now();
         let picture = samples(mirror.painter(), 1, 1).next().map(|s| s.1);
@@ -82,7 +84,7 @@ fn pack(global: &Global) -> Finding {
     };
     drawn().map_or_else(
         |e| Fail {
-            found: super::one_line(&e),
+            found: crate::failures::one_line(&e),
             cure: "`narcissus pack verify` says more; without --pack the built-in pack is used",
         },
         Fine,
@@ -110,7 +112,7 @@ fn browser() -> Finding {
 }
 
 fn ffmpeg() -> Finding {
-    match camera::ffmpeg() {
+    match host::ffmpeg() {
         Ok(path) => Fine(path.display().to_string()),
         Err(_) => Lack {
             found: "not in PATH".into(),

@@ -1,6 +1,6 @@
 //! `narcissus dream`: faces of nobody.
 
-use crate::arguments::{Drawing, Global, Size};
+use crate::options::{Drawing, Global, Size};
 use crate::output::{OutputDir, Progress};
 use display::{VideoWriter, enlarged};
 use mirror::generator::{Painter, Walk, grid, samples};
@@ -17,7 +17,7 @@ Examples:
     narcissus dream --count 64 --seed 7 --out dreams
     narcissus dream --count 8 --video --out walk
     narcissus dream --pack celebahq.pack --max-resolution 256 --out small")]
-pub struct Options {
+pub struct DreamArgs {
     /// How many faces; with --video also how many stations the walk has
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub count: u32,
@@ -45,17 +45,17 @@ const STEPS: usize = 50;
 const WALK_SIDE: usize = 256;
 
 /// The generator, laid out; neither its file nor its weights stay in memory beside that.
-fn painter(options: &Options, global: &Global) -> anyhow::Result<Painter> {
+fn painter(options: &DreamArgs, global: &Global) -> anyhow::Result<Painter> {
     let precision = options.drawing.precision()?;
-    let generator = options.size.generator(&super::open_pack(global)?)?;
+    let generator = options.size.generator(&global.open_pack()?)?;
     Ok(Painter::with_precision(&generator, precision))
 }
 
 /// Runs it.
-pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
+pub fn run(options: &DreamArgs, global: &Global) -> anyhow::Result<()> {
     if options.video {
         // Before any work.
-        camera::ffmpeg()?;
+        host::ffmpeg()?;
     }
     let out = OutputDir::open(&options.out)?;
     let painter = painter(options, global)?;

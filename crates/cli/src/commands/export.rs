@@ -1,6 +1,6 @@
 //! `narcissus export`: takes the generator to other programs.
 
-use crate::arguments::{Global, Size};
+use crate::options::{Global, Size};
 use std::path::PathBuf;
 
 /// Write the pack's generator for other programs.
@@ -14,7 +14,7 @@ Examples:
     narcissus export --out generator.onnx
     narcissus export --pack celebahq.pack --max-resolution 256 --out small.onnx
     narcissus export --half --out gs-f16.safetensors")]
-pub struct Options {
+pub struct ExportArgs {
     /// The file; must not exist yet. Its name says the format: .onnx or .safetensors
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
@@ -26,8 +26,8 @@ pub struct Options {
 }
 
 /// Runs it.
-pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
-    let pack = super::open_pack(global)?;
+pub fn run(options: &ExportArgs, global: &Global) -> anyhow::Result<()> {
+    let pack = global.open_pack()?;
     let generator = options.size.generator(&pack)?;
     import::export::export(&generator, &options.out, options.half)?;
     let size = generator.config().resolution;

@@ -1,6 +1,6 @@
 //! `narcissus import`: makes a pack of a generator that was trained elsewhere.
 
-use crate::arguments::Global;
+use crate::options::{Global, Part};
 use anyhow::Context;
 use import::Network;
 use std::path::PathBuf;
@@ -19,7 +19,7 @@ Examples:
     narcissus import network-snapshot.pkl --network G --max-resolution 256 --out half-way
     narcissus import network-final.pkl --network D --out discriminator.safetensors
     narcissus dream --pack celebahq.pack --out dreams")]
-pub struct Options {
+pub struct ImportArgs {
     /// The generator
     pub file: PathBuf,
     /// The pack's folder; must not exist yet. For the discriminator, the file
@@ -32,30 +32,12 @@ pub struct Options {
     pub part: Part,
 }
 
-/// How much of a generator is taken.
-#[derive(clap::Args, Debug)]
-pub struct Part {
-    /// Take the generator only up to the level of so many pixels
-    #[arg(long, value_name = "PIXELS")]
-    pub max_resolution: Option<usize>,
-    /// Store the weights at half precision: half the size; at 1024 pixels one value of a picture in ten moves by 1/255, the worst by 3/255
-    #[arg(long)]
-    pub half: bool,
-}
-
-impl Part {
-    /// The same of one of a file's networks, in the reader's words.
-    pub fn of(&self, network: Network) -> import::Options {
-        import::Options { network, max_resolution: self.max_resolution, half: self.half }
-    }
-}
-
 /// Runs it.
-pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
+pub fn run(options: &ImportArgs, global: &Global) -> anyhow::Result<()> {
     if options.network == Network::D {
         return discriminator(options);
     }
-    let face_nets = super::open_pack(global).context("no pack to take the face nets from")?;
+    let face_nets = global.open_pack().context("no pack to take the face nets from")?;
     let imported = import::import(&options.file, options.part.of(options.network), &face_nets, &options.out)?;
     let config = imported.generator.config();
     eprintln!(
@@ -71,7 +53,7 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
 }
 
 /// Writes the discriminator as a file, for whoever trains on: a pack has no place for it.
-fn discriminator(options: &Options) -> anyhow::Result<()> {
+fn discriminator(options: &ImportArgs) -> anyhow::Result<()> {
     anyhow::ensure!(options.part.max_resolution.is_none(), "--max-resolution is for generators; leave it out for D");
     anyhow::ensure!(!options.out.exists(), "{}: already exists; choose another name", options.out.display());
     let weights = import::read_discriminator(&options.file)?;

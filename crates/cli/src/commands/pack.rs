@@ -1,6 +1,6 @@
 //! `narcissus pack`: looks into a pack.
 
-use crate::arguments::Global;
+use crate::options::Global;
 use crate::output;
 use clap::Subcommand;
 use mirror::engine::Mirror;
@@ -13,7 +13,7 @@ Examples:
     narcissus pack info                 the built-in pack
     narcissus pack verify my-pack
     narcissus pack seal my-pack         after a net in it has been trained again")]
-pub enum Pack {
+pub enum PackCommand {
     /// What is inside, its licence and its data
     Info {
         /// The pack's folder [default: --pack, or the built-in pack]
@@ -32,23 +32,23 @@ pub enum Pack {
 }
 
 /// Runs it.
-pub fn run(what: &Pack, global: &Global) -> anyhow::Result<()> {
-    let open = |folder: &Option<PathBuf>| super::open_pack_at(folder.as_deref().or(global.pack.as_deref()));
+pub fn run(what: &PackCommand, global: &Global) -> anyhow::Result<()> {
+    let open = |folder: &Option<PathBuf>| crate::options::open_pack_at(folder.as_deref().or(global.pack.as_deref()));
     match what {
-        Pack::Info { folder } => {
+        PackCommand::Info { folder } => {
             let pack = open(folder)?;
             output::print_line(&mirror::pack::describe(&pack).trim_end())?;
             if let Some(card) = pack.card() {
                 output::print_line(&format_args!("\n{}", card.trim_end()))?;
             }
         }
-        Pack::Verify { folder } => {
+        PackCommand::Verify { folder } => {
             let pack = open(folder)?;
             Mirror::new(&pack)?;
             let files = pack.manifest().files.len();
             output::print_line(&format_args!("{}: {files} files as sealed, every net fits", pack.origin()))?;
         }
-        Pack::Seal { folder } => {
+        PackCommand::Seal { folder } => {
             let manifest = mirror::pack::seal(folder)?;
             for (name, file) in &manifest.files {
                 output::print_line(&format_args!("{}  {name}  {} bytes", file.sha256, file.bytes))?;

@@ -13,7 +13,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Where Chromium is; `None`, and a line that says so, where it is not installed.
 pub fn installed() -> Option<PathBuf> {
-    let found = ["chromium", "chromium-browser", "google-chrome"].into_iter().find_map(camera::in_path);
+    let found = ["chromium", "chromium-browser", "google-chrome"].into_iter().find_map(host::find_program);
     if found.is_none() {
         eprintln!("skipped: chromium is not in PATH");
     }
@@ -151,8 +151,8 @@ impl Page {
         while self.value(&format!("Boolean({expression})")) != true {
             assert!(
                 began.elapsed() < PATIENCE,
-                "it never came to: {expression}\nseen: {}\nnotice: {}\ncomplaints: {:?}",
-                self.value("JSON.stringify(globalThis.narcissus?.seen ?? null)?.slice(0, 600)"),
+                "it never came to: {expression}\nreport: {}\nnotice: {}\ncomplaints: {:?}",
+                self.value("JSON.stringify(globalThis.narcissus?.report ?? null)?.slice(0, 600)"),
                 self.value("document.getElementById('notice')?.textContent"),
                 self.complaints
             );
@@ -192,7 +192,7 @@ impl Page {
 
     /// A number that tells reflections apart: all that is drawn, added up.
     pub fn drawn(&mut self) -> f64 {
-        let sum = "[...document.querySelectorAll('#glasses canvas')].flatMap(c => [...c.getContext('2d')\
+        let sum = "[...document.querySelectorAll('#views canvas')].flatMap(c => [...c.getContext('2d')\
                    .getImageData(0, 0, c.width, c.height).data]).reduce((s, v, i) => s + v * (1 + i % 7), 0)";
         self.value(sum).as_f64().unwrap()
     }

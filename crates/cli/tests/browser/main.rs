@@ -21,22 +21,22 @@ fn alone() -> MutexGuard<'static, ()> {
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-const REFLECTING: &str = "narcissus.seen?.state === 'reflecting' && narcissus.seen.glasses[0].arrived === 1";
-const DREAMING: &str = "narcissus.seen?.state === 'dreaming' && narcissus.seen.glasses[0].arrived === 1";
+const REFLECTING: &str = "narcissus.report?.state === 'reflecting' && narcissus.report.views[0].progress === 1";
+const DREAMING: &str = "narcissus.report?.state === 'dreaming' && narcissus.report.views[0].progress === 1";
 
 #[test]
 fn a_visitor_s_reflection_appears_and_moves() {
     let Some(chromium) = installed() else { return };
     let (_alone, dir, server) = (alone(), tempfile::tempdir().unwrap(), Server::start(&[]));
     let mut page = Page::open(&chromium, &Eye::Film(&film::visitor(dir.path())), &server.url);
-    page.wait("globalThis.narcissus?.seen?.state === 'dreaming'");
-    assert_eq!(page.value("narcissus.seen.faces.length"), 0, "nobody is measured who has not agreed");
+    page.wait("globalThis.narcissus?.report?.state === 'dreaming'");
+    assert_eq!(page.value("narcissus.report.faces.length"), 0, "nobody is measured who has not agreed");
     page.begin();
-    let took = page.wait("narcissus.seen?.state === 'reflecting'");
+    let took = page.wait("narcissus.report?.state === 'reflecting'");
     eprintln!("the reflection begins {} ms after the button", took.as_millis());
     page.wait(REFLECTING);
-    let (before, place) = (page.drawn(), page.value("narcissus.seen.faces[0].box[0]").as_f64().unwrap());
-    page.wait(&format!("Math.abs(narcissus.seen.faces[0].box[0] - {place}) > 8"));
+    let (before, place) = (page.drawn(), page.value("narcissus.report.faces[0].box[0]").as_f64().unwrap());
+    page.wait(&format!("Math.abs(narcissus.report.faces[0].box[0] - {place}) > 8"));
     assert_ne!(page.drawn(), before);
     page.wait("document.getElementById('words').textContent.includes('The machine says')");
     let own: Vec<String> = [&server.url, &server.url.replace("http", "ws")].map(|u| format!("{u}/")).into();
@@ -53,7 +53,7 @@ fn an_empty_room_leaves_the_mirror_to_its_dream() {
     let (_alone, dir, server) = (alone(), tempfile::tempdir().unwrap(), Server::start(&[]));
     let mut page = Page::open(&chromium, &Eye::Film(&film::nobody(dir.path())), &server.url);
     page.begin();
-    page.wait("narcissus.seen?.state === 'dreaming' && narcissus.seen.sizes.picture_bytes === 640 * 480 * 3");
+    page.wait("narcissus.report?.state === 'dreaming' && narcissus.report.sizes.picture_bytes === 640 * 480 * 3");
     let before = page.drawn();
     std::thread::sleep(Duration::from_secs(1));
     assert_ne!(page.drawn(), before, "the dream drifts");
@@ -67,11 +67,11 @@ fn a_visitor_who_comes_and_goes_is_reflected_and_forgotten() {
     let mut page = Page::open(&chromium, &Eye::Film(&film::coming_and_going(dir.path())), &server.url);
     page.begin();
     page.wait(DREAMING);
-    page.wait("narcissus.seen.faces.length === 1");
+    page.wait("narcissus.report.faces.length === 1");
     let arrived = page.wait(REFLECTING);
-    page.wait("narcissus.seen.faces.length === 0");
+    page.wait("narcissus.report.faces.length === 0");
     let left = page.wait(DREAMING);
-    eprintln!("melts into a visitor in {} ms, back in {} ms", arrived.as_millis(), left.as_millis());
+    eprintln!("changes to a visitor in {} ms, back in {} ms", arrived.as_millis(), left.as_millis());
     page.wait(REFLECTING);
 }
 
@@ -81,13 +81,13 @@ fn two_visitors_have_a_reflection_each() {
     let (_alone, dir, server) = (alone(), tempfile::tempdir().unwrap(), Server::start(&["--faces", "2"]));
     let mut page = Page::open(&chromium, &Eye::Film(&film::two(dir.path())), &server.url);
     page.begin();
-    page.wait("narcissus.seen?.glasses.every(g => g.viewer !== null && g.arrived === 1)");
-    assert_eq!(page.value("document.querySelectorAll('#glasses canvas').length"), 2);
-    let viewers = page.value("narcissus.seen.glasses.map(g => g.viewer)");
+    page.wait("narcissus.report?.views.every(v => v.viewer !== null && v.progress === 1)");
+    assert_eq!(page.value("document.querySelectorAll('#views canvas').length"), 2);
+    let viewers = page.value("narcissus.report.views.map(v => v.viewer)");
     assert_ne!(viewers[0], viewers[1]);
-    page.wait("narcissus.seen.faces.length === 2");
+    page.wait("narcissus.report.faces.length === 2");
     std::thread::sleep(Duration::from_secs(2));
-    assert_eq!(page.value("narcissus.seen.glasses.map(g => g.viewer)"), viewers, "they keep their seats");
+    assert_eq!(page.value("narcissus.report.views.map(v => v.viewer)"), viewers, "they keep their slots");
 }
 
 #[test]
@@ -100,10 +100,10 @@ fn a_mirror_that_is_killed_and_started_again_is_found_again() {
     let port = server.port().to_owned();
     server.kill();
     page.wait("document.getElementById('notice').textContent.includes('comes back by itself')");
-    page.wait("!document.getElementById('glasses').classList.contains('there')");
+    page.wait("!document.getElementById('views').classList.contains('there')");
     let _again = Server::start(&["--port", &port]);
     page.wait("document.getElementById('notice').textContent === ''");
-    page.wait("document.getElementById('glasses').classList.contains('there')");
+    page.wait("document.getElementById('views').classList.contains('there')");
     page.wait(REFLECTING);
 }
 
@@ -114,7 +114,7 @@ fn without_leave_to_use_the_camera_the_page_says_so_and_dreams_on() {
     let mut page = Page::open(&chromium, &Eye::Denied, &server.url);
     page.begin();
     page.wait("document.getElementById('notice').textContent.includes('may not use the camera')");
-    page.wait("narcissus.seen?.state === 'dreaming' && narcissus.seen.sizes.picture_bytes === 0");
+    page.wait("narcissus.report?.state === 'dreaming' && narcissus.report.sizes.picture_bytes === 0");
     let before = page.drawn();
     std::thread::sleep(Duration::from_secs(1));
     assert_ne!(page.drawn(), before);
@@ -170,7 +170,7 @@ fn other_names_and_other_pages_are_turned_away() {
     );
     assert_eq!(page.value(&refused), true, "a socket from a foreign page");
     page.go(&server.url);
-    page.wait("globalThis.narcissus?.seen");
+    page.wait("globalThis.narcissus?.report");
 }
 
 #[test]
@@ -186,7 +186,7 @@ fn it_begins_and_stops_by_keys_and_the_camera_is_off_when_it_stops() {
     page.press("p");
     assert_ne!(page.value("document.getElementById('panel').hidden"), open);
     page.press("Escape");
-    page.wait("narcissus.seen.state === 'dreaming' && narcissus.seen.sizes.picture_bytes === 0");
+    page.wait("narcissus.report.state === 'dreaming' && narcissus.report.sizes.picture_bytes === 0");
     page.wait("document.activeElement.id === 'begin'");
     page.press("Enter");
     page.wait(REFLECTING);
@@ -197,10 +197,10 @@ fn closed_eyes_begin_and_stop() {
     let Some(chromium) = installed() else { return };
     let (_alone, dir, server) = (alone(), tempfile::tempdir().unwrap(), Server::start(&["--gesture"]));
     let mut page = Page::open(&chromium, &Eye::Film(&film::closing_eyes(dir.path())), &server.url);
-    page.wait("globalThis.narcissus?.seen?.eyes_closed_secs > 0");
-    assert_eq!(page.value("narcissus.seen.faces.length"), 0, "nobody has agreed to be measured");
+    page.wait("globalThis.narcissus?.report?.eyes_closed_secs > 0");
+    assert_eq!(page.value("narcissus.report.faces.length"), 0, "nobody has agreed to be measured");
     page.wait(REFLECTING);
-    page.wait("narcissus.seen.controls.waiting === true");
+    page.wait("narcissus.controls.waiting === true");
     page.wait(DREAMING);
 }
 
@@ -241,27 +241,27 @@ fn the_panel_shows_what_is_seen_and_asks_for_something_else() {
     page.begin();
     page.wait(REFLECTING);
     page.wait("!document.getElementById('panel').hidden");
-    page.wait("narcissus.seen.glasses[0].kept && document.querySelectorAll('#survived meter').length === 8");
+    page.wait("narcissus.report.views[0].kept && document.querySelectorAll('#survived meter').length === document.querySelectorAll('#groups input').length");
     page.wait("document.getElementById('seen').width === 640");
     page.wait("document.getElementById('sizes').children.length === 4 && document.getElementById('speed').textContent");
-    let all = page.value("narcissus.seen.sizes.numbers").as_u64().unwrap();
+    let all = page.value("narcissus.report.sizes.features").as_u64().unwrap();
     let set = |id: &str, value: u64| {
         format!(
             "(() => {{ const e = document.getElementById('{id}'); e.value = {value}; e.dispatchEvent(new Event('input')); }})()"
         )
     };
-    page.value(&set("given", 12));
-    page.wait("narcissus.seen.sizes.numbers === 12");
-    page.value(&set("given", all));
+    page.value(&set("features", 12));
+    page.wait("narcissus.report.sizes.features === 12");
+    page.value(&set("features", all));
     page.value("document.querySelector('#groups input[value=shape]').click()");
-    page.wait(&format!("narcissus.seen.sizes.numbers < {all} && narcissus.seen.controls.withheld[0] === 'shape'"));
+    page.wait(&format!("narcissus.report.sizes.features < {all} && narcissus.controls.without[0] === 'shape'"));
     page.value("document.querySelector('#groups input[value=shape]').click()");
     page.value(&set("age", 90));
-    page.wait("narcissus.seen.controls.age === 90 && narcissus.seen.controls.hold === true");
-    page.value("document.getElementById('verdict').click()");
-    page.wait("narcissus.seen.controls.age === null && narcissus.seen.controls.hold === false");
+    page.wait("narcissus.controls.overrides.age === 90 && narcissus.controls.hold === true");
+    page.value("document.getElementById('reset-overrides').click()");
+    page.wait("narcissus.controls.overrides.age === undefined && narcissus.controls.hold === false");
     page.press("p");
-    page.wait("narcissus.seen.controls.measure === false");
+    page.wait("narcissus.controls.measure === false");
     assert!(page.complaints.is_empty(), "{:?}", page.complaints);
 }
 
@@ -331,8 +331,8 @@ fn less_motion_is_respected() {
     let media = json!({"features": [{"name": "prefers-reduced-motion", "value": "reduce"}]});
     page.call("Emulation.setEmulatedMedia", media);
     page.begin();
-    page.wait("narcissus.seen?.controls.calm === true");
-    let slow = "getComputedStyle(document.getElementById('glasses')).transitionDuration";
+    page.wait("narcissus.controls?.calm === true");
+    let slow = "getComputedStyle(document.getElementById('views')).transitionDuration";
     assert!(page.value(slow).as_str().unwrap().split(',').all(|d| d.trim() == "0s"));
 }
 
@@ -416,11 +416,11 @@ fn round_trip() {
             number("p50"),
             number("p95"),
             number("rate"),
-            page.value("narcissus.seen.pulse.latency_p50_ms").as_f64().unwrap(),
+            page.value("narcissus.performance.latency_p50_ms").as_f64().unwrap(),
         );
         println!(
             "  {:.1} looks/s; the last picture: {}",
-            page.value("narcissus.seen.pulse.frames_per_second").as_f64().unwrap(),
+            page.value("narcissus.performance.frames_per_second").as_f64().unwrap(),
             page.value("JSON.stringify(narcissus.times)").as_str().unwrap()
         );
         page.press("p");

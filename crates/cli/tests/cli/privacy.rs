@@ -93,8 +93,14 @@ fn no_frame_is_written_or_sent() {
     let (before, written) = (mirror.open(), mirror.bytes_written());
     let mut reflected = 0;
     for seq in 0..FRAMES {
-        let header =
-            [&b"MF\x01\x00"[..], &seq.to_le_bytes(), &640u16.to_le_bytes(), &480u16.to_le_bytes(), &[0; 4]].concat();
+        let header = [
+            &[b'M', b'F', mirror::live::protocol::VERSION, 0][..],
+            &seq.to_le_bytes(),
+            &640u16.to_le_bytes(),
+            &480u16.to_le_bytes(),
+            &[0; 4],
+        ]
+        .concat();
         page.send(Message::binary([&header, &pictures[seq as usize / 30]].map(|b| &b[..]).concat())).unwrap();
         let (seen, picture) = (page.read().unwrap(), page.read().unwrap());
         reflected += usize::from(seen.to_text().unwrap().contains("\"reflecting\""));

@@ -30,6 +30,8 @@ pub const FILES: [File; 14] = [
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mirror::features::Group;
+    use mirror::inverter::Verdict;
     use serde_json::{Map, Value};
 
     #[test]
@@ -77,6 +79,17 @@ mod tests {
         assert!(all.len() > 20, "{all:?}");
         for key in all {
             assert!(english.contains_key(key), "\"{key}\" has no text");
+        }
+
+        // Keys that the scripts put together.
+        for group in Group::ALL {
+            assert!(english.contains_key(group.name()), "the group \"{}\" has no text", group.name());
+        }
+        for verdict in Verdict::ALL {
+            let name = serde_json::to_value(verdict).unwrap().as_str().unwrap().to_owned();
+            assert!(english.contains_key(&format!("override_{name}")), "override_{name} has no text");
+            assert!(FILES[0].2.contains(&format!("data-override=\"{name}\"")), "{name} has no slider");
+            assert!(FILES[0].2.contains(&format!("id=\"{name}-label\"")), "{name} has no label");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Who may look into the mirror: its own page. Any other site in the same browser could reach loopback too.
+//! Who may use the server: its own page. Any other site in the same browser could reach loopback too.
 
 use axum::http::{HeaderMap, HeaderName, header};
 use std::net::SocketAddr;
@@ -17,18 +17,18 @@ pub struct Guard {
 
 /// Whether a request may pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Access {
     /// It may.
-    Ours,
+    Allowed,
     /// It calls the server by a foreign name, or comes from a foreign page.
     Foreign,
     /// It does not know the token.
-    Unknown,
+    NoToken,
 }
 
 impl Guard {
     /// Of a server on loopback: without a token, as whoever uses this computer may look.
-    pub fn at_home(address: SocketAddr) -> Self {
+    pub fn local(address: SocketAddr) -> Self {
         let port = address.port();
         let hosts = [address.to_string(), format!("localhost:{port}")];
         let hosts = hosts.iter().flat_map(|host| short_and_long(host, "http")).collect();
@@ -36,7 +36,7 @@ impl Guard {
     }
 
     /// Of a server that others may reach, by one name.
-    pub fn abroad(name: &str, port: u16, token: String) -> Self {
+    pub fn remote(name: &str, port: u16, token: String) -> Self {
         Self { scheme: "https", hosts: short_and_long(&format!("{name}:{port}"), "https"), token: Some(token) }
     }
 
@@ -51,21 +51,21 @@ impl Guard {
         self.hosts.iter().map(|host| format!("{scheme}://{host}")).collect::<Vec<_>>().join(" ")
     }
 
-    /// Judges a request: it must name this server as its host, so that no foreign name was bent to point here, come from its own
+    /// Checks a request: it must name this server as its host, so that no foreign name was bent to point here, come from its own
     /// page where it says where it comes from, and know the token where there is one.
-    pub fn judge(&self, headers: &HeaderMap) -> Verdict {
+    pub fn check(&self, headers: &HeaderMap) -> Access {
         let is_host = |host: &str| self.hosts.iter().any(|name| name == host);
         let origin_fits =
             |origin: &str| origin.strip_prefix(self.scheme).and_then(|o| o.strip_prefix("://")).is_some_and(is_host);
         if !only(headers, header::HOST).is_some_and(is_host) || !only(headers, header::ORIGIN).is_none_or(origin_fits) {
-            return Verdict::Foreign;
+            return Access::Foreign;
         }
-        let Some(token) = &self.token else { return Verdict::Ours };
+        let Some(token) = &self.token else { return Access::Allowed };
         let bearer = only(headers, header::AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
         let cookies = only(headers, header::COOKIE).unwrap_or_default();
         let cookie = cookies.split(';').find_map(|c| c.trim().strip_prefix(COOKIE)?.strip_prefix('='));
         let knows = [bearer, cookie].into_iter().flatten().any(|said| same(said, token));
-        if knows { Verdict::Ours } else { Verdict::Unknown }
+        if knows { Access::Allowed } else { Access::NoToken }
     }
 
     /// The cookie for a page that was opened with `?token=…`, if that is the token.
@@ -105,7 +105,7 @@ mod tests {
     }
 
     fn home() -> Guard {
-        Guard::at_home(SocketAddr::from(([127, 0, 0, 1], 7860)))
+        Guard::local(SocketAddr::from(([127, 0, 0, 1], 7860)))
     }
 
     #[test]
@@ -113,7 +113,7 @@ mod tests {
         let ours = |host: &str, origin: Option<&str>| {
             let mut pairs = vec![(header::HOST, host)];
             pairs.extend(origin.map(|o| (header::ORIGIN, o)));
-            home().judge(&headers(&pairs)) == Verdict::Ours
+            home().check(&headers(&pairs)) == Access::Allowed
         };
         assert!(ours("127.0.0.1:7860", Some("http://127.0.0.1:7860")));
         assert!(ours("localhost:7860", Some("http://localhost:7860")));
@@ -124,36 +124,36 @@ mod tests {
         for origin in ["http://evil.example", "https://127.0.0.1:7860", "http://127.0.0.1:78600", "null", ""] {
             assert!(!ours("127.0.0.1:7860", Some(origin)), "{origin}");
         }
-        assert_eq!(home().judge(&HeaderMap::new()), Verdict::Foreign);
+        assert_eq!(home().check(&HeaderMap::new()), Access::Foreign);
         let mut twice = headers(&[(header::HOST, "127.0.0.1:7860")]);
         twice.append(header::HOST, "127.0.0.1:7860".parse().unwrap());
-        assert_eq!(home().judge(&twice), Verdict::Foreign);
+        assert_eq!(home().check(&twice), Access::Foreign);
     }
 
     #[test]
     fn abroad_the_token_is_asked_for_as_a_cookie_or_a_bearer() {
-        let guard = Guard::abroad("mirror.example", 443, "sesame".into());
+        let guard = Guard::remote("mirror.example", 443, "sesame".into());
         assert_eq!((guard.url(), guard.cookie_for("a=b&token=sesam")), ("https://mirror.example".into(), None));
         let cookie = guard.cookie_for("token=sesame").unwrap();
         let (pair, flags) = cookie.split_once(';').unwrap();
         assert!(flags.contains("HttpOnly") && flags.contains("Secure") && flags.contains("SameSite=Strict"));
         let judge =
-            |host: &str, name: HeaderName, value: &str| guard.judge(&headers(&[(header::HOST, host), (name, value)]));
-        assert_eq!(judge("mirror.example", header::COOKIE, &format!("x=y; {pair}")), Verdict::Ours);
-        assert_eq!(judge("mirror.example:443", header::AUTHORIZATION, "Bearer sesame"), Verdict::Ours);
-        assert_eq!(judge("mirror.example", header::AUTHORIZATION, "Bearer sesame2"), Verdict::Unknown);
-        assert_eq!(judge("mirror.example", header::COOKIE, "narcissus="), Verdict::Unknown);
-        assert_eq!(judge("127.0.0.1", header::AUTHORIZATION, "Bearer sesame"), Verdict::Foreign);
+            |host: &str, name: HeaderName, value: &str| guard.check(&headers(&[(header::HOST, host), (name, value)]));
+        assert_eq!(judge("mirror.example", header::COOKIE, &format!("x=y; {pair}")), Access::Allowed);
+        assert_eq!(judge("mirror.example:443", header::AUTHORIZATION, "Bearer sesame"), Access::Allowed);
+        assert_eq!(judge("mirror.example", header::AUTHORIZATION, "Bearer sesame2"), Access::NoToken);
+        assert_eq!(judge("mirror.example", header::COOKIE, "narcissus="), Access::NoToken);
+        assert_eq!(judge("127.0.0.1", header::AUTHORIZATION, "Bearer sesame"), Access::Foreign);
     }
 
     #[test]
     fn a_page_on_the_scheme_s_own_port_is_called_with_or_without_it() {
-        let guard = Guard::at_home(SocketAddr::from(([127, 0, 0, 1], 80)));
+        let guard = Guard::local(SocketAddr::from(([127, 0, 0, 1], 80)));
         assert_eq!(guard.url(), "http://127.0.0.1");
         for host in ["127.0.0.1", "127.0.0.1:80", "localhost"] {
-            assert_eq!(guard.judge(&headers(&[(header::HOST, host)])), Verdict::Ours, "{host}");
+            assert_eq!(guard.check(&headers(&[(header::HOST, host)])), Access::Allowed, "{host}");
         }
-        let six = Guard::at_home(SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], 7860)));
-        assert_eq!(six.judge(&headers(&[(header::HOST, "[::1]:7860")])), Verdict::Ours);
+        let six = Guard::local(SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], 7860)));
+        assert_eq!(six.check(&headers(&[(header::HOST, "[::1]:7860")])), Access::Allowed);
     }
 }

@@ -1,7 +1,9 @@
-//! How the mirror has been doing, in Prometheus' text format. Numbers only: nothing about who looked.
+//! Counts frames and their times, for the page and in Prometheus' text format. Numbers only: nothing about viewers.
 
+use frame::lock;
+use mirror::live::protocol::Performance;
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 /// Latencies are of this many frames.
@@ -22,34 +24,21 @@ struct State {
     reflections: u64,
     refused: u64,
     dropped: u64,
-    /// Since when each of the two has been busy with one thing.
+    /// Since when each [`Stage`] has been busy with one thing.
     busy: [Option<Instant>; 2],
-    /// When frames were looked at.
-    looks: VecDeque<Instant>,
+    /// When frames were analysed.
+    analysed: VecDeque<Instant>,
     /// When each picture was ready, and how long after its frame's arrival.
     recent: VecDeque<(Instant, Duration)>,
 }
 
-/// Who may get stuck.
+/// A stage that may get stuck.
 #[derive(Clone, Copy, Debug)]
-pub enum Who {
-    /// Who looks.
-    Eyes,
-    /// Who draws.
-    Brush,
-}
-
-/// How the mirror does lately.
-#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize)]
-pub struct Pulse {
-    /// Frames looked at, over the last ten seconds or as long as there have been any.
-    pub frames_per_second: f64,
-    /// Pictures drawn, likewise.
-    pub pictures_per_second: f64,
-    /// From a frame's arrival to its picture: the median of the last pictures, milliseconds.
-    pub latency_p50_ms: f64,
-    /// The time that 95 of 100 keep, milliseconds.
-    pub latency_p95_ms: f64,
+pub enum Stage {
+    /// It analyses a frame.
+    Analyse,
+    /// It draws a picture.
+    Draw,
 }
 
 /// How many a second, of times in their order.
@@ -68,7 +57,7 @@ fn keep<T>(all: &mut VecDeque<T>, one: T) {
 }
 
 impl State {
-    fn pulse(&self) -> Pulse {
+    fn performance(&self) -> Performance {
         let mut latencies: Vec<Duration> = self.recent.iter().map(|(_, latency)| *latency).collect();
         latencies.sort_unstable();
         // Nearest rank.
@@ -76,8 +65,8 @@ impl State {
             let rank = (latencies.len() * percent).div_ceil(100).max(1);
             latencies.get(rank - 1).map_or(0.0, |l| l.as_secs_f64() * 1e3)
         };
-        Pulse {
-            frames_per_second: rate(self.looks.iter().copied()),
+        Performance {
+            frames_per_second: rate(self.analysed.iter().copied()),
             pictures_per_second: rate(self.recent.iter().map(|(at, _)| *at)),
             latency_p50_ms: quantile(50),
             latency_p95_ms: quantile(95),
@@ -86,23 +75,23 @@ impl State {
 }
 
 impl Metrics {
-    /// Somebody begins.
-    pub fn begin(&self, who: Who) {
-        self.lock().busy[who as usize] = Some(Instant::now());
+    /// A stage begins.
+    pub fn begin(&self, stage: Stage) {
+        self.lock().busy[stage as usize] = Some(Instant::now());
     }
 
-    /// A frame was looked at.
-    pub fn looked(&self, refused: bool) {
+    /// A frame was analysed.
+    pub fn analysed(&self, refused: bool) {
         let mut state = self.lock();
-        state.busy[Who::Eyes as usize] = None;
+        state.busy[Stage::Analyse as usize] = None;
         state.frames += 1;
         state.refused += u64::from(refused);
-        keep(&mut state.looks, Instant::now());
+        keep(&mut state.analysed, Instant::now());
     }
 
     /// A picture was drawn.
     pub fn drew(&self) {
-        self.lock().busy[Who::Brush as usize] = None;
+        self.lock().busy[Stage::Draw as usize] = None;
     }
 
     /// A picture is ready, `latency` after its frame came.
@@ -118,20 +107,20 @@ impl Metrics {
         self.lock().dropped += 1;
     }
 
-    /// Whether somebody has been busy with one picture for far too long.
+    /// Whether a stage has been busy with one picture for far too long.
     pub fn is_stuck(&self) -> bool {
         self.lock().busy.iter().flatten().any(|since| since.elapsed() > STUCK)
     }
 
-    /// How it goes lately.
-    pub fn pulse(&self) -> Pulse {
-        self.lock().pulse()
+    /// How fast the mirror has been lately.
+    pub fn performance(&self) -> Performance {
+        self.lock().performance()
     }
 
     /// All of it.
     pub fn text(&self) -> String {
         let state = self.lock();
-        let pulse = state.pulse();
+        let performance = state.performance();
         format!(
             "narcissus_frames_total {}\nnarcissus_pictures_total {}\nnarcissus_reflections_total {}\nnarcissus_refused_total {}\n\
              narcissus_dropped_total {}\nnarcissus_frames_per_second {:.1}\nnarcissus_pictures_per_second {:.1}\n\
@@ -141,16 +130,16 @@ impl Metrics {
             state.reflections,
             state.refused,
             state.dropped,
-            pulse.frames_per_second,
-            pulse.pictures_per_second,
-            pulse.latency_p50_ms / 1e3,
-            pulse.latency_p95_ms / 1e3
+            performance.frames_per_second,
+            performance.pictures_per_second,
+            performance.latency_p50_ms / 1e3,
+            performance.latency_p95_ms / 1e3
         )
     }
 
-    /// Every change under the lock is complete before it can panic, so that poison means nothing here.
+    /// Every change under the lock is complete before it can panic.
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 
@@ -163,13 +152,13 @@ mod tests {
         let metrics = Metrics::default();
         assert!(metrics.text().contains("narcissus_frames_total 0\n") && !metrics.is_stuck());
         for ms in 1..=100 {
-            metrics.begin(Who::Eyes);
-            metrics.looked(ms == 1);
-            metrics.begin(Who::Brush);
+            metrics.begin(Stage::Analyse);
+            metrics.analysed(ms == 1);
+            metrics.begin(Stage::Draw);
             metrics.drew();
             metrics.shown(ms > 10, Duration::from_millis(ms));
         }
-        (0..50).for_each(|_| metrics.looked(false));
+        (0..50).for_each(|_| metrics.analysed(false));
         metrics.dropped();
         let text = metrics.text();
         for line in [

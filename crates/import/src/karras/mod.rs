@@ -1,16 +1,15 @@
 //! The pickles of Karras' own programs: a tuple (G, D, Gs) of networks, written in TensorFlow or, before that, in Theano.
 
-mod settings;
+mod arguments;
 mod tensorflow;
 mod theano;
 
 use crate::blueprint::Blueprint;
+use crate::byte_reader::ByteReader;
+use crate::discriminator::DiscriminatorBlueprint;
 use crate::error::FormatError;
-use crate::judge::Judge;
 use crate::network::Network;
 use crate::pickle::{Known, Pickle, View};
-use crate::source::Source;
-use settings::Settings;
 
 /// The state of a network, and the program that wrote it.
 struct Chosen<'a> {
@@ -22,7 +21,7 @@ struct Chosen<'a> {
 ///
 /// # Errors
 /// If the pickle does not hold networks, the one that was chosen is a discriminator, or it needs what we cannot draw.
-pub fn generator(pickle: &Pickle, network: Network, source: &mut Source) -> Result<Blueprint, FormatError> {
+pub fn generator(pickle: &Pickle, network: Network, source: &mut ByteReader) -> Result<Blueprint, FormatError> {
     let chosen = choose(pickle, network)?;
     let mut blueprint = match chosen.wrote {
         Known::TheanoNetwork => theano::generator(&chosen.state, source)?,
@@ -36,7 +35,7 @@ pub fn generator(pickle: &Pickle, network: Network, source: &mut Source) -> Resu
 ///
 /// # Errors
 /// As [`generator`], if what was chosen is no discriminator.
-pub fn discriminator(pickle: &Pickle, source: &mut Source) -> Result<Judge, FormatError> {
+pub fn discriminator(pickle: &Pickle, source: &mut ByteReader) -> Result<DiscriminatorBlueprint, FormatError> {
     let chosen = choose(pickle, Network::D)?;
     match chosen.wrote {
         Known::TheanoNetwork => theano::discriminator(&chosen.state, source),
@@ -66,12 +65,4 @@ fn one<'a>(view: &View<'a>) -> Result<Chosen<'a>, FormatError> {
         Known::TensorFlowNetwork | Known::TheanoNetwork => Ok(Chosen { wrote, state }),
         _ => Err(view.unexpected("a network").into()),
     }
-}
-
-/// Refuses a function that builds something else than what was asked for: `kind` is "G" or "D".
-fn expect_kind(function: &str, kind: &'static str, known: &[&str]) -> Result<(), FormatError> {
-    if known.contains(&function) && function.starts_with(kind) {
-        return Ok(());
-    }
-    Err(FormatError::OtherNetwork { function: function.to_owned(), kind })
 }

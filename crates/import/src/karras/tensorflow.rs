@@ -1,19 +1,19 @@
 //! `tfutil.Network`, version 2: variables by name, weights as TensorFlow has them.
 
-use super::{Settings, expect_kind};
+use super::arguments::{BuildArguments, expect_kind};
 use crate::array::Array;
-use crate::blueprint::{Blueprint, Layer};
+use crate::blueprint::{Blueprint, LayerBlueprint};
+use crate::byte_reader::ByteReader;
+use crate::discriminator::DiscriminatorBlueprint;
 use crate::error::FormatError;
-use crate::judge::Judge;
 use crate::pickle::{Unexpected, Value, View};
-use crate::source::Source;
 use std::collections::{BTreeMap, HashMap};
 
 const FUNCTIONS: [&str; 2] = ["G_paper", "D_paper"];
 
 /// The state of a network, understood.
 struct State<'a> {
-    settings: Settings<'a>,
+    settings: BuildArguments<'a>,
     variables: HashMap<&'a str, &'a Array>,
     lod: f64,
     /// Weights are multiplied by gain/sqrt(fan-in) when they are used.
@@ -22,7 +22,7 @@ struct State<'a> {
 }
 
 /// The generator of a state.
-pub fn generator(state: &View, source: &mut Source) -> Result<Blueprint, FormatError> {
+pub fn generator(state: &View, source: &mut ByteReader) -> Result<Blueprint, FormatError> {
     let state = read(state, "G", source)?;
     let levels = state.settings.levels()?;
     let fused = state.settings.flag("fused_scale", true)?;
@@ -44,7 +44,7 @@ pub fn generator(state: &View, source: &mut Source) -> Result<Blueprint, FormatE
 
 /// The discriminator of a state. Fused layers keep their name, `Conv1_down`: the activation comes after the mean over 2x2 pixels there,
 /// and before it in `Conv1`.
-pub fn discriminator(state: &View, source: &mut Source) -> Result<Judge, FormatError> {
+pub fn discriminator(state: &View, source: &mut ByteReader) -> Result<DiscriminatorBlueprint, FormatError> {
     let mut state = read(state, "D", source)?;
     let levels = state.settings.levels()?;
     let fused = state.settings.flag("fused_scale", true)?;
@@ -67,17 +67,17 @@ pub fn discriminator(state: &View, source: &mut Source) -> Result<Judge, FormatE
     add("4x4/Dense0".into(), gain, dense)?;
     add("4x4/Dense1".into(), 1.0, dense)?;
     state.metadata.insert("lod".into(), state.lod.to_string());
-    Ok(Judge { layers, metadata: state.metadata })
+    Ok(DiscriminatorBlueprint { layers, metadata: state.metadata })
 }
 
-fn read<'a>(state: &View<'a>, kind: &'static str, source: &mut Source) -> Result<State<'a>, FormatError> {
+fn read<'a>(state: &View<'a>, kind: &'static str, source: &mut ByteReader) -> Result<State<'a>, FormatError> {
     let version = state.get("version")?.int()?;
     if version != 2 {
         return Err(FormatError::Setting { name: "version".into(), expected: "2", found: version.to_string() });
     }
     let function = state.get("build_func_name")?.text()?;
     expect_kind(function, kind, &FUNCTIONS)?;
-    let settings = Settings::of(&state.get("static_kwargs")?)?;
+    let settings = BuildArguments::of(&state.get("static_kwargs")?)?;
     settings.check()?;
     let (mut variables, mut lod) = (HashMap::new(), 0.0);
     for variable in state.get("variables")?.items()? {
@@ -106,12 +106,12 @@ impl State<'_> {
         Ok(self.variables.get(name).ok_or_else(missing)?.named(name))
     }
 
-    fn layer(&self, name: &str, gain: f64, turn: Turn) -> Result<Layer, FormatError> {
+    fn layer(&self, name: &str, gain: f64, turn: Turn) -> Result<LayerBlueprint, FormatError> {
         let weight = turn(self.variable(&format!("{name}/weight"))?);
         // All extents but that of the outputs.
         let fan_in: f64 = weight.shape.iter().skip(1).map(|d| *d as f64).product();
         let factor = if self.use_wscale { gain / fan_in.max(1.0).sqrt() } else { 1.0 };
-        Ok(Layer { weight: weight.times(factor), bias: self.variable(&format!("{name}/bias"))? })
+        Ok(LayerBlueprint { weight: weight.times(factor), bias: self.variable(&format!("{name}/bias"))? })
     }
 }
 

@@ -1,12 +1,12 @@
 //! `network.Network`, the older files: parameters in the order in which Lasagne's layers have them, without names.
 
-use super::{Settings, expect_kind};
-use crate::array::{Array, Data, Dtype};
-use crate::blueprint::{Blueprint, Layer};
+use super::arguments::{BuildArguments, expect_kind};
+use crate::array::{Array, Data, ElementType};
+use crate::blueprint::{Blueprint, LayerBlueprint};
+use crate::byte_reader::ByteReader;
+use crate::discriminator::DiscriminatorBlueprint;
 use crate::error::FormatError;
-use crate::judge::Judge;
 use crate::pickle::{Unexpected, Value, View};
-use crate::source::Source;
 use std::collections::BTreeMap;
 
 const FUNCTIONS: [&str; 4] = ["G_paper", "G_progressive_8", "D_paper", "D_progressive_8"];
@@ -18,11 +18,11 @@ struct Parameters<'a, 's> {
     taken: usize,
     /// Each weight is followed by the number that it is multiplied by.
     use_wscale: bool,
-    source: &'s mut Source,
+    source: &'s mut ByteReader,
 }
 
 /// The generator of a state.
-pub fn generator(state: &View, source: &mut Source) -> Result<Blueprint, FormatError> {
+pub fn generator(state: &View, source: &mut ByteReader) -> Result<Blueprint, FormatError> {
     let (settings, lod, metadata) = read(state, "G")?;
     let levels = settings.levels()?;
     let mut parameters = Parameters::of(state, &settings, source)?;
@@ -42,7 +42,7 @@ pub fn generator(state: &View, source: &mut Source) -> Result<Blueprint, FormatE
 }
 
 /// The discriminator of a state.
-pub fn discriminator(state: &View, source: &mut Source) -> Result<Judge, FormatError> {
+pub fn discriminator(state: &View, source: &mut ByteReader) -> Result<DiscriminatorBlueprint, FormatError> {
     let (settings, lod, mut metadata) = read(state, "D")?;
     let levels = settings.levels()?;
     let mut parameters = Parameters::of(state, &settings, source)?;
@@ -65,16 +65,16 @@ pub fn discriminator(state: &View, source: &mut Source) -> Result<Judge, FormatE
     metadata.insert("lod".into(), lod.to_string());
     // These files have groups of 16 where the later have 4.
     metadata.insert("setting_mbstd_group_size".into(), "16".into());
-    Ok(Judge { layers, metadata })
+    Ok(DiscriminatorBlueprint { layers, metadata })
 }
 
 type Described = BTreeMap<String, String>;
 
-fn read<'a>(state: &View<'a>, kind: &'static str) -> Result<(Settings<'a>, f64, Described), FormatError> {
+fn read<'a>(state: &View<'a>, kind: &'static str) -> Result<(BuildArguments<'a>, f64, Described), FormatError> {
     let spec = state.get("build_func_spec")?;
     let function = spec.get("func")?.text()?;
     expect_kind(function, kind, &FUNCTIONS)?;
-    let settings = Settings::of(&spec)?;
+    let settings = BuildArguments::of(&spec)?;
     settings.check()?;
     let lod = match state.find("toplevel_params")? {
         Some(parameters) => parameters.find("cur_lod")?.map_or(Ok(0.0), |lod| lod.number())?,
@@ -89,7 +89,7 @@ fn read<'a>(state: &View<'a>, kind: &'static str) -> Result<(Settings<'a>, f64, 
 type Turn = fn(Array) -> Array;
 
 impl<'a, 's> Parameters<'a, 's> {
-    fn of(state: &View<'a>, settings: &Settings, source: &'s mut Source) -> Result<Self, FormatError> {
+    fn of(state: &View<'a>, settings: &BuildArguments, source: &'s mut ByteReader) -> Result<Self, FormatError> {
         let left = state.get("param_values")?.items()?.into_iter();
         Ok(Self { left, taken: 0, use_wscale: settings.flag("use_wscale", true)?, source })
     }
@@ -102,16 +102,16 @@ impl<'a, 's> Parameters<'a, 's> {
         let view = self.left.next().ok_or_else(missing)?;
         Ok(match view.value() {
             Value::Float(number) => {
-                Array::packed(Data::Here(number.to_le_bytes().to_vec()), Dtype::F64, vec![], false).named(&name)
+                Array::packed(Data::Here(number.to_le_bytes().to_vec()), ElementType::F64, vec![], false).named(&name)
             }
             _ => view.array()?.named(&name),
         })
     }
 
-    fn layer(&mut self, name: &str, turn: Turn) -> Result<Layer, FormatError> {
+    fn layer(&mut self, name: &str, turn: Turn) -> Result<LayerBlueprint, FormatError> {
         let weight = turn(self.next(&format!("{name}/weight"))?);
         let scale = if self.use_wscale { self.next(&format!("{name}/wscale"))?.scalar(self.source)? } else { 1.0 };
-        Ok(Layer { weight: weight.times(scale), bias: self.next(&format!("{name}/bias"))? })
+        Ok(LayerBlueprint { weight: weight.times(scale), bias: self.next(&format!("{name}/bias"))? })
     }
 }
 

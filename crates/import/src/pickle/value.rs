@@ -2,8 +2,8 @@
 //! nothing that follows references ever recurses.
 
 use super::known::Known;
-use crate::array::{Array, Dtype};
-use crate::source::Span;
+use crate::array::{Array, ElementType};
+use crate::byte_reader::Span;
 
 /// The number of a value in its [`Pickle`].
 pub type Id = usize;
@@ -43,7 +43,7 @@ pub enum Value {
     /// A name that the file imports.
     Global(Known),
     /// A NumPy dtype.
-    Dtype(Dtype),
+    Dtype(ElementType),
     /// A NumPy array before its shape and bytes are known.
     Unbuilt,
     /// A NumPy array or a PyTorch tensor.
@@ -53,7 +53,7 @@ pub enum Value {
         /// Its name in the file.
         key: String,
         /// What it holds.
-        dtype: Dtype,
+        dtype: ElementType,
     },
     /// An instance of a class, with its state once it is known.
     Object(Known, Option<Id>),
@@ -140,7 +140,7 @@ impl Pickle {
     }
 
     /// Every storage that the pickle speaks of: its name and what it holds.
-    pub fn storages(&self) -> impl Iterator<Item = (&str, Dtype)> {
+    pub fn storages(&self) -> impl Iterator<Item = (&str, ElementType)> {
         self.values.iter().filter_map(|value| match value {
             Value::Storage { key, dtype } => Some((key.as_str(), *dtype)),
             _ => None,

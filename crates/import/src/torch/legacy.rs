@@ -1,13 +1,13 @@
 //! The container of PyTorch before 1.6: five pickles in a row (a number, a version, the machine, the object, the names of its
 //! storages), then the storages one after the other, each after the number of its numbers.
 
+use crate::byte_reader::{ByteReader, Span};
 use crate::error::FormatError;
 use crate::pickle::{self, Pickle};
-use crate::source::{Source, Span};
 use std::collections::HashMap;
 
 /// Reads the pickle.
-pub fn load(source: &mut Source) -> Result<Pickle, FormatError> {
+pub fn load(source: &mut ByteReader) -> Result<Pickle, FormatError> {
     // The number that the file was known by, the version of the container, sizes of the machine's integers.
     for _ in 0..3 {
         pickle::load(source)?;

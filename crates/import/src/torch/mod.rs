@@ -5,13 +5,11 @@ mod legacy;
 mod ports;
 
 use crate::blueprint::Blueprint;
+use crate::byte_reader::ByteReader;
 use crate::error::FormatError;
 use crate::network::Network;
 use crate::pickle::{Pickle, Unexpected, Value, View};
-use crate::source::Source;
 use ports::StateDict;
-
-pub use archive::ArchiveError;
 
 /// The first bytes of an archive.
 pub const ARCHIVE: [u8; 2] = *b"PK";
@@ -22,7 +20,7 @@ pub const LEGACY: [u8; 14] = *b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8
 ///
 /// # Errors
 /// If the container or the pickle is damaged or refused.
-pub fn load_archive(source: &mut Source) -> Result<Pickle, FormatError> {
+pub fn load_archive(source: &mut ByteReader) -> Result<Pickle, FormatError> {
     archive::load(source)
 }
 
@@ -30,7 +28,7 @@ pub fn load_archive(source: &mut Source) -> Result<Pickle, FormatError> {
 ///
 /// # Errors
 /// If the container or the pickle is damaged or refused.
-pub fn load_legacy(source: &mut Source) -> Result<Pickle, FormatError> {
+pub fn load_legacy(source: &mut ByteReader) -> Result<Pickle, FormatError> {
     legacy::load(source)
 }
 
@@ -42,7 +40,7 @@ const PLAIN: [&str; 4] = ["netG", "G", "generator", "g"];
 ///
 /// # Errors
 /// If the layers of no program that we know are in it.
-pub fn generator(pickle: &Pickle, network: Network, source: &mut Source) -> Result<Blueprint, FormatError> {
+pub fn generator(pickle: &Pickle, network: Network, source: &mut ByteReader) -> Result<Blueprint, FormatError> {
     let root = pickle.root();
     let (names, other) = match network {
         Network::Gs => (&AVERAGED[..], &PLAIN[..]),

@@ -9,10 +9,10 @@
 //! | our twin (`checkpoint.pt`) | `layers.4x4/Dense` | `layers.8x8/Conv0`, ... | `layers.ToRGB_lod{n}` |
 
 use crate::array::Array;
-use crate::blueprint::{Blueprint, Layer};
+use crate::blueprint::{Blueprint, LayerBlueprint};
+use crate::byte_reader::ByteReader;
 use crate::error::FormatError;
 use crate::pickle::{Unexpected, Value, View};
-use crate::source::Source;
 use std::collections::{BTreeMap, HashMap};
 
 const SQRT2: f64 = std::f64::consts::SQRT_2;
@@ -55,7 +55,7 @@ impl<'a> StateDict<'a> {
 ///
 /// # Errors
 /// If they are none's that we know, or a layer is missing.
-pub fn generator(state: &StateDict, root: &View, source: &mut Source) -> Result<Blueprint, FormatError> {
+pub fn generator(state: &StateDict, root: &View, source: &mut ByteReader) -> Result<Blueprint, FormatError> {
     if state.has("formatLayer.weight") {
         gan_zoo(state, root)
     } else if state.has("layer1.conv.weight") {
@@ -96,10 +96,10 @@ fn gan_zoo(state: &StateDict, root: &View) -> Result<Blueprint, FormatError> {
         Some(config) => zoo_settings(&config)?,
         None => (true, 0.0),
     };
-    let layer = |name: &str| -> Result<Layer, FormatError> {
+    let layer = |name: &str| -> Result<LayerBlueprint, FormatError> {
         let weight = state.get(&format!("{name}.weight"))?;
         let factor = if equalized { he(&weight, SQRT2) } else { 1.0 };
-        Ok(Layer { weight: weight.times(factor), bias: state.get(&format!("{name}.bias"))?.times(factor) })
+        Ok(LayerBlueprint { weight: weight.times(factor), bias: state.get(&format!("{name}.bias"))?.times(factor) })
     };
     let scales = state.count(0, |i| format!("scaleLayers.{i}.0.weight"));
     let mut convs = vec![layer("groupScale0.0")?];
@@ -141,36 +141,36 @@ fn zoo_settings(config: &View) -> Result<(bool, f64), FormatError> {
 }
 
 /// `proggan` of gandissect and its heirs: pixel norm before each layer, which comes to the same, and one way to colours.
-fn proggan(state: &StateDict, source: &mut Source, name: fn(usize) -> String) -> Result<Blueprint, FormatError> {
+fn proggan(state: &StateDict, source: &mut ByteReader, name: fn(usize) -> String) -> Result<Blueprint, FormatError> {
     let count = state.count(0, |n| format!("{}.conv.weight", name(n)));
-    let mut layer = |name: &str, gain: f64| -> Result<Layer, FormatError> {
+    let mut layer = |name: &str, gain: f64| -> Result<LayerBlueprint, FormatError> {
         let weight = state.get(&format!("{name}.conv.weight"))?;
         // Older files have the scale as a number of its own.
         let scale = format!("{name}.wscale.scale");
         let factor = if state.has(&scale) { state.get(&scale)?.scalar(source)? } else { he(&weight, gain) };
-        Ok(Layer { weight: weight.times(factor), bias: state.get(&format!("{name}.wscale.b"))? })
+        Ok(LayerBlueprint { weight: weight.times(factor), bias: state.get(&format!("{name}.wscale.b"))? })
     };
-    let Layer { weight, bias } = layer(&name(0), SQRT2)?;
-    let dense = Layer { weight: kernel_of_a_pixel(weight), bias };
+    let LayerBlueprint { weight, bias } = layer(&name(0), SQRT2)?;
+    let dense = LayerBlueprint { weight: kernel_of_a_pixel(weight), bias };
     let convs = (1..count).map(|n| layer(&name(n), SQRT2)).collect::<Result<Vec<_>, _>>()?;
     let levels = count / 2;
     let side = 2_usize.checked_shl(levels as u32).unwrap_or(0);
     let sized = format!("output_{side}x{side}");
     let output = if state.has(&format!("{sized}.conv.weight")) { sized } else { "output".to_owned() };
-    let mut to_rgb: Vec<Option<Layer>> = (1..levels).map(|_| None).collect();
+    let mut to_rgb: Vec<Option<LayerBlueprint>> = (1..levels).map(|_| None).collect();
     to_rgb.push(Some(layer(&output, 1.0)?));
     Ok(Blueprint { dense, convs, to_rgb, lod: 0.0, metadata: from("proggan (gandissect)") })
 }
 
 /// `PGGANGenerator` of genforce, unfused.
-fn genforce(state: &StateDict, source: &mut Source) -> Result<Blueprint, FormatError> {
-    let layer = |name: String, gain: f64| -> Result<Layer, FormatError> {
+fn genforce(state: &StateDict, source: &mut ByteReader) -> Result<Blueprint, FormatError> {
+    let layer = |name: String, gain: f64| -> Result<LayerBlueprint, FormatError> {
         let weight = state.get(&format!("{name}.weight"))?;
         let factor = he(&weight, gain);
-        Ok(Layer { weight: weight.times(factor), bias: state.get(&format!("{name}.bias"))? })
+        Ok(LayerBlueprint { weight: weight.times(factor), bias: state.get(&format!("{name}.bias"))? })
     };
-    let Layer { weight, bias } = layer("layer0".into(), SQRT2)?;
-    let dense = Layer { weight: kernel_of_a_pixel(weight), bias };
+    let LayerBlueprint { weight, bias } = layer("layer0".into(), SQRT2)?;
+    let dense = LayerBlueprint { weight: kernel_of_a_pixel(weight), bias };
     let count = state.count(0, |n| format!("layer{n}.weight"));
     let convs = (1..count).map(|n| layer(format!("layer{n}"), SQRT2)).collect::<Result<Vec<_>, _>>()?;
     let to_rgb = (0..count / 2).map(|i| layer(format!("output{i}"), 1.0).map(Some)).collect::<Result<_, _>>()?;
@@ -180,10 +180,10 @@ fn genforce(state: &StateDict, source: &mut Source) -> Result<Blueprint, FormatE
 
 /// `checkpoint.pt` of the PyTorch twin of our trainer.
 fn twin(state: &StateDict, root: &View) -> Result<Blueprint, FormatError> {
-    let layer = |name: &str, gain: f64| -> Result<Layer, FormatError> {
+    let layer = |name: &str, gain: f64| -> Result<LayerBlueprint, FormatError> {
         let weight = state.get(&format!("layers.{name}.weight"))?;
         let factor = he(&weight, gain);
-        Ok(Layer { weight: weight.times(factor), bias: state.get(&format!("layers.{name}.bias"))? })
+        Ok(LayerBlueprint { weight: weight.times(factor), bias: state.get(&format!("layers.{name}.bias"))? })
     };
     let levels = 1 + state.count(0, |lod| format!("layers.ToRGB_lod{lod}.weight"));
     let mut convs = vec![layer("4x4/Conv", SQRT2)?];
@@ -195,6 +195,7 @@ fn twin(state: &StateDict, root: &View) -> Result<Blueprint, FormatError> {
     }
     let to_rgb = |level| layer(&format!("ToRGB_lod{}", levels - level), 1.0).map(Some);
     let to_rgb = (2..=levels).map(to_rgb).collect::<Result<_, _>>()?;
+
     // How far training was, the file says in other words.
     let level = root.find("level")?.map_or(Ok(levels as f64), |v| v.number())?;
     let fade = root.find("fade")?.map_or(Ok(0.0), |v| v.number())?;

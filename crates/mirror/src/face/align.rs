@@ -3,7 +3,7 @@
 //! Image coordinates are pixels with pixel centres at half-integers. Crop coordinates are the unit square
 //! [-1, 1] x [-1, 1], (-1, -1) the top left corner, whatever number of pixels the crop is sampled with.
 
-use super::{LANDMARKS, Landmarks};
+use super::geometry::{LANDMARKS, Landmarks};
 use frame::Image;
 
 /// A rotation, uniform scale and shift: `x' = a x - b y + tx`, `y' = b x + a y + ty`. Never mirrors.

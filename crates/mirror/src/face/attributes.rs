@@ -6,10 +6,10 @@
 //! The net sees lightness and colours freed of brightness, contrast and the light's own colour. Most portraits of the archive's first
 //! 150 years are monochrome and show men: a third of what it learns from has its colours taken away, or it would learn the age of the photograph.
 
-use super::Landmarks;
 use super::align::{Similarity, crop_square, portrait_crop};
+use super::geometry::Landmarks;
 use frame::Image;
-use nn::{Conv2d, Dense, Dropout, Init, Layer, LeakyRelu, Rng, Sequential, Tensor};
+use nn::{Conv2d, Dense, Dropout, Init, Initializer, Layer, LeakyRelu, Rng, Sequential, Tensor, Unset};
 
 /// Width and height of the aligned crop that the net sees, pixels.
 pub const CROP: usize = 96;
@@ -43,7 +43,7 @@ pub struct Age {
 /// The word for a face, as the archive's labels have it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Gender {
+pub enum GenderLabel {
     /// "Female", with a probability of [`SURE`] or more.
     Female,
     /// "Male", likewise.
@@ -66,11 +66,11 @@ pub struct Attributes {
 
 impl Attributes {
     /// The word for the face, if one is likely enough.
-    pub fn gender(&self) -> Gender {
+    pub fn gender(&self) -> GenderLabel {
         match self.female {
-            p if p >= SURE => Gender::Female,
-            p if p <= 1.0 - SURE => Gender::Male,
-            _ => Gender::Unsure,
+            p if p >= SURE => GenderLabel::Female,
+            p if p <= 1.0 - SURE => GenderLabel::Male,
+            _ => GenderLabel::Unsure,
         }
     }
 }
@@ -92,31 +92,41 @@ impl Default for Calibration {
 }
 
 /// The layers: 36 million multiply-adds for one crop, 0.60 million weights.
-pub fn network(rng: &mut Rng) -> Sequential {
-    network_with_dropout(0.0, rng)
+pub fn network(values: &mut impl Initializer) -> Sequential {
+    layers(values, |_| None)
 }
 
 /// The same, of the same parameters, for learning: a share of each dense layer's inputs is left out.
 pub fn network_with_dropout(share: f32, rng: &mut Rng) -> Sequential {
+    layers(rng, |rng| (share > 0.0).then(|| Dropout::new(share, rng.next_u64())))
+}
+
+/// The layers, with what `dropout` gives before each dense one.
+fn layers<V: Initializer>(values: &mut V, dropout: impl Fn(&mut V) -> Option<Dropout>) -> Sequential {
     let mut layers: Vec<Box<dyn Layer>> = Vec::new();
+    let drop = |layers: &mut Vec<Box<dyn Layer>>, values: &mut V| {
+        layers.extend(dropout(values).map(|dropout| Box::new(dropout) as Box<dyn Layer>));
+    };
+
+    // A trunk of convolutions, to a sixteenth of the crop.
     let trunk = [(INPUTS, 24, 2), (24, 48, 2), (48, 48, 1), (48, 80, 2), (80, 80, 1), (80, 112, 2)];
     for (i, (c_in, c_out, stride)) in trunk.into_iter().enumerate() {
-        layers.push(Box::new(Conv2d::new(&format!("conv{i}"), c_in, c_out, 3, stride, Init::He, rng)));
+        layers.push(Box::new(Conv2d::new(&format!("conv{i}"), c_in, c_out, 3, stride, Init::He, values)));
         layers.push(Box::new(LeakyRelu));
     }
+
+    // One hidden layer, then both heads.
     let side = CROP / 16;
-    let drop = |layers: &mut Vec<Box<dyn Layer>>, rng: &mut Rng| {
-        if share > 0.0 {
-            layers.push(Box::new(Dropout::new(share, rng.next_u64())));
-        }
-    };
-    drop(&mut layers, rng);
-    layers.push(Box::new(Dense::new("hidden", side * side * 112, 96, Init::He, rng)));
+    drop(&mut layers, values);
+    layers.push(Box::new(Dense::new("hidden", side * side * 112, 96, Init::He, values)));
     layers.push(Box::new(LeakyRelu));
-    drop(&mut layers, rng);
-    layers.push(Box::new(Dense::new("heads", 96, OUTPUTS, Init::Gain(0.1), rng)));
+    drop(&mut layers, values);
+    layers.push(Box::new(Dense::new("heads", 96, OUTPUTS, Init::Gain(0.1), values)));
     Sequential::new(layers)
 }
+
+/// Added to the spread of a crop's brightness, 0 to 255, before dividing by it: keeps the noise of a black picture from being blown up.
+const NOISE_FLOOR: f32 = 8.0;
 
 /// What the net sees of crops, each [`CROP`] pixels wide: `[n, CROP, CROP, 3]`, luma, red less luma and blue less luma, all freed of
 /// their means and divided by the spread of the luma: neither brightness, contrast nor the light's colour is left.
@@ -134,8 +144,7 @@ pub fn input<'a>(crops: impl IntoIterator<Item = &'a Image>) -> Tensor {
         let mean = pixels.chunks_exact(INPUTS).fold([0.0; INPUTS], |sum, p| std::array::from_fn(|c| sum[c] + p[c]));
         let mean: [f32; INPUTS] = mean.map(|sum| sum / count);
         let variance = pixels.chunks_exact(INPUTS).map(|p| (p[0] - mean[0]).powi(2)).sum::<f32>() / count;
-        // The floor keeps the noise of a black picture from being blown up.
-        let scale = 1.0 / (variance.sqrt() + 8.0);
+        let scale = 1.0 / (variance.sqrt() + NOISE_FLOOR);
         pixels.chunks_exact_mut(INPUTS).for_each(|p| p.iter_mut().zip(mean).for_each(|(v, m)| *v = (*v - m) * scale));
         n += 1;
     }
@@ -154,7 +163,7 @@ impl AttributeNet {
     /// # Errors
     /// If the bytes are no such file, a tensor is missing or has the wrong shape, or a temperature is missing or not positive.
     pub fn from_weights(bytes: &[u8]) -> Result<Self, nn::Error> {
-        let mut net = network(&mut Rng::blank());
+        let mut net = network(&mut Unset);
         let metadata = nn::io::load_into(bytes, net.params_mut())?;
         let temperature = |key: &str| {
             let text = metadata.get(key).map_or("", String::as_str);
@@ -186,12 +195,7 @@ impl AttributeNet {
 
 /// The output of a net of [`network`]'s layers for a crop, averaged with its output for the mirrored crop: a face has no side.
 pub fn logits(net: &Sequential, crop: &Image) -> [f32; OUTPUTS] {
-    let mut mirrored = crop.clone();
-    for row in mirrored.data.chunks_exact_mut((crop.width * 3).max(1)) {
-        row.reverse();
-        row.chunks_exact_mut(3).for_each(<[u8]>::reverse);
-    }
-    let output = net.forward(&input([crop, &mirrored]));
+    let output = net.forward(&input([crop, &crop.flip_horizontal()]));
     std::array::from_fn(|i| 0.5 * (output.data[i] + output.data[OUTPUTS + i]))
 }
 
@@ -234,11 +238,11 @@ mod tests {
         let a = attributes_of(&logits, &Calibration::default());
         assert!((a.age.mean - bin_age(9)).abs() < 0.01 && a.female > 0.85);
         assert!(a.age.low > bin_age(8) && a.age.high < bin_age(10) && a.age.low < a.age.high);
-        assert_eq!(a.gender(), Gender::Female);
+        assert_eq!(a.gender(), GenderLabel::Female);
         logits[AGE_BINS] = -2.0;
-        assert_eq!(attributes_of(&logits, &Calibration::default()).gender(), Gender::Male);
+        assert_eq!(attributes_of(&logits, &Calibration::default()).gender(), GenderLabel::Male);
         let flat = attributes_of(&[0.0; OUTPUTS], &Calibration { age_temperature: 2.0, gender_temperature: 2.0 });
-        assert_eq!(flat.gender(), Gender::Unsure);
+        assert_eq!(flat.gender(), GenderLabel::Unsure);
         assert!((flat.age.high - flat.age.low - 0.8 * AGE_STEP * AGE_BINS as f32).abs() < 0.01);
     }
 

@@ -4,7 +4,7 @@
 //! where white meets iris, in a closed one from top to bottom only. How much differs from person to person, so that each is compared with
 //! themselves.
 
-use crate::face::Landmarks;
+use super::geometry::Landmarks;
 use frame::Image;
 
 /// Samples of an eye, across and down.
@@ -59,29 +59,40 @@ fn brightness(picture: &Image, x: f32, y: f32) -> f32 {
 /// The eyes of one person over time.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Eyelids {
-    own: f32,
+    own: Option<Openness>,
+    closed: Option<Closed>,
+}
+
+/// How far a person's eyes usually stand open, as of a moment, seconds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Openness {
+    usual: f32,
     at: f64,
-    closed_since: Option<f64>,
-    last_closed: f64,
+}
+
+/// Since when the eyes are closed, and when they were seen closed last, seconds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Closed {
+    since: f64,
+    last: f64,
 }
 
 impl Eyelids {
     /// Looks at `at` seconds; gives back for how many seconds they have been closed.
     pub fn watch(&mut self, openness: f32, at: f64) -> f64 {
-        let dt = (at - self.at).clamp(0.0, 1.0) as f32;
-        self.at = at;
-        if self.own == 0.0 {
-            self.own = openness;
+        let own = self.own.get_or_insert(Openness { usual: openness, at });
+        if openness < CLOSED * own.usual {
+            self.closed.get_or_insert(Closed { since: at, last: at }).last = at;
+        } else {
+            self.closed.take_if(|closed| at - closed.last > FORGIVEN_SECS);
         }
-        if openness < CLOSED * self.own {
-            self.closed_since.get_or_insert(at);
-            self.last_closed = at;
-        } else if at - self.last_closed > FORGIVEN_SECS {
-            self.closed_since = None;
-        }
-        let tau = if openness > self.own { RISE_SECS } else { FALL_SECS };
-        self.own += (openness - self.own) * (1.0 - (-dt / tau).exp());
-        self.closed_since.map_or(0.0, |since| at - since)
+
+        // What is usual follows what is seen.
+        let dt = (at - own.at).clamp(0.0, 1.0) as f32;
+        let tau = if openness > own.usual { RISE_SECS } else { FALL_SECS };
+        own.usual += (openness - own.usual) * (1.0 - (-dt / tau).exp());
+        own.at = at;
+        self.closed.map_or(0.0, |closed| at - closed.since)
     }
 }
 

@@ -6,9 +6,9 @@
 //! points depend on where the detector began, so that a face that moves across the picture keeps its shape.
 
 use super::align::{MIRROR, Similarity, crop_square};
-use super::{Face, KEY_POINTS, LANDMARKS, Landmarks, Rect};
+use super::geometry::{Face, KEY_POINTS, LANDMARKS, Landmarks, Rect};
 use frame::Image;
-use nn::{Conv2d, Dense, Init, Layer, LeakyRelu, Rng, Sequential, Tensor};
+use nn::{Conv2d, Dense, Init, Initializer, Layer, LeakyRelu, Sequential, Tensor, Unset};
 use std::collections::BTreeMap;
 
 /// Width and height of the crop that the net sees, pixels.
@@ -39,19 +39,22 @@ pub const LOOKS: usize = 4;
 pub const OUTPUTS: usize = 2 * LANDMARKS + 1;
 
 /// The layers: 23 million multiply-adds for one crop, 0.9 million weights.
-pub fn network(rng: &mut Rng) -> Sequential {
+pub fn network(values: &mut impl Initializer) -> Sequential {
     let mut layers: Vec<Box<dyn Layer>> = Vec::new();
     let trunk = [(3, 16, 2), (16, 32, 2), (32, 48, 1), (48, 64, 2), (64, 96, 1), (96, 128, 2), (128, 128, 1)];
     for (i, (c_in, c_out, stride)) in trunk.into_iter().enumerate() {
-        layers.push(Box::new(Conv2d::new(&format!("conv{i}"), c_in, c_out, 3, stride, Init::He, rng)));
+        layers.push(Box::new(Conv2d::new(&format!("conv{i}"), c_in, c_out, 3, stride, Init::He, values)));
         layers.push(Box::new(LeakyRelu));
     }
     let side = CROP / 16;
-    layers.push(Box::new(Dense::new("hidden", side * side * 128, 160, Init::He, rng)));
+    layers.push(Box::new(Dense::new("hidden", side * side * 128, 160, Init::He, values)));
     layers.push(Box::new(LeakyRelu));
-    layers.push(Box::new(Dense::new("points", 160, OUTPUTS, Init::Gain(0.1), rng)));
+    layers.push(Box::new(Dense::new("points", 160, OUTPUTS, Init::Gain(0.1), values)));
     Sequential::new(layers)
 }
+
+/// Added to the spread of a crop's brightness, 0 to 255, before dividing by it: keeps the noise of a black picture from being blown up.
+const NOISE_FLOOR: f32 = 8.0;
 
 /// What the net sees of some crops, all [`CROP`] pixels wide: `[n, CROP, CROP, 3]`, each freed of its brightness and contrast.
 pub fn input<'a>(crops: impl IntoIterator<Item = &'a Image>) -> Tensor {
@@ -62,8 +65,7 @@ pub fn input<'a>(crops: impl IntoIterator<Item = &'a Image>) -> Tensor {
         let count = crop.data.len().max(1) as f64;
         let mean = f64::from(crop.data.iter().map(|&v| u32::from(v)).sum::<u32>()) / count;
         let squares = f64::from(crop.data.iter().map(|&v| u32::from(v) * u32::from(v)).sum::<u32>()) / count;
-        // The floor keeps the noise of a black picture from being blown up.
-        let scale = 1.0 / ((squares - mean * mean).max(0.0).sqrt() as f32 + 8.0);
+        let scale = 1.0 / ((squares - mean * mean).max(0.0).sqrt() as f32 + NOISE_FLOOR);
         let mean = mean as f32;
         data.extend(crop.data.iter().map(|&v| (f32::from(v) - mean) * scale));
         n += 1;
@@ -114,7 +116,7 @@ impl LandmarkNet {
     /// # Errors
     /// If the bytes are no such file, a tensor is missing or has the wrong shape, or the mean shape is missing.
     pub fn from_weights(bytes: &[u8]) -> Result<Self, nn::Error> {
-        let mut net = network(&mut Rng::blank());
+        let mut net = network(&mut Unset);
         let metadata = nn::io::load_into(bytes, net.params_mut())?;
         let mean_shape = mean_shape_from(&metadata)?;
         Ok(Self { net, mean_shape, looks: LOOKS })
@@ -239,6 +241,7 @@ fn mean_shape_from(metadata: &BTreeMap<String, String>) -> Result<[[f32; 2]; LAN
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nn::Rng;
 
     fn shape() -> [[f32; 2]; LANDMARKS] {
         let ring = std::array::from_fn(|i| [(i as f32).cos() * 3.0, (i as f32 * 0.7).sin() * 4.0]);

@@ -3,7 +3,7 @@
 //! A face belongs to the track whose last place it overlaps most, or lies nearest to where somebody stepped aside fast. A
 //! painted or printed face keeps its place for good; nobody who breathes does.
 
-use crate::face::{Landmarks, Rect};
+use super::geometry::{Landmarks, Rect};
 use std::collections::VecDeque;
 
 /// Seconds after which a face that is not seen has no track any more.
@@ -59,12 +59,16 @@ impl Tracker {
     /// crowd that is too large.
     pub fn follow(&mut self, faces: &[(Rect, &Landmarks)], at: f64) -> Vec<Option<u64>> {
         self.tracks.retain(|t| at - t.last <= KEEP_SECS);
+
+        // Faces that may belong to a track, the likeliest first.
         let mut pairs: Vec<(f32, usize, usize)> = Vec::new();
         for (t, track) in self.tracks.iter().enumerate() {
             pairs
                 .extend(faces.iter().enumerate().filter_map(|(f, face)| Some((likeness(&track.rect, &face.0)?, t, f))));
         }
         pairs.sort_by(|a, b| b.0.total_cmp(&a.0));
+
+        // Each track takes the first that is still free.
         let (mut names, mut taken) = (vec![None; faces.len()], vec![false; self.tracks.len()]);
         for (_, t, f) in pairs {
             if names[f].is_none() && !taken[t] {
@@ -76,6 +80,8 @@ impl Tracker {
                 track.movement.add(&faces[f].0, faces[f].1, at);
             }
         }
+
+        // The others begin tracks of their own, the largest first, as far as there is room.
         let mut new: Vec<usize> = (0..faces.len()).filter(|f| names[*f].is_none()).collect();
         new.sort_by(|a, b| area(&faces[*b].0).total_cmp(&area(&faces[*a].0)));
         for f in new.into_iter().take(MAX_FACES.saturating_sub(self.tracks.len())) {

@@ -1,7 +1,7 @@
-//! The numbers of a face in the order in which they say most about it: what the dial "how few numbers still draw you" counts.
+//! The numbers of a face in the order in which they say most about it: what the selection "how few numbers still draw you" counts.
 
 use super::spatial::{self, Spatial};
-use super::{FEATURES, FeatureVector, Group};
+use super::vector::{FEATURES, FeatureVector, Group};
 use crate::face::{LANDMARKS, Landmarks};
 use std::fmt;
 use std::str::FromStr;

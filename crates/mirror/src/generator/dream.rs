@@ -1,7 +1,7 @@
 //! What the generator draws when nobody looks: samples, a sheet of them, a walk through the latents.
 
-use super::Painter;
-use crate::latent::Latent;
+use super::painter::Painter;
+use crate::latent::{Latent, smoothstep};
 use frame::Image;
 use nn::Rng;
 
@@ -25,13 +25,10 @@ pub fn grid(pictures: &[Image], columns: usize) -> Image {
     let columns = columns.clamp(1, pictures.len().max(1));
     let (w, h) = pictures.first().map_or((0, 0), |p| (p.width, p.height));
     let rows = pictures.len().div_ceil(columns);
-    let mut sheet = Image { width: columns * w, height: rows * h, data: vec![0; columns * w * rows * h * 3] };
+    let mut sheet = Image::flat(columns * w, rows * h, [0; 3]);
     for (i, picture) in pictures.iter().enumerate() {
         assert_eq!((picture.width, picture.height), (w, h), "pictures of one size");
-        for (y, row) in picture.data.chunks_exact(3 * w.max(1)).enumerate() {
-            let at = ((i / columns * h + y) * sheet.width + i % columns * w) * 3;
-            sheet.data[at..at + row.len()].copy_from_slice(row);
-        }
+        sheet.paste(picture, i % columns * w, i / columns * h);
     }
     sheet
 }
@@ -62,7 +59,7 @@ impl Iterator for Walk {
         let to = &self.stations[(station + 1) % self.stations.len()];
         self.next += 1;
         let t = step as f32 / self.steps as f32;
-        Some(from.slerp(to, t * t * (3.0 - 2.0 * t)))
+        Some(from.slerp(to, smoothstep(t)))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

@@ -1,7 +1,7 @@
 //! The generator's first layer: from a latent to maps of 4x4 pixels.
 
 use kernels::Epilogue;
-use nn::{Init, Kernel, Layer, Param, Rng, Tensor};
+use nn::{Init, Initializer, Kernel, Layer, Param, Tensor};
 
 /// `[n, 1, 1, latent]` times the weight: `[n, 4, 4, maps]`, plus one bias a map, as the paper has it; or one a value, as a
 /// dense layer has and some other programs' generators do.
@@ -15,8 +15,8 @@ pub struct LatentToMaps {
 const PIXELS: usize = 16;
 
 impl LatentToMaps {
-    pub fn new(name: &str, latent: usize, maps: usize, init: Init, rng: &mut Rng) -> Self {
-        let weight = nn::Dense::new(name, latent, PIXELS * maps, init, rng).params()[0].clone();
+    pub fn new(name: &str, latent: usize, maps: usize, init: Init, values: &mut impl Initializer) -> Self {
+        let weight = nn::Dense::new(name, latent, PIXELS * maps, init, values).params()[0].clone();
         let bias = Param { name: format!("{name}/bias"), shape: vec![maps], value: vec![0.0; maps], scale: 1.0 };
         Self { kernel: Kernel::new(weight), bias }
     }
@@ -36,8 +36,8 @@ impl LatentToMaps {
         self.kernel.weight().shape[0]
     }
 
-    fn geometry(&self, n: usize) -> kernels::Conv2d {
-        kernels::Conv2d::pointwise(n, self.latent(), self.kernel.weight().shape[1])
+    fn geometry(&self, n: usize) -> kernels::ConvShape {
+        kernels::ConvShape::pointwise(n, self.latent(), self.kernel.weight().shape[1])
     }
 }
 
@@ -98,6 +98,7 @@ fn reorder(weight: &mut Param, from_to: impl Fn(usize, usize, usize) -> (usize, 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nn::Rng;
 
     #[test]
     fn gradient_is_that_of_the_forward_pass() {

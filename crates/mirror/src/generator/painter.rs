@@ -1,9 +1,10 @@
 //! The generator laid out for drawing: no tape, no allocation for maps, colours straight from the last sums.
 
-use super::{Generator, image};
+use super::network::Generator;
+use super::picture::image;
 use crate::latent::Latent;
 use frame::Image;
-use kernels::{Conv2d, Epilogue, Filter, Isa, Precision, ToRgb, UpsampleFilter};
+use kernels::{ConvFilter, ConvShape, Epilogue, Isa, Precision, ToRgb, UpsampleFilter};
 use nn::{Layer, PixelNorm, Tensor};
 use std::sync::Mutex;
 
@@ -11,14 +12,13 @@ use std::sync::Mutex;
 pub struct Painter {
     resolution: usize,
     latent_size: usize,
-    dense: Filter,
+    dense: ConvFilter,
     /// Bias of the dense layer, one a map; nought where there is one a value.
     dense_bias: Vec<f32>,
     /// Bias of the dense layer, one a value; nought where there is one a map.
     pixel_bias: Vec<f32>,
-    conv4: Stage<Filter>,
-    /// From 8x8 pixels: enlarging, then same size.
-    levels: Vec<(Stage<UpsampleFilter>, Stage<Filter>)>,
+    conv4: Stage<ConvFilter>,
+    levels: Vec<Level>,
     to_rgb: ToRgb,
     /// Maps that nobody draws with now.
     canvases: Mutex<Vec<Canvas>>,
@@ -36,6 +36,12 @@ impl<F> Stage<F> {
         Epilogue { bias: &self.bias, leaky: true, pixel_norm: true, to_rgb }
     }
 }
+
+/// Both convolutions of a level from 8x8 pixels on: the one that enlarges, then the one of the same size.
+type Level = (Stage<UpsampleFilter>, Stage<ConvFilter>);
+
+/// Is told after each layer, or each band of one, which it was.
+type Done<'a> = &'a mut dyn FnMut(&dyn Fn() -> String);
 
 /// Maps of a picture on its way: those of a level, of the next, and between its two convolutions.
 #[derive(Default)]
@@ -66,26 +72,30 @@ impl Painter {
             let [w0, b0, w1, b1] = params[..] else { unreachable!("a block has two layers") };
             (w0.effective().into_owned(), b0.value.clone(), w1.effective().into_owned(), b1.value.clone())
         };
+
+        // The first level: its dense layer has one bias a map, or one a value.
         let (dense, mut dense_bias, w, bias) = weights(0);
         let mut pixel_bias = vec![0.0; 16 * maps(2)];
         if generator.pixel_biases() {
             pixel_bias = std::mem::replace(&mut dense_bias, vec![0.0; maps(2)]);
         }
+
+        // The others, and the way from the last one's maps to colours.
         let levels = (3..=config.levels()).map(|level| {
             let (w0, b0, w1, b1) = weights(level - 2);
-            let up = UpsampleFilter::new(isa, (maps(level - 1), maps(level)), w0);
-            let up = up.with_precision(precision);
-            (Stage { filter: up, bias: b0 }, Stage { filter: Filter::new(isa, w1), bias: b1 })
+            let up = UpsampleFilter::new(isa, (maps(level - 1), maps(level)), w0).with_precision(precision);
+            (Stage { filter: up, bias: b0 }, Stage { filter: ConvFilter::new(isa, w1), bias: b1 })
         });
         let rgb = generator.to_rgb[config.levels() - 2].params();
         let bias_of_rgb = rgb[1].value[..].try_into().expect("three colours");
+
         Self {
             resolution: config.resolution,
             latent_size: config.latent_size,
-            dense: Filter::new(isa, dense),
+            dense: ConvFilter::new(isa, dense),
             dense_bias,
             pixel_bias,
-            conv4: Stage { filter: Filter::new(isa, w), bias },
+            conv4: Stage { filter: ConvFilter::new(isa, w), bias },
             levels: levels.collect(),
             to_rgb: ToRgb::new(&rgb[0].effective(), bias_of_rgb),
             canvases: Mutex::new(Vec::new()),
@@ -155,7 +165,7 @@ impl Painter {
     }
 
     fn with_canvas<R>(&self, f: impl FnOnce(&mut Canvas) -> R) -> R {
-        let lock = || self.canvases.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let lock = || frame::lock(&self.canvases);
         let mut canvas = lock().pop().unwrap_or_default();
         let result = f(&mut canvas);
         lock().push(canvas);
@@ -163,72 +173,52 @@ impl Painter {
     }
 
     /// Draws into `canvas.maps`; says after each layer, or a band of it, which it was.
-    fn draw(&self, latents: &Tensor, canvas: &mut Canvas, done: &mut dyn FnMut(&dyn Fn() -> String)) {
+    fn draw(&self, latents: &Tensor, canvas: &mut Canvas, done: Done) {
         let n = latents.n();
         assert_eq!(latents.row_len(), self.latent_size, "coordinates of a latent");
         self.prepare(canvas, n);
-        let Canvas { maps: picture, between, next } = canvas;
+        self.draw_first(latents, canvas, done);
 
-        let z = PixelNorm.forward(latents);
-        // One pixel a picture with 16 maps of each map: the bias and the norm belong to 4x4 pixels, so they come after.
-        let maps = self.conv4.bias.len();
-        let values = n * 16 * maps;
-        let g = Conv2d::pointwise(n, self.latent_size, 16 * maps);
-        self.dense.forward(g, &z.data, &mut between[..values], Epilogue::bias(&self.pixel_bias));
-        kernels::finish_pixels(
-            &mut between[..values],
-            Epilogue { bias: &self.dense_bias, leaky: true, pixel_norm: true, to_rgb: None },
-        );
-        done(&|| "4x4/Dense".into());
-        let epilogue = self.conv4.epilogue(self.colours_at(4));
-        let out = 16 * n * epilogue.channels();
-        self.conv4.filter.forward(same(n, (4, 4), maps), &between[..values], &mut picture[..out], epilogue);
-        done(&|| "4x4/Conv".into());
-        let mut below = maps;
-        for (i, (up, conv)) in self.levels.iter().enumerate() {
-            let (side, half, maps) = (8 << i, 4 << i, conv.bias.len());
-            let epilogue = conv.epilogue(self.colours_at(side));
-            let x = &picture[..n * half * half * below];
-            let y = &mut next[..n * side * side * epilogue.channels()];
+        let mut below = self.conv4.bias.len();
+        for (i, level) in self.levels.iter().enumerate() {
+            let (side, maps) = (8 << i, level.1.bias.len());
+            let epilogue = level.1.epilogue(self.colours_at(side));
+            let (x, y) = (n * side / 2 * side / 2 * below, n * side * side * epilogue.channels());
+            let (x, y) = (&canvas.maps[..x], &mut canvas.next[..y]);
+
+            // Maps of many pixels are drawn in bands, that what lies between the convolutions stays in the cache.
             let rows = band_rows(side, maps);
             if rows == side {
-                let between = &mut between[..n * side * side * maps];
-                up.filter.forward((n, half, half), x, between, up.epilogue(None));
-                done(&|| format!("{side}x{side}/Conv0"));
-                conv.filter.forward(same(n, (side, side), maps), between, y, epilogue);
-                done(&|| format!("{side}x{side}/Conv1"));
+                draw_whole(level, (n, side), x, &mut canvas.between, (y, epilogue), done);
             } else {
                 let outputs = y.chunks_exact_mut(side * side * epilogue.channels());
-                for (x, y) in x.chunks_exact(half * half * below).zip(outputs) {
-                    // Rows above the band's first and below its last, which the second convolution looks at, too; one more,
-                    // for the first convolution makes two at a time.
-                    let row = side * maps;
-                    let between = &mut between[..(rows + 3) * row];
-                    between[..row].fill(0.0);
-                    for top in (0..side).step_by(rows) {
-                        let end = (top + rows).min(side);
-                        // What the band before has made already.
-                        let made = if top == 0 { 0 } else { top + 2 };
-                        if top > 0 {
-                            between.copy_within(rows * row.., 0);
-                        }
-                        let until = (end + 2).min(side);
-                        let new = &mut between[(made + 1 - top) * row..(until + 1 - top) * row];
-                        up.filter.forward_rows((1, half, half), made / 2..until / 2, x, new, up.epilogue(None));
-                        if end == side {
-                            between[(side + 1 - top) * row..][..row].fill(0.0);
-                        }
-                        done(&|| format!("{side}x{side}/Conv0"));
-                        let g = Conv2d { h: end - top + 2, pad: (0, 1), ..same(1, (side, side), maps) };
-                        let y = &mut y[top * side * epilogue.channels()..end * side * epilogue.channels()];
-                        conv.filter.forward(g, &between[..g.h * row], y, epilogue);
-                        done(&|| format!("{side}x{side}/Conv1"));
-                    }
+                for (x, y) in x.chunks_exact(side / 2 * side / 2 * below).zip(outputs) {
+                    draw_in_bands(level, (side, rows), x, &mut canvas.between, (y, epilogue), done);
                 }
             }
-            std::mem::swap(picture, next);
+            std::mem::swap(&mut canvas.maps, &mut canvas.next);
             below = maps;
         }
+    }
+
+    /// Draws the level of 4x4 pixels into `canvas.maps`.
+    fn draw_first(&self, latents: &Tensor, canvas: &mut Canvas, done: Done) {
+        let (n, maps) = (latents.n(), self.conv4.bias.len());
+        let values = n * 16 * maps;
+        let z = PixelNorm.forward(latents);
+
+        // One pixel a picture with 16 maps of each map: the bias and the norm belong to 4x4 pixels, so they come after.
+        let g = ConvShape::pointwise(n, self.latent_size, 16 * maps);
+        let between = &mut canvas.between[..values];
+        self.dense.forward(g, &z.data, between, Epilogue::bias(&self.pixel_bias));
+        let steps = Epilogue { bias: &self.dense_bias, leaky: true, pixel_norm: true, to_rgb: None };
+        kernels::finish_pixels(between, steps);
+        done(&|| "4x4/Dense".into());
+
+        let epilogue = self.conv4.epilogue(self.colours_at(4));
+        let out = 16 * n * epilogue.channels();
+        self.conv4.filter.forward(same(n, (4, 4), maps), between, &mut canvas.maps[..out], epilogue);
+        done(&|| "4x4/Conv".into());
     }
 
     /// The way to colours, at the last level.
@@ -252,6 +242,62 @@ impl Painter {
     }
 }
 
+/// Draws a level of `n` pictures of `side` pixels, one convolution after the other.
+fn draw_whole(
+    (up, conv): &Level,
+    (n, side): (usize, usize),
+    x: &[f32],
+    between: &mut [f32],
+    (y, epilogue): (&mut [f32], Epilogue),
+    done: Done,
+) {
+    let maps = conv.bias.len();
+    let between = &mut between[..n * side * side * maps];
+    up.filter.forward((n, side / 2, side / 2), x, between, up.epilogue(None));
+    done(&|| format!("{side}x{side}/Conv0"));
+    conv.filter.forward(same(n, (side, side), maps), between, y, epilogue);
+    done(&|| format!("{side}x{side}/Conv1"));
+}
+
+/// Draws a level of one picture of `side` pixels, `rows` of its rows at a time through both convolutions.
+fn draw_in_bands(
+    (up, conv): &Level,
+    (side, rows): (usize, usize),
+    x: &[f32],
+    between: &mut [f32],
+    (y, epilogue): (&mut [f32], Epilogue),
+    done: Done,
+) {
+    // Rows above the band's first and below its last, which the second convolution looks at, too; one more, for the first
+    // convolution makes two at a time.
+    let (maps, half) = (conv.bias.len(), side / 2);
+    let row = side * maps;
+    let between = &mut between[..(rows + 3) * row];
+    between[..row].fill(0.0);
+    for top in (0..side).step_by(rows) {
+        let end = (top + rows).min(side);
+
+        // The first convolution, but for what the band before has made already.
+        let made = if top == 0 { 0 } else { top + 2 };
+        if top > 0 {
+            between.copy_within(rows * row.., 0);
+        }
+        let until = (end + 2).min(side);
+        let new = &mut between[(made + 1 - top) * row..(until + 1 - top) * row];
+        up.filter.forward_rows((1, half, half), made / 2..until / 2, x, new, up.epilogue(None));
+        if end == side {
+            between[(side + 1 - top) * row..][..row].fill(0.0);
+        }
+        done(&|| format!("{side}x{side}/Conv0"));
+
+        // The second, over the rows above and below.
+        let g = ConvShape { h: end - top + 2, pad: (0, 1), ..same(1, (side, side), maps) };
+        let y = &mut y[top * side * epilogue.channels()..end * side * epilogue.channels()];
+        conv.filter.forward(g, &between[..g.h * row], y, epilogue);
+        done(&|| format!("{side}x{side}/Conv1"));
+    }
+}
+
 /// Rows of a level that are drawn at a time: all of them where they are few.
 fn band_rows(side: usize, maps: usize) -> usize {
     // Winograd's tiles are four rows high; two of them and what is drawn twice are the least that is worth it.
@@ -260,8 +306,8 @@ fn band_rows(side: usize, maps: usize) -> usize {
 }
 
 /// A 3x3 convolution from as many maps to as many.
-fn same(n: usize, (h, w): (usize, usize), maps: usize) -> Conv2d {
-    Conv2d { n, h, w, c_in: maps, c_out: maps, kernel: 3, stride: 1, pad: (1, 1) }
+fn same(n: usize, (h, w): (usize, usize), maps: usize) -> ConvShape {
+    ConvShape { n, h, w, c_in: maps, c_out: maps, kernel: 3, stride: 1, pad: (1, 1) }
 }
 
 #[cfg(test)]
@@ -296,7 +342,7 @@ mod tests {
         // The last is drawn in bands: of 32 rows at 256 pixels; of 56, 56 and 16 at 128.
         let shapes = [(4, 32, 6, 1), (8, 64, 17, 3), (64, 512, 40, 2), (32, 1024, 48, 1), (256, 16384, 72, 2)];
         for (resolution, fmap_base, fmap_max, n) in shapes {
-            let config = Config { resolution, fmap_base, fmap_max, latent_size: 9 };
+            let config = Config { resolution, fmap_base, fmap_max, fmap_min: 1, latent_size: 9 };
             let mut rng = Rng::new(resolution as u64);
             let mut g = Generator::new(config, &mut rng);
             for p in g.params_mut() {

@@ -1,8 +1,10 @@
 //! Reading and writing the generator: safetensors in PyTorch's layouts with the paper's layer names.
 
-use super::{Config, Generator, Shape, input};
+use super::config::Config;
+use super::input;
+use super::network::{Generator, Shape, to_rgb_name};
 use nn::io::{self, Dtype};
-use nn::{Error, Param, Rng};
+use nn::{Error, Param, Unset};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -32,7 +34,7 @@ impl Generator {
     /// As [`Generator::from_bytes`].
     pub fn from_bytes_to_train(bytes: &[u8]) -> Result<Self, Error> {
         let (shape, file) = inspect(bytes)?;
-        Self::equalized(shape, &mut Rng::blank()).filled(file)
+        Self::equalized(shape, &mut Unset).filled(file)
     }
 
     /// Reads a weight file for drawing.
@@ -108,12 +110,12 @@ impl Generator {
         io::write(&io::Weights { metadata, tensors }, dtype)
     }
 
-    /// Writes a weight file, so that a reader never sees half of it.
+    /// Writes a weight file, whole or not at all.
     ///
     /// # Errors
     /// If the file cannot be written.
     pub fn save(&self, path: &Path, about: &BTreeMap<String, String>, dtype: Dtype) -> Result<(), Error> {
-        io::write_atomically(path, &self.to_bytes(about, dtype))
+        Ok(host::write_atomically(path, &self.to_bytes(about, dtype))?)
     }
 }
 
@@ -129,6 +131,7 @@ fn entries(c: Config) -> [(&'static str, usize); 5] {
 
 /// The shape and the tensors of a weight file, with grey `ToRGB` layers where it has none.
 fn inspect(bytes: &[u8]) -> Result<(Shape, io::Weights), Error> {
+    // Is it a generator's, and of which shape?
     let mut file = io::read(bytes)?;
     let found = file.metadata.get("format").map_or("nothing", String::as_str);
     if found != FORMAT {
@@ -146,15 +149,18 @@ fn inspect(bytes: &[u8]) -> Result<(Shape, io::Weights), Error> {
         fmap_min: if file.metadata.contains_key("fmap_min") { number("fmap_min")? } else { 1 },
         latent_size: number("latent_size")?,
     };
-    config.check().map_err(Error::Metadata)?;
+    config.check().map_err(|e| Error::Metadata(e.to_string()))?;
+
     // Before any memory is taken for the shape that the metadata promises: does the file hold that much?
     let promised = config.values();
     let held: usize = file.tensors.values().map(|(_, v)| v.len()).sum();
     if held < promised {
         return Err(Error::Metadata(format!("promises at least {promised} values, the tensors hold {held}")));
     }
+
+    // Lower levels may have no way to colours.
     for level in 2..config.levels() {
-        let (name, maps) = (format!("ToRGB_lod{}", config.levels() - level), config.maps(level - 1));
+        let (name, maps) = (to_rgb_name(&config, level), config.maps(level - 1));
         for (part, shape) in [("weight", vec![3, maps, 1, 1]), ("bias", vec![3])] {
             let len = shape.iter().product();
             file.tensors.entry(format!("{name}/{part}")).or_insert_with(|| (shape, vec![0.0; len]));
@@ -167,7 +173,7 @@ fn inspect(bytes: &[u8]) -> Result<(Shape, io::Weights), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use nn::Tensor;
+    use nn::{Rng, Tensor};
 
     const TINY: Config = Config { resolution: 16, fmap_base: 32, fmap_max: 6, fmap_min: 1, latent_size: 5 };
 

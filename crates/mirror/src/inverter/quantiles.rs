@@ -9,15 +9,20 @@ const LEVELS: usize = 33;
 /// Scores between neighbouring entries.
 const STEP: f32 = 2.0 * LIMIT / (LEVELS - 1) as f32;
 
+/// The smallest spread of a feature that is divided by.
+const LEAST_SPREAD: f32 = 1e-3;
+/// The largest deviation: a feature that hardly varies in the archive says nothing sensible about how strange a stranger is.
+const MOST_DEVIATION: f32 = 10.0;
+
 /// For each of several numbers the values at evenly spaced normal scores from -[`LIMIT`] to [`LIMIT`].
 #[derive(Clone, Debug)]
-pub struct Quantiles {
+pub struct QuantileTable {
     width: usize,
     /// `[LEVELS, width]`, which the file holds as `[width, LEVELS]`.
     table: Param,
 }
 
-impl Quantiles {
+impl QuantileTable {
     /// A table of `width` numbers without knowledge: every score is 0.
     pub(super) fn flat(name: &str, width: usize) -> Self {
         let table = Param {
@@ -98,14 +103,13 @@ impl Quantiles {
         self.at(i, below) * (1.0 - t) + self.at(i, below + 1) * t
     }
 
-    /// Distance from the median in standard deviations, without bound.
+    /// Distance from the median in standard deviations, at most ten.
     pub fn deviation(&self, i: usize, value: f32) -> f32 {
         // Half of the span between the scores -1.05 and 1.05, which are entries of the table.
         let seven = (LEVELS - 1) / 2 - 7;
         let spread = (self.at(i, LEVELS - 1 - seven) - self.at(i, seven)) / (2.0 * 7.0 * STEP);
-        let deviation = (value - self.at(i, (LEVELS - 1) / 2)) / spread.max(1e-3);
-        // A feature that hardly varies in the archive says nothing sensible about how strange a stranger is.
-        deviation.clamp(-10.0, 10.0)
+        let deviation = (value - self.at(i, (LEVELS - 1) / 2)) / spread.max(LEAST_SPREAD);
+        deviation.clamp(-MOST_DEVIATION, MOST_DEVIATION)
     }
 }
 
@@ -142,7 +146,7 @@ mod tests {
     fn scores_of_a_population_are_normal_and_lead_back() {
         let mut rng = Rng::new(5);
         let rows: Vec<Vec<f32>> = (0..2000).map(|_| (0..9).map(|_| rng.normal().exp()).collect()).collect();
-        let mut quantiles = Quantiles::flat("test", 9);
+        let mut quantiles = QuantileTable::flat("test", 9);
         quantiles.fit(&rows);
         let scores: Vec<f32> = rows.iter().map(|r| quantiles.score(7, r[7])).collect();
         let mean = scores.iter().sum::<f32>() / 2000.0;
@@ -157,8 +161,8 @@ mod tests {
 
     #[test]
     fn a_feature_that_never_varies_scores_0() {
-        assert_eq!(Quantiles::flat("test", 3).score(0, 0.0), 0.0);
-        assert_eq!(Quantiles::flat("test", 3).score(0, 1.0), LIMIT);
-        assert!(Quantiles::flat("test", 3).deviation(0, 1.0).is_finite());
+        assert_eq!(QuantileTable::flat("test", 3).score(0, 0.0), 0.0);
+        assert_eq!(QuantileTable::flat("test", 3).score(0, 1.0), LIMIT);
+        assert!(QuantileTable::flat("test", 3).deviation(0, 1.0).is_finite());
     }
 }

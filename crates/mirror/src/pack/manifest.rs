@@ -1,13 +1,11 @@
 //! `pack.toml`: what a pack says of itself.
 
-use super::{MANIFEST_FILE, MAX_FILE_BYTES, PackError};
+use super::error::PackError;
+use super::format::{FORMAT, MANIFEST_FILE, MAX_FILE_BYTES};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::path::Path;
-
-/// The format of packs that this program writes; it reads this and every earlier one.
-pub const FORMAT: u32 = 1;
 
 /// What a pack says of itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

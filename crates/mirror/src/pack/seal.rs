@@ -1,6 +1,8 @@
 //! Writes down what a folder of nets holds.
 
-use super::{FORMAT, FileEntry, MANIFEST_FILE, Manifest, Net, PackError};
+use super::error::PackError;
+use super::format::{FORMAT, MANIFEST_FILE, Net};
+use super::manifest::{FileEntry, Manifest};
 use std::path::Path;
 
 /// Writes the sizes, hashes and metadata of the nets in a folder into its `pack.toml`; keeps its name, licence and data.
@@ -16,6 +18,8 @@ pub fn seal(folder: &Path) -> Result<Manifest, PackError> {
         Err(PackError::NotAPack(_)) if folder.is_dir() => Manifest::unnamed(folder),
         Err(error) => return Err(error),
     };
+
+    // An entry for each net that is there and can be read.
     manifest.format = FORMAT;
     manifest.files.clear();
     for net in Net::ALL {
@@ -35,11 +39,10 @@ pub fn seal(folder: &Path) -> Result<Manifest, PackError> {
     if manifest.files.is_empty() {
         return Err(PackError::Missing { pack, file: Net::Generator.file().to_owned() });
     }
+
     let text =
         toml::to_string(&manifest).map_err(|e| PackError::Manifest { pack: pack.clone(), why: e.to_string() })?;
-    nn::io::write_atomically(&folder.join(MANIFEST_FILE), text.as_bytes()).map_err(|e| match e {
-        nn::Error::Io { path, source } => PackError::Io { path: path.into(), source },
-        other => PackError::Manifest { pack, why: other.to_string() },
-    })?;
+    host::write_atomically(&folder.join(MANIFEST_FILE), text.as_bytes())
+        .map_err(|e| PackError::Io { path: e.path, source: e.source })?;
     Ok(manifest)
 }

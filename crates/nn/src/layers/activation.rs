@@ -1,7 +1,6 @@
 //! Functions of one pixel.
 
-use super::{Layer, Step};
-use crate::{Rng, Tensor};
+use crate::{Layer, Rng, Step, Tensor};
 use rayon::prelude::*;
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -1,8 +1,8 @@
 //! 2-D convolution.
 
 use super::kernel::Kernel;
-use super::{Init, Layer, Param, Step};
-use crate::{Rng, Tensor};
+use super::pool::Upsample;
+use crate::{Init, Initializer, Layer, Param, Step, Tensor};
 
 /// A correlation with zero padding `kernel / 2`, plus a bias: at stride 1 the size stays, at stride 2 it halves
 /// (rounded up).
@@ -18,17 +18,25 @@ pub struct Conv2d {
 
 impl Conv2d {
     /// A layer of `kernel` x `kernel` (odd) weights.
-    pub fn new(name: &str, c_in: usize, c_out: usize, kernel: usize, stride: usize, init: Init, rng: &mut Rng) -> Self {
+    pub fn new(
+        name: &str,
+        c_in: usize,
+        c_out: usize,
+        kernel: usize,
+        stride: usize,
+        init: Init,
+        values: &mut impl Initializer,
+    ) -> Self {
         assert!(kernel % 2 == 1, "the kernel size must be odd");
-        let weight = Param::weight(name, vec![kernel, kernel, c_in, c_out], init, rng);
+        let weight = Param::weight(name, vec![kernel, kernel, c_in, c_out], init, values);
         Self { kernel: Kernel::new(weight), bias: Param::bias(name, c_out), stride }
     }
 
-    fn geometry(&self, x: [usize; 4]) -> kernels::Conv2d {
+    fn geometry(&self, x: [usize; 4]) -> kernels::ConvShape {
         let weight = self.kernel.weight();
         let [kernel, _, c_in, c_out] = weight.shape[..] else { unreachable!("made by new") };
         assert_eq!(x[3], c_in, "maps into {}", weight.name);
-        kernels::Conv2d {
+        kernels::ConvShape {
             n: x[0],
             h: x[1],
             w: x[2],
@@ -71,7 +79,7 @@ impl Layer for Conv2d {
     }
 }
 
-/// [`super::Upsample`] followed by a 3x3 [`Conv2d`], for a quarter of the multiplications.
+/// [`Upsample`] followed by a 3x3 [`Conv2d`], for a quarter of the multiplications.
 pub struct UpsampleConv2d {
     conv: Conv2d,
     laid_out: std::sync::OnceLock<kernels::UpsampleFilter>,
@@ -79,8 +87,8 @@ pub struct UpsampleConv2d {
 
 impl UpsampleConv2d {
     /// A layer of 3x3 weights, with the parameters of a [`Conv2d`].
-    pub fn new(name: &str, c_in: usize, c_out: usize, init: Init, rng: &mut Rng) -> Self {
-        Self { conv: Conv2d::new(name, c_in, c_out, 3, 1, init, rng), laid_out: std::sync::OnceLock::new() }
+    pub fn new(name: &str, c_in: usize, c_out: usize, init: Init, values: &mut impl Initializer) -> Self {
+        Self { conv: Conv2d::new(name, c_in, c_out, 3, 1, init, values), laid_out: std::sync::OnceLock::new() }
     }
 }
 
@@ -113,7 +121,7 @@ impl Layer for UpsampleConv2d {
             kernel.backward_weight(dw, |dw| kernels::upsample_backward_weight(size, &x.data, &dy.data, dw, db));
         }
         let g = self.conv.geometry(enlarged.shape);
-        super::Upsample.backward(x, y, &self.conv.kernel.backward_data(g, &enlarged, dy), None)
+        Upsample.backward(x, y, &self.conv.kernel.backward_data(g, &enlarged, dy), None)
     }
 
     fn params(&self) -> Vec<&Param> {

@@ -1,8 +1,7 @@
 //! Fully connected layer.
 
 use super::kernel::Kernel;
-use super::{Init, Layer, Param, Step};
-use crate::{Rng, Tensor};
+use crate::{Init, Initializer, Layer, Param, Step, Tensor};
 
 /// `[n, h, w, c]` flattened to `[n, h*w*c]`, times the weight, plus the bias: `[n, 1, 1, out]`.
 #[derive(Clone)]
@@ -15,15 +14,16 @@ pub struct Dense {
 
 impl Dense {
     /// A layer from `n_in` values to `n_out`.
-    pub fn new(name: &str, n_in: usize, n_out: usize, init: Init, rng: &mut Rng) -> Self {
-        Self { kernel: Kernel::new(Param::weight(name, vec![n_in, n_out], init, rng)), bias: Param::bias(name, n_out) }
+    pub fn new(name: &str, n_in: usize, n_out: usize, init: Init, values: &mut impl Initializer) -> Self {
+        let weight = Param::weight(name, vec![n_in, n_out], init, values);
+        Self { kernel: Kernel::new(weight), bias: Param::bias(name, n_out) }
     }
 
     /// A dense layer is a 1x1 convolution of one pixel a picture.
-    fn geometry(&self, x: &Tensor) -> kernels::Conv2d {
+    fn geometry(&self, x: &Tensor) -> kernels::ConvShape {
         let [n_in, n_out] = self.kernel.weight().shape[..] else { unreachable!("made by new") };
         assert_eq!(x.row_len(), n_in, "values into {}", self.kernel.weight().name);
-        kernels::Conv2d::pointwise(x.n(), n_in, n_out)
+        kernels::ConvShape::pointwise(x.n(), n_in, n_out)
     }
 }
 

@@ -1,18 +1,15 @@
 //! The weight of a convolution, together with its layouts for the kernels.
 
-#[cfg(doc)]
-use super::Layer;
-use super::Param;
-use crate::Tensor;
-use kernels::{Conv2d, Epilogue, Filter, Isa};
+use crate::{Param, Tensor};
+use kernels::{ConvFilter, ConvShape, Epilogue, Isa};
 use std::sync::OnceLock;
 
 /// The weight `[k, k, in, out]` of a convolution, or `[in, out]` of a dense layer, which is one. Laid out when first used, and
 /// again after it has changed.
 pub struct Kernel {
     weight: Param,
-    forward: OnceLock<Filter>,
-    turned: OnceLock<Filter>,
+    forward: OnceLock<ConvFilter>,
+    turned: OnceLock<ConvFilter>,
 }
 
 impl Clone for Kernel {
@@ -42,17 +39,17 @@ impl Kernel {
     ///
     /// # Panics
     /// If the input does not fit the geometry.
-    pub fn forward(&self, g: Conv2d, x: &Tensor, y: &mut Tensor, epilogue: Epilogue) {
-        let lay_out = || Filter::new(Isa::current(), self.weight.effective().into_owned());
+    pub fn forward(&self, g: ConvShape, x: &Tensor, y: &mut Tensor, epilogue: Epilogue) {
+        let lay_out = || ConvFilter::new(Isa::current(), self.weight.effective().into_owned());
         self.forward.get_or_init(lay_out).forward(g, &x.data, &mut y.data, epilogue);
     }
 
     /// The gradient with respect to the input.
-    pub fn backward_data(&self, g: Conv2d, x: &Tensor, dy: &Tensor) -> Tensor {
+    pub fn backward_data(&self, g: ConvShape, x: &Tensor, dy: &Tensor) -> Tensor {
         let mut dx = Tensor::zeros(x.shape);
         if g.same() {
-            let back = Conv2d { c_in: g.c_out, c_out: g.c_in, ..g };
-            let lay_out = || Filter::turned(Isa::current(), self.weight.effective().into_owned());
+            let back = ConvShape { c_in: g.c_out, c_out: g.c_in, ..g };
+            let lay_out = || ConvFilter::turned(Isa::current(), self.weight.effective().into_owned());
             let none = vec![0.0; g.c_in];
             self.turned.get_or_init(lay_out).forward(back, &dy.data, &mut dx.data, Epilogue::bias(&none));
         } else {
@@ -71,8 +68,8 @@ impl Kernel {
         dw.iter_mut().zip(scaled).for_each(|(d, v)| *d += self.weight.scale * v);
     }
 
-    /// What [`Layer::backward`] asks of a layer that is one convolution.
-    pub(super) fn backward(&self, g: Conv2d, x: &Tensor, dy: &Tensor, grads: Option<&mut [Vec<f32>]>) -> Tensor {
+    /// What [`crate::Layer::backward`] asks of a layer that is one convolution.
+    pub(super) fn backward(&self, g: ConvShape, x: &Tensor, dy: &Tensor, grads: Option<&mut [Vec<f32>]>) -> Tensor {
         if let Some([dw, db]) = grads {
             self.backward_weight(dw, |dw| kernels::conv2d_backward_weight(g, &x.data, &dy.data, dw, db));
         }

@@ -1,8 +1,7 @@
 //! Changes of resolution.
 
-use super::Layer;
 use super::activation::TASK;
-use crate::Tensor;
+use crate::{Layer, Tensor};
 use rayon::prelude::*;
 
 /// Nearest-neighbour enlargement to twice the height and width.

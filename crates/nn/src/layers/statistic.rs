@@ -1,7 +1,6 @@
 //! The discriminator's look at variety.
 
-use super::Layer;
-use crate::Tensor;
+use crate::{Layer, Tensor};
 
 /// Appends one map: the standard deviation over a group of consecutive pictures, averaged over maps and pixels
 /// (PG-GAN, section 3). `[n, h, w, c]` to `[n, h, w, c + 1]`; n must be a multiple of the group.

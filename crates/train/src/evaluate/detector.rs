@@ -1,20 +1,27 @@
-//! Measures the detector, together with the landmark net that confirms what it finds: faces found in photographs of
-//! strangers, faces seen where there are none, a crowd.
+//! Measures the detector, judged as the mirror's eyes judge: faces found in photographs of strangers, faces seen where there are
+//! none, a crowd.
 //!
-//! No photograph here was trained on. The true boxes of `eval/landmarks` are made from the hand-checked points, by
-//! the proportions that the teacher's boxes have on the portraits; those of the crowd are a detector's opinion.
+//! A find counts as a face where the eyes would describe it: the landmark net confirms it, its landmarks make a pose, and
+//! attributes and features can be taken of it. No photograph here was trained on. The true boxes of `eval/landmarks` are made from
+//! the hand-checked points, by the proportions that the teacher's boxes have on the portraits; those of the crowd are a detector's
+//! opinion.
 
-use super::skin;
-use crate::data::{data_root, load_negatives, numbers};
+use super::{pictures, read, skin};
+use crate::data::{load_negatives, numbers};
+use crate::runs::data_root;
+use crate::statistics::{Share, mean};
 use anyhow::{Context, Result};
 use frame::Image;
-use mirror::engine::is_face;
+use mirror::engine::Eyes;
+use mirror::face::attributes::AttributeNet;
 use mirror::face::detector::Detector;
 use mirror::face::landmarks::LandmarkNet;
 use mirror::face::{Face, Landmarks, Rect};
+use mirror::pack::{Net, Pack};
 use rayon::prelude::*;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// A face is found when a box overlaps the true one by this much (intersection over union).
@@ -25,92 +32,133 @@ const FOUND_IOU: f32 = 0.5;
 const BOX_CENTRE: f32 = 0.286;
 const BOX_SIZE: [f32; 2] = [2.04, 2.78];
 
-/// Command-line options.
-#[derive(Debug, clap::Args)]
-pub struct Options {
-    /// Folder with `eval` and `negatives` [default: $NARCISSUS_DATA or ../shared/data]
-    #[arg(long)]
+/// What is measured, and on what.
+#[derive(Clone, Debug)]
+pub struct DetectorEvaluation {
+    /// Folder with `eval` and `negatives`; `None`: see [`data_root`].
     pub data: Option<PathBuf>,
-    /// Weights of the net
-    #[arg(long, default_value = "packs/congress/detector.safetensors")]
+    /// Weights of the detector.
     pub weights: PathBuf,
-    /// Weights of the landmark net, which confirms what the detector found
-    #[arg(long, default_value = "packs/congress/landmarks.safetensors")]
+    /// Weights of the landmark net, which confirms what the detector found.
     pub landmarks: PathBuf,
-    /// Measures the detector alone: what it finds needs no confirmation
-    #[arg(long)]
+    /// Measures the detector alone: what it finds needs no confirmation.
     pub alone: bool,
-    /// Another score than the weights' own from which on a face is a face
-    #[arg(long)]
+    /// Another score than the weights' own from which on a find is a face.
     pub threshold: Option<f32>,
-    /// Prints one JSON object
-    #[arg(long)]
-    pub json: bool,
-    /// Writes the photographs in which something went wrong into this folder: green true, yellow found, red false
-    #[arg(long, value_name = "DIR")]
+    /// Writes the photographs in which something went wrong into this folder: green true, yellow found, red false.
     pub failures: Option<PathBuf>,
 }
 
-/// A share of cases, with its 95 % interval.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct Share {
-    /// Cases for which it holds.
-    pub count: usize,
-    /// Cases in all.
-    pub of: usize,
-    /// `count / of`.
-    pub share: f64,
-    /// Lower end of the interval (Wilson).
-    pub low: f64,
-    /// Upper end.
-    pub high: f64,
-}
-
-impl Share {
-    /// Wilson's score interval at 95 %; the whole of [0, 1] without cases.
-    pub fn new(count: usize, of: usize) -> Self {
-        let (k, n, z) = (count as f64, of as f64, 1.96f64);
-        if of == 0 {
-            return Self { count, of, share: 0.0, low: 0.0, high: 1.0 };
-        }
-        let p = k / n;
-        let centre = (p + z * z / (2.0 * n)) / (1.0 + z * z / n);
-        let half = z / (1.0 + z * z / n) * (p * (1.0 - p) / n + z * z / (4.0 * n * n)).sqrt();
-        Self { count, of, share: p, low: (centre - half).max(0.0), high: (centre + half).min(1.0) }
-    }
-}
-
-impl std::fmt::Display for Share {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let [share, low, high] = [self.share, self.low, self.high].map(|v| 100.0 * v);
-        write!(f, "{share:.1} % [{low:.1}, {high:.1}] ({} of {})", self.count, self.of)
-    }
-}
-
-/// All figures.
+/// All figures of a detector.
 #[derive(Debug, Serialize)]
-struct Figures {
-    threshold: f32,
+pub struct DetectorReport {
+    /// The score from which on a find is a face.
+    pub threshold: f32,
     /// Hand-checked faces whose box was found.
-    landmarks_recall: Share,
+    pub landmarks_recall: Share,
     /// Hand-checked faces with the centre of a found box, of half to twice the size, within them.
-    landmarks_recall_centre: Share,
+    pub landmarks_recall_centre: Share,
     /// The same by the lightness of their skin in the picture.
-    landmarks_recall_by_skin: BTreeMap<&'static str, Share>,
+    pub landmarks_recall_by_skin: BTreeMap<&'static str, Share>,
     /// Mean overlap of the found ones.
-    landmarks_mean_iou: f32,
+    pub landmarks_mean_iou: f32,
     /// Portraits of visitors in which a face was found.
-    visitors_recall: Share,
+    pub visitors_recall: Share,
     /// And more than one, though each shows one person.
-    visitors_with_several: Share,
+    pub visitors_with_several: Share,
     /// Held-out photographs without faces in which one was found.
-    negatives_with_faces: Share,
+    pub negatives_with_faces: Share,
     /// Faces found in them, a photograph.
-    false_faces_per_negative: f32,
+    pub false_faces_per_negative: f32,
     /// Faces of the crowd that were found.
-    crowd_recall: Share,
+    pub crowd_recall: Share,
     /// Found faces of the crowd that are faces.
-    crowd_precision: Share,
+    pub crowd_precision: Share,
+}
+
+impl fmt::Display for DetectorReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "threshold                                {:.3}", self.threshold)?;
+        writeln!(f, "hand-checked faces, box found            {}", self.landmarks_recall)?;
+        writeln!(f, "hand-checked faces, centre found         {}", self.landmarks_recall_centre)?;
+        for (name, _) in skin::BANDS {
+            writeln!(f, "    {:36} {}", format!("{name} in the picture"), self.landmarks_recall_by_skin[name])?;
+        }
+        writeln!(f, "mean overlap of the found boxes          {:.3}", self.landmarks_mean_iou)?;
+        writeln!(f, "visitors found                           {}", self.visitors_recall)?;
+        writeln!(f, "visitors with several faces found        {}", self.visitors_with_several)?;
+        writeln!(f, "photographs without faces, one found     {}", self.negatives_with_faces)?;
+        writeln!(f, "false faces a photograph without faces   {:.3}", self.false_faces_per_negative)?;
+        writeln!(f, "faces of the crowd found                 {}", self.crowd_recall)?;
+        write!(f, "found in the crowd and right             {}", self.crowd_precision)
+    }
+}
+
+/// Measures.
+///
+/// # Errors
+/// If weights or data cannot be read.
+pub fn run(options: &DetectorEvaluation) -> Result<DetectorReport> {
+    let root = data_root(options.data.as_deref())?;
+    let finder = Finder::open(options)?;
+    let cases = Cases::load(&root, &finder)?;
+    if let Some(folder) = &options.failures {
+        cases.draw_failures(folder)?;
+    }
+    Ok(cases.report(finder.threshold))
+}
+
+/// What finds faces.
+struct Finder {
+    threshold: f32,
+    judge: Judge,
+}
+
+/// Who decides what is a face.
+enum Judge {
+    /// The detector alone.
+    Detector(Box<Detector>),
+    /// All nets of the mirror's eyes.
+    Eyes(Box<Eyes>),
+}
+
+impl Finder {
+    fn open(options: &DetectorEvaluation) -> Result<Self> {
+        let name = |path: &Path| path.display().to_string();
+        let weights = &options.weights;
+        let mut detector = Detector::from_weights(&read(weights)?).with_context(|| name(weights))?;
+        if let Some(threshold) = options.threshold {
+            detector = detector.with_threshold(threshold);
+        }
+        let threshold = detector.threshold();
+        if options.alone {
+            return Ok(Self { threshold, judge: Judge::Detector(Box::new(detector)) });
+        }
+
+        // The eyes need age and gender of a face to describe it; which ones decides nothing here.
+        let weights = &options.landmarks;
+        let landmarks = LandmarkNet::from_weights(&read(weights)?).with_context(|| name(weights))?;
+        let attributes = Pack::embedded()?.open(Net::Attributes, AttributeNet::from_weights)?;
+        let eyes = Eyes::from_nets(detector, landmarks, attributes);
+        Ok(Self { threshold, judge: Judge::Eyes(Box::new(eyes)) })
+    }
+
+    fn find(&self, image: &Image) -> Result<Vec<Face>> {
+        Ok(match &self.judge {
+            Judge::Detector(detector) => detector.detect(image),
+            Judge::Eyes(eyes) => eyes.analyse(image)?.into_iter().map(|seen| seen.face).collect(),
+        })
+    }
+
+    fn case(&self, name: String, image: Image, truth: Vec<Rect>) -> Result<Case> {
+        let found = self.find(&image).with_context(|| name.clone())?;
+        Ok(Case { name, image, truth, found })
+    }
+
+    fn load(&self, path: &Path, truth: Vec<Rect>) -> Result<Case> {
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        self.case(name, Image::load(path)?, truth)
+    }
 }
 
 /// One photograph, what is in it and what was found.
@@ -121,118 +169,107 @@ struct Case {
     found: Vec<Face>,
 }
 
-/// Measures and prints.
-///
-/// # Errors
-/// If weights or data cannot be read.
-pub fn run(options: &Options) -> Result<()> {
-    let root = data_root(options.data.as_deref())?;
-    let eval = root.join("eval");
-    let bytes = std::fs::read(&options.weights).with_context(|| options.weights.display().to_string())?;
-    let mut detector = Detector::from_weights(&bytes).with_context(|| options.weights.display().to_string())?;
-    if let Some(threshold) = options.threshold {
-        detector = detector.with_threshold(threshold);
+impl Case {
+    /// How well the best box lies on the only true one.
+    fn overlap(&self) -> f32 {
+        best_iou(&self.truth[0], &self.found)
     }
-    let confirm = match options.alone {
-        true => None,
-        false => {
-            let name = || options.landmarks.display().to_string();
-            let bytes = std::fs::read(&options.landmarks).with_context(name)?;
-            Some(LandmarkNet::from_weights(&bytes).with_context(name)?)
-        }
-    };
-    let see = |name: String, image: Image, truth: Vec<Rect>| {
-        let mut found = detector.detect(&image);
-        if let Some(net) = &confirm {
-            let confirmed = |face: &Face| is_face(face.score, net.locate(&image, face).confidence);
-            found.retain(confirmed);
-        }
-        Case { name, image, truth, found }
-    };
-    let load = |path: PathBuf, truth: Vec<Rect>| -> Result<Case> {
-        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        Ok(see(name, Image::load(&path)?, truth))
-    };
 
-    let table = super::landmarks::read_table(&eval.join("landmarks.csv"))?;
-    let landmarks = table.par_iter().map(|(file, points)| {
-        let case = load(eval.join("landmarks").join(file), vec![box_of_landmarks(points)])?;
-        let band = skin::band(&case.image, points);
-        anyhow::Ok((case, band))
-    });
-    let (landmarks, bands): (Vec<Case>, Vec<_>) = landmarks.collect::<Result<Vec<_>>>()?.into_iter().unzip();
-    let visitors = pictures(&eval.join("visitors"))?.into_par_iter().map(|path| load(path, Vec::new()));
-    let visitors = visitors.collect::<Result<Vec<Case>>>()?;
-    let negatives: Vec<_> = load_negatives(&root)?.into_iter().filter(|n| n.is_held_out()).collect();
-    let negatives: Vec<Case> = negatives.into_par_iter().map(|n| see(n.file, n.image, Vec::new())).collect();
-    let crowd = pictures(&eval.join("crowd"))?.into_par_iter().map(|path| {
-        let truth = read_boxes(&path.with_extension("csv"))?;
-        load(path, truth)
-    });
-    let crowd = crowd.collect::<Result<Vec<Case>>>()?;
+    /// Whether a box of about the right size lies about there.
+    fn is_about_there(&self) -> bool {
+        self.found.iter().any(|f| about_there(&self.truth[0], &f.rect))
+    }
 
-    let ious: Vec<f32> = landmarks.iter().map(|c| best_iou(&c.truth[0], &c.found)).collect();
-    let hits: Vec<f32> = ious.iter().copied().filter(|iou| *iou >= FOUND_IOU).collect();
-    let count =
-        |cases: &[Case], f: &dyn Fn(&Case) -> bool| Share::new(cases.iter().filter(|c| f(c)).count(), cases.len());
-    let hit = |truth: &Rect, found: &[Face]| best_iou(truth, found) >= FOUND_IOU;
-    let crowd_truth: usize = crowd.iter().map(|c| c.truth.len()).sum();
-    let crowd_found: usize = crowd.iter().map(|c| c.found.len()).sum();
-    let crowd_hits: usize = crowd.iter().map(|c| c.truth.iter().filter(|t| hit(t, &c.found)).count()).sum();
-    let right = |c: &Case| c.found.iter().filter(|f| c.truth.iter().any(|t| t.iou(&f.rect) >= FOUND_IOU)).count();
-    let there = |c: &Case| c.found.iter().any(|f| about_there(&c.truth[0], &f.rect));
-    let of_band = |band: usize| {
-        let chosen: Vec<&Case> =
-            landmarks.iter().zip(&bands).filter(|(_, b)| **b == Some(band)).map(|(c, _)| c).collect();
-        Share::new(chosen.iter().filter(|c| there(c)).count(), chosen.len())
-    };
-    let figures = Figures {
-        threshold: detector.threshold(),
-        landmarks_recall: Share::new(hits.len(), landmarks.len()),
-        landmarks_recall_centre: count(&landmarks, &there),
-        landmarks_recall_by_skin: skin::BANDS.iter().enumerate().map(|(i, (name, _))| (*name, of_band(i))).collect(),
-        landmarks_mean_iou: super::interval::mean(&hits),
-        visitors_recall: count(&visitors, &|c| !c.found.is_empty()),
-        visitors_with_several: count(&visitors, &|c| c.found.len() > 1),
-        negatives_with_faces: count(&negatives, &|c| !c.found.is_empty()),
-        false_faces_per_negative: negatives.iter().map(|c| c.found.len()).sum::<usize>() as f32
-            / negatives.len().max(1) as f32,
-        crowd_recall: Share::new(crowd_hits, crowd_truth),
-        crowd_precision: Share::new(crowd.iter().map(right).sum(), crowd_found),
-    };
-    if let Some(folder) = &options.failures {
+    /// True boxes that were found.
+    fn hits(&self) -> usize {
+        self.truth.iter().filter(|t| best_iou(t, &self.found) >= FOUND_IOU).count()
+    }
+
+    /// Whether a find lies on a true box.
+    fn is_right(&self, face: &Face) -> bool {
+        self.truth.iter().any(|t| t.iou(&face.rect) >= FOUND_IOU)
+    }
+}
+
+/// All photographs.
+struct Cases {
+    landmarks: Vec<Case>,
+    /// Of each of those, see [`skin::BANDS`].
+    bands: Vec<Option<usize>>,
+    visitors: Vec<Case>,
+    negatives: Vec<Case>,
+    crowd: Vec<Case>,
+}
+
+impl Cases {
+    fn load(root: &Path, finder: &Finder) -> Result<Self> {
+        let eval = root.join("eval");
+
+        // One hand-checked face a photograph.
+        let table = super::landmarks::read_table(&eval.join("landmarks.csv"))?;
+        let landmarks = table.par_iter().map(|(file, points)| {
+            let case = finder.load(&eval.join("landmarks").join(file), vec![box_of_landmarks(points)])?;
+            let band = skin::band(&case.image, points);
+            anyhow::Ok((case, band))
+        });
+        let (landmarks, bands) = landmarks.collect::<Result<Vec<_>>>()?.into_iter().unzip();
+
+        // One person a photograph; nobody; very many.
+        let visitors = pictures(&eval.join("visitors"))?.into_par_iter().map(|path| finder.load(&path, Vec::new()));
+        let visitors = visitors.collect::<Result<_>>()?;
+        let negatives: Vec<_> = load_negatives(root)?.into_iter().filter(|n| n.is_held_out()).collect();
+        let negatives = negatives.into_par_iter().map(|n| finder.case(n.file, n.image, Vec::new()));
+        let negatives = negatives.collect::<Result<_>>()?;
+        let crowd = pictures(&eval.join("crowd"))?.into_par_iter().map(|path| {
+            let truth = read_boxes(&path.with_extension("csv"))?;
+            finder.load(&path, truth)
+        });
+        Ok(Self { landmarks, bands, visitors, negatives, crowd: crowd.collect::<Result<_>>()? })
+    }
+
+    fn report(&self, threshold: f32) -> DetectorReport {
+        let Self { landmarks, bands, visitors, negatives, crowd } = self;
+        let count =
+            |cases: &[Case], is: fn(&Case) -> bool| Share::new(cases.iter().filter(|c| is(c)).count(), cases.len());
+        let sum = |cases: &[Case], of: fn(&Case) -> usize| cases.iter().map(of).sum::<usize>();
+        let hits: Vec<f32> = landmarks.iter().map(Case::overlap).filter(|iou| *iou >= FOUND_IOU).collect();
+        let of_band = |band: usize| {
+            let cases = landmarks.iter().zip(bands).filter(|(_, b)| **b == Some(band)).map(|(c, _)| c);
+            Share::new(cases.clone().filter(|c| c.is_about_there()).count(), cases.count())
+        };
+        let right = |c: &Case| c.found.iter().filter(|f| c.is_right(f)).count();
+        DetectorReport {
+            threshold,
+            landmarks_recall: Share::new(hits.len(), landmarks.len()),
+            landmarks_recall_centre: count(landmarks, Case::is_about_there),
+            landmarks_recall_by_skin: skin::BANDS
+                .iter()
+                .enumerate()
+                .map(|(i, (name, _))| (*name, of_band(i)))
+                .collect(),
+            landmarks_mean_iou: mean(&hits),
+            visitors_recall: count(visitors, |c| !c.found.is_empty()),
+            visitors_with_several: count(visitors, |c| c.found.len() > 1),
+            negatives_with_faces: count(negatives, |c| !c.found.is_empty()),
+            false_faces_per_negative: sum(negatives, |c| c.found.len()) as f32 / negatives.len().max(1) as f32,
+            crowd_recall: Share::new(sum(crowd, Case::hits), sum(crowd, |c| c.truth.len())),
+            crowd_precision: Share::new(sum(crowd, right), sum(crowd, |c| c.found.len())),
+        }
+    }
+
+    fn draw_failures(&self, folder: &Path) -> Result<()> {
         std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
-        let missed = landmarks.iter().zip(&ious).filter(|(_, iou)| **iou < FOUND_IOU).map(|(c, _)| ("landmarks", c));
-        let visitors = visitors.iter().filter(|c| c.found.len() != 1).map(|c| ("visitors", c));
-        let negatives = negatives.iter().filter(|c| !c.found.is_empty()).map(|c| ("negatives", c));
-        for (set, case) in missed.chain(visitors).chain(negatives).chain(crowd.iter().map(|c| ("crowd", c))) {
+        let missed = self.landmarks.iter().filter(|c| c.overlap() < FOUND_IOU).map(|c| ("landmarks", c));
+        let visitors = self.visitors.iter().filter(|c| c.found.len() != 1).map(|c| ("visitors", c));
+        let negatives = self.negatives.iter().filter(|c| !c.found.is_empty()).map(|c| ("negatives", c));
+        for (set, case) in missed.chain(visitors).chain(negatives).chain(self.crowd.iter().map(|c| ("crowd", c))) {
             draw(case).save(&folder.join(format!("{set}-{}.png", case.name)))?;
         }
+        Ok(())
     }
-    if options.json {
-        println!("{}", serde_json::to_string(&figures)?);
-    } else {
-        print(&figures);
-    }
-    Ok(())
 }
 
-fn print(f: &Figures) {
-    println!("threshold                                {:.3}", f.threshold);
-    println!("hand-checked faces, box found            {}", f.landmarks_recall);
-    println!("hand-checked faces, centre found         {}", f.landmarks_recall_centre);
-    for (name, _) in skin::BANDS {
-        println!("    {:36} {}", format!("{name} in the picture"), f.landmarks_recall_by_skin[name]);
-    }
-    println!("mean overlap of the found boxes          {:.3}", f.landmarks_mean_iou);
-    println!("visitors found                           {}", f.visitors_recall);
-    println!("visitors with several faces found        {}", f.visitors_with_several);
-    println!("photographs without faces, one found     {}", f.negatives_with_faces);
-    println!("false faces a photograph without faces   {:.3}", f.false_faces_per_negative);
-    println!("faces of the crowd found                 {}", f.crowd_recall);
-    println!("found in the crowd and right             {}", f.crowd_precision);
-}
-
+/// How well the best of some boxes lies on a true one.
 fn best_iou(truth: &Rect, found: &[Face]) -> f32 {
     found.iter().map(|f| f.rect.iou(truth)).fold(0.0, f32::max)
 }
@@ -265,23 +302,13 @@ fn read_boxes(path: &Path) -> Result<Vec<Rect>> {
     rows.collect::<Result<_>>().with_context(|| path.display().to_string())
 }
 
-/// The JPEG and PNG files of a folder, by name.
-fn pictures(folder: &Path) -> Result<Vec<PathBuf>> {
-    let entries = std::fs::read_dir(folder).with_context(|| folder.display().to_string())?;
-    let mut files: Vec<PathBuf> = entries.filter_map(|e| Some(e.ok()?.path())).collect();
-    files.retain(|f| f.extension().is_some_and(|e| e == "jpg" || e == "png"));
-    files.sort();
-    Ok(files)
-}
-
 fn draw(case: &Case) -> Image {
     let mut image = case.image.clone();
     for truth in &case.truth {
         frame_box(&mut image, truth, [0, 220, 0]);
     }
     for face in &case.found {
-        let right = case.truth.iter().any(|t| t.iou(&face.rect) >= FOUND_IOU);
-        frame_box(&mut image, &face.rect, if right { [255, 230, 0] } else { [255, 0, 0] });
+        frame_box(&mut image, &face.rect, if case.is_right(face) { [255, 230, 0] } else { [255, 0, 0] });
     }
     image
 }
@@ -303,15 +330,6 @@ fn frame_box(image: &mut Image, r: &Rect, colour: [u8; 3]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn wilson_interval_is_the_published_one() {
-        // Newcombe 1998, table I: 81 of 263 gives 0.2553 to 0.3662.
-        let share = Share::new(81, 263);
-        assert!((share.low - 0.2553).abs() < 1e-4 && (share.high - 0.3662).abs() < 1e-4, "{share:?}");
-        assert!(Share::new(0, 20).low == 0.0 && Share::new(20, 20).high > 0.999);
-        assert!(Share::new(0, 0).high == 1.0);
-    }
 
     #[test]
     fn boxes_from_landmarks_are_the_teachers() {

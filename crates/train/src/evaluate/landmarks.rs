@@ -4,9 +4,9 @@
 //! the outer corners of the eyes. The net never saw these people, nor these conventions: its teacher puts jaw and
 //! brows elsewhere and has an error of 5.4 % itself.
 
-use super::interval::{interval, mean, median};
-use super::skin;
-use crate::data::data_root;
+use super::{read, skin};
+use crate::runs::data_root;
+use crate::statistics::{interval, mean, median};
 use anyhow::{Context, Result};
 use frame::Image;
 use mirror::face::detector::Detector;
@@ -14,33 +14,84 @@ use mirror::face::landmarks::{LandmarkNet, box_of_crop};
 use mirror::face::{Face, LANDMARKS, Landmarks, Rect};
 use nn::Rng;
 use rayon::prelude::*;
+use serde::{Serialize, Serializer};
+use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-/// Command-line options.
-#[derive(Debug, clap::Args)]
-pub struct Options {
-    /// Folder with `eval`.
-    #[arg(long)]
-    data: Option<PathBuf>,
+/// What is measured, and from where the net begins.
+#[derive(Clone, Debug)]
+pub struct LandmarkEvaluation {
+    /// Folder with `eval`; `None`: see [`data_root`].
+    pub data: Option<PathBuf>,
     /// Weights of the net.
-    #[arg(long, default_value = "packs/congress/landmarks.safetensors")]
-    weights: PathBuf,
-    /// Start from the boxes of this detector instead of jittered true boxes.
-    #[arg(long, value_name = "WEIGHTS")]
-    detector: Option<PathBuf>,
+    pub weights: PathBuf,
+    /// Starts from the boxes of this detector instead of jittered true boxes.
+    pub detector: Option<PathBuf>,
     /// How often the net looks at a face.
-    #[arg(long, default_value_t = mirror::face::landmarks::LOOKS)]
-    looks: usize,
+    pub looks: usize,
     /// Jitter of the true boxes, 0 to 1: at 1 they are up to 12 % off and up to 20 % too large or small.
-    #[arg(long, default_value_t = 1.0)]
-    jitter: f32,
-    /// Prints one JSON object.
-    #[arg(long)]
-    json: bool,
+    pub jitter: f32,
     /// Writes every photograph with its points into this folder: green found, red by hand.
-    #[arg(long, value_name = "DIR")]
-    overlays: Option<PathBuf>,
+    pub overlays: Option<PathBuf>,
+}
+
+/// All figures of a landmark net.
+#[derive(Debug)]
+pub struct LandmarkReport {
+    /// Faces that were measured.
+    pub faces: usize,
+    /// Faces that the detector missed.
+    pub missed: usize,
+    /// Where the net began: `detector` or `jittered true box`.
+    pub start: &'static str,
+    /// How often it looked.
+    pub looks: usize,
+    /// Names and figures, in shares of the outer eye distance.
+    pub figures: Vec<(String, LandmarkFigure)>,
+}
+
+/// An error and its 95 % interval, in shares of the outer eye distance.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct LandmarkFigure {
+    /// The figure.
+    pub value: f32,
+    /// Lower end of the interval.
+    pub low: f32,
+    /// Upper end.
+    pub high: f32,
+}
+
+impl LandmarkFigure {
+    fn of(errors: &[f32], statistic: impl Fn(&[f32]) -> f32) -> Self {
+        let (low, high) = interval(errors, &statistic);
+        Self { value: statistic(errors), low, high }
+    }
+}
+
+impl Serialize for LandmarkReport {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut object = serde_json::json!({
+            "faces": self.faces, "missed": self.missed, "start": self.start, "looks": self.looks,
+            "unit": "share of the outer eye distance",
+        });
+        for (name, LandmarkFigure { value, low, high }) in &self.figures {
+            object[name] = serde_json::json!({ "value": value, "low": low, "high": high });
+        }
+        object.serialize(serializer)
+    }
+}
+
+impl fmt::Display for LandmarkReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { faces, missed, start, looks, figures } = self;
+        write!(f, "{faces} faces, {missed} missed, start: {start}, looks: {looks}")?;
+        for (name, LandmarkFigure { value, low, high }) in figures {
+            let [value, low, high] = [value, low, high].map(|v| v * 100.0);
+            write!(f, "\n{name:24} {value:6.2} %  (95 %: {low:.2} to {high:.2})")?;
+        }
+        Ok(())
+    }
 }
 
 /// Parts of the face, by their points.
@@ -49,6 +100,7 @@ const PARTS: [(&str, Range<usize>); 5] =
 /// A face is lost when its mean error exceeds this share of the outer eye distance.
 const LOST: f32 = 0.1;
 
+/// A face that was measured.
 struct Case {
     /// Error of every point over the outer eye distance.
     errors: [f32; LANDMARKS],
@@ -57,16 +109,25 @@ struct Case {
 }
 
 impl Case {
+    fn of(image: &Image, found: &Landmarks, truth: &Landmarks) -> Self {
+        let unit = truth.outer_eye_distance();
+        let errors = std::array::from_fn(|i| {
+            let (p, q) = (found.points[i], truth.points[i]);
+            (p[0] - q[0]).hypot(p[1] - q[1]) / unit
+        });
+        Self { errors, band: skin::band(image, truth) }
+    }
+
     fn mean(&self, points: Range<usize>) -> f32 {
         mean(&self.errors[points])
     }
 }
 
-/// Measures and prints.
+/// Measures.
 ///
 /// # Errors
-/// If weights or data cannot be read.
-pub fn run(options: &Options) -> Result<()> {
+/// If weights or data cannot be read, or no face is found.
+pub fn run(options: &LandmarkEvaluation) -> Result<LandmarkReport> {
     let folder = data_root(options.data.as_deref())?.join("eval");
     let net = LandmarkNet::from_weights(&read(&options.weights)?)
         .with_context(|| options.weights.display().to_string())?
@@ -78,6 +139,8 @@ pub fn run(options: &Options) -> Result<()> {
     if let Some(folder) = &options.overlays {
         std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     }
+
+    // Every face from its own start.
     let table = read_table(&folder.join("landmarks.csv"))?;
     let measured = table.par_iter().enumerate().map(|(i, (file, truth))| {
         let image = Image::load(&folder.join("landmarks").join(file))?;
@@ -90,57 +153,35 @@ pub fn run(options: &Options) -> Result<()> {
         if let Some(folder) = &options.overlays {
             draw(&image, &found, truth).save(&folder.join(Path::new(file).with_extension("png")))?;
         }
-        let unit = truth.outer_eye_distance();
-        let errors = std::array::from_fn(|i| {
-            let (p, q) = (found.points[i], truth.points[i]);
-            (p[0] - q[0]).hypot(p[1] - q[1]) / unit
-        });
-        anyhow::Ok(Some(Case { errors, band: skin::band(&image, truth) }))
+        anyhow::Ok(Some(Case::of(&image, &found, truth)))
     });
     let measured = measured.collect::<Result<Vec<_>>>()?;
+
     let missed = measured.iter().filter(|m| m.is_none()).count();
     let cases: Vec<Case> = measured.into_iter().flatten().collect();
     anyhow::ensure!(!cases.is_empty(), "no face found in any photograph");
-    report(options, &cases, missed);
-    Ok(())
+    let start = if detector.is_some() { "detector" } else { "jittered true box" };
+    Ok(LandmarkReport { faces: cases.len(), missed, start, looks: options.looks, figures: figures(&cases) })
 }
 
-fn report(options: &Options, cases: &[Case], missed: usize) {
+/// Errors over all faces, by parts of the face, and by how light the skin is.
+fn figures(cases: &[Case]) -> Vec<(String, LandmarkFigure)> {
     let means: Vec<f32> = cases.iter().map(|c| c.mean(0..LANDMARKS)).collect();
     let lost = |v: &[f32]| v.iter().filter(|e| **e > LOST).count() as f32 / v.len() as f32;
-    let start = if options.detector.is_some() { "detector" } else { "jittered true box" };
-    let mut rows: Vec<(String, f32, (f32, f32))> = vec![
-        ("mean_error".into(), mean(&means), interval(&means, mean)),
-        ("median_error".into(), median(&means), interval(&means, median)),
-        ("share_above_10_percent".into(), lost(&means), interval(&means, lost)),
+    let mut figures = vec![
+        ("mean_error".to_owned(), LandmarkFigure::of(&means, mean)),
+        ("median_error".to_owned(), LandmarkFigure::of(&means, median)),
+        ("share_above_10_percent".to_owned(), LandmarkFigure::of(&means, lost)),
     ];
     for (part, points) in PARTS {
         let errors: Vec<f32> = cases.iter().map(|c| c.mean(points.clone())).collect();
-        rows.push((format!("{part}_error"), mean(&errors), interval(&errors, mean)));
+        figures.push((format!("{part}_error"), LandmarkFigure::of(&errors, mean)));
     }
     for (i, (name, _)) in skin::BANDS.iter().enumerate() {
         let errors: Vec<f32> = cases.iter().filter(|c| c.band == Some(i)).map(|c| c.mean(0..LANDMARKS)).collect();
-        rows.push((format!("{name}_skin_error"), mean(&errors), interval(&errors, mean)));
+        figures.push((format!("{name}_skin_error"), LandmarkFigure::of(&errors, mean)));
     }
-    if options.json {
-        let mut object = serde_json::json!({
-            "faces": cases.len(), "missed": missed, "start": start, "looks": options.looks,
-            "unit": "share of the outer eye distance",
-        });
-        for (name, value, (low, high)) in rows {
-            object[name] = serde_json::json!({ "value": value, "low": low, "high": high });
-        }
-        println!("{object}");
-    } else {
-        println!("{} faces, {missed} missed, start: {start}, looks: {}", cases.len(), options.looks);
-        for (name, value, (low, high)) in rows {
-            println!("{name:24} {:6.2} %  (95 %: {:.2} to {:.2})", value * 100.0, low * 100.0, high * 100.0);
-        }
-    }
-}
-
-fn read(path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path).with_context(|| path.display().to_string())
+    figures
 }
 
 /// File names and hand-checked points.

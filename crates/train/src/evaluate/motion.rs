@@ -1,38 +1,35 @@
 //! Measures how a reflection moves: does it follow its viewer, is it calm when they are, does the place in the picture matter.
 
-use super::interval::correlation;
-use crate::data::data_root;
-use crate::turn::{Relief, Turn};
+use crate::faces::turn::{Relief, Turn};
+use crate::runs::data_root;
+use crate::statistics::{correlation, root_mean_square};
 use anyhow::{Result, ensure};
 use frame::Image;
-use mirror::engine::{Mirror, Seen, nearest};
+use mirror::engine::{Mirror, Observation, nearest};
 use mirror::features::{FEATURES, FeatureVector, Group};
-use mirror::inverter::Dial;
-use mirror::motion::Motion;
+use mirror::inverter::FeatureSelection;
+use mirror::live::protocol::Controls;
+use mirror::live::{LiveMirror, LiveSettings};
 use mirror::pack::Pack;
-use mirror::wish::Wish;
 use nn::Rng;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-/// Command-line options.
-#[derive(Debug, clap::Args)]
-pub struct Options {
-    /// A video with one face that moves [default: eval/clips/d0.mp4 of the data]
+/// What is measured, and on which video.
+#[derive(Clone, Debug)]
+pub struct MotionEvaluation {
+    /// A video with one face that moves; `None`: `eval/clips/d0.mp4` of the data.
     pub clip: Option<PathBuf>,
-    /// Folder with `eval/clips` [default: $NARCISSUS_DATA or ../shared/data]
-    #[arg(long)]
+    /// Folder with `eval/clips`; `None`: see [`data_root`].
     pub data: Option<PathBuf>,
-    /// Folder with the nets
-    #[arg(long, default_value = "packs/congress")]
-    nets: PathBuf,
-    /// Prints one JSON object
-    #[arg(long)]
-    json: bool,
+    /// Folder with the nets.
+    pub nets: PathBuf,
 }
 
-impl Options {
+impl MotionEvaluation {
     /// The video to look at.
     ///
     /// # Errors
@@ -55,65 +52,93 @@ const RATE: f64 = 30.0;
 const MOST_TURN: i32 = 24;
 const TURN_STEP: usize = 2;
 
-#[derive(Serialize)]
-struct Report {
-    frames: usize,
-    seen: usize,
-    smoothed: Following,
+/// How a reflection moves.
+#[derive(Debug, Serialize)]
+pub struct MotionReport {
+    /// Frames of the video.
+    pub frames: usize,
+    /// Those of them in which a face was seen.
+    pub seen: usize,
+    /// As the live path draws them.
+    pub smoothed: FollowingFigures,
     /// As if each frame were a picture by itself.
-    frame_by_frame: Following,
-    /// A still face under a camera's noise.
-    still_smoothed: Still,
-    still_frame_by_frame: Still,
+    pub frame_by_frame: FollowingFigures,
+    /// A still face under a camera's noise, smoothed.
+    pub still_smoothed: StillFigures,
+    /// The same, frame by frame.
+    pub still_frame_by_frame: StillFigures,
     /// The clip's own yaw may vary too little to tell.
-    turned: Turned,
+    pub turned: TurnFigures,
     /// Standard deviation of a group's features over places in the frame, over their spread among the generator's samples;
     /// root mean square over the group.
-    drift_over_places: BTreeMap<&'static str, f32>,
+    pub drift_over_places: BTreeMap<&'static str, f32>,
 }
 
 /// Viewer and reflection over a clip.
-#[derive(Serialize)]
-struct Following {
+#[derive(Debug, Serialize)]
+pub struct FollowingFigures {
     /// Frames whose reflection is seen as a face.
-    faces: usize,
-    yaw: Option<f32>,
-    mouth: Option<f32>,
+    pub faces: usize,
+    /// Correlation of the yaws.
+    pub yaw: Option<f32>,
+    /// Correlation of the openings of the mouth.
+    pub mouth: Option<f32>,
     /// Root mean square change of the picture from frame to frame, of 255.
-    change: f32,
+    pub change: f32,
     /// The same of the change's change: flicker.
-    flicker: f32,
+    pub flicker: f32,
 }
 
-/// The still face with its head turned as a relief ([`crate::turn`]), each turn a picture by itself.
-#[derive(Serialize)]
-struct Turned {
+/// The still face with its head turned as a relief ([`crate::faces::turn`]), each turn a picture by itself.
+#[derive(Debug, Serialize)]
+pub struct TurnFigures {
     /// Turns whose viewer and reflection are both seen as faces.
-    faces: usize,
+    pub faces: usize,
     /// Correlation of their yaws.
-    yaw: Option<f32>,
+    pub yaw: Option<f32>,
     /// Degrees that the reflection turns by for one of the viewer's (least squares).
-    gain: Option<f32>,
+    pub gain: Option<f32>,
 }
 
-#[derive(Serialize)]
-struct Still {
+/// How calm the reflection of a face that stands still is.
+#[derive(Debug, Serialize)]
+pub struct StillFigures {
     /// Root mean square change of the picture from frame to frame, of 255.
-    change: f32,
+    pub change: f32,
     /// Of the reflection's landmarks from frame to frame, inter-ocular distances.
-    landmarks: Option<f32>,
+    pub landmarks: Option<f32>,
+}
+
+/// A viewer followed as the live mirror follows visitors.
+struct Followed {
+    live: LiveMirror,
+}
+
+impl Followed {
+    fn new(mirror: &Arc<Mirror>) -> Self {
+        Self { live: LiveMirror::new(mirror.clone(), LiveSettings::film()) }
+    }
+
+    /// The viewer in a frame at `at` seconds, and their reflection.
+    fn reflect(&mut self, frame: &Image, at: f64) -> Result<Option<(Observation, Image)>> {
+        let result = self.live.process(Some(frame), &Controls::default(), at)?;
+        let Some(view) = self.live.renderer().render(&result.request, at).into_iter().next() else { return Ok(None) };
+        // Who is hidden for a moment keeps the reflection, but there is nothing to compare it with.
+        let viewer = result.faces.into_iter().find(|face| face.id.is_some() && face.id == view.viewer);
+        Ok(viewer.map(|face| (face.observation, Arc::unwrap_or_clone(view.image))))
+    }
 }
 
 /// What there is to see of the reflections of some frames.
 #[derive(Default)]
 struct Film {
     pictures: Vec<Image>,
-    reflections: Vec<Option<Seen>>,
+    reflections: Vec<Option<Observation>>,
 }
 
 impl Film {
     fn add(&mut self, mirror: &Mirror, picture: Image) -> Result<()> {
-        self.reflections.push(mirror.eyes().look_at_dream(&picture)?);
+        self.reflections.push(mirror.eyes().analyse_reflection(&picture)?);
         self.pictures.push(picture);
         Ok(())
     }
@@ -139,32 +164,36 @@ fn yaw(features: &FeatureVector) -> f32 {
     features.group(Group::Pose)[0]
 }
 
-/// Measures and prints; `frames` are the clip's, `seconds` from one to the next.
+/// Measures; `frames` are the clip's, `seconds` from one to the next.
 ///
 /// # Errors
 /// If the nets or a frame cannot be read, or hardly a frame shows a face.
-pub fn run(options: &Options, seconds: f64, frames: impl Iterator<Item = Result<Image>>) -> Result<()> {
-    let mirror = Mirror::new(&Pack::gather(&options.nets)?)?;
+pub fn run(
+    options: &MotionEvaluation,
+    seconds: f64,
+    frames: impl Iterator<Item = Result<Image>>,
+) -> Result<MotionReport> {
+    let mirror = Arc::new(Mirror::new(&Pack::gather(&options.nets)?)?);
+
+    // The clip, followed smoothly and frame by frame.
     let (mut viewers, mut smoothed, mut single) = (Vec::new(), Film::default(), Film::default());
-    let (mut motion, mut count, mut still) = (Motion::new(), 0, None);
+    let (mut followed, mut count, mut still) = (Followed::new(&mirror), 0, None);
     for frame in frames {
         let frame = frame?;
         let at = count as f64 * seconds;
         count += 1;
-        let viewer = nearest(mirror.look(&frame)?);
-        let Some(reflection) = mirror.follow_viewer(viewer.clone(), &mut motion, &Wish::default(), at) else {
-            continue;
-        };
-        let viewer = viewer.expect("whoever is reflected was seen");
+        let Some((viewer, reflection)) = followed.reflect(&frame, at)? else { continue };
         viewers.push(viewer.features.clone());
-        smoothed.add(&mirror, reflection.image)?;
-        single.add(&mirror, mirror.reflect_viewer(viewer, &Dial::default()).image)?;
+        smoothed.add(&mirror, reflection)?;
+        single.add(&mirror, mirror.reflect_viewer(viewer, &FeatureSelection::default()).image)?;
         still.get_or_insert(frame);
     }
+
+    // The first frame with a face, standing still, turned, and moved about.
     ensure!(viewers.len() > 2, "a face in {} of the video's {count} frames: too few", viewers.len());
     let still = still.expect("there were frames");
     let (still_smoothed, still_frame_by_frame) = stand_still(&mirror, &still)?;
-    let report = Report {
+    Ok(MotionReport {
         frames: count,
         seen: viewers.len(),
         smoothed: following(&viewers, &smoothed),
@@ -173,47 +202,49 @@ pub fn run(options: &Options, seconds: f64, frames: impl Iterator<Item = Result<
         still_frame_by_frame,
         turned: turn_head(&mirror, &still)?,
         drift_over_places: drift(&mirror, &still)?,
-    };
-    if options.json {
-        println!("{}", serde_json::to_string(&report)?);
-        return Ok(());
-    }
-    println!("{} frames, a face in {}", report.frames, report.seen);
-    println!("{:44} {:>10} {:>16}", "", "smoothed", "frame by frame");
-    let (a, b) = (&report.smoothed, &report.frame_by_frame);
-    let number = |v: Option<f32>| v.map_or("-".into(), |v| format!("{v:.3}"));
-    let row = |what: &str, a: String, b: String| println!("{what:44} {a:>10} {b:>16}");
-    row("reflections that are seen as a face", a.faces.to_string(), b.faces.to_string());
-    row("correlation of yaw, viewer and reflection", number(a.yaw), number(b.yaw));
-    row("correlation of the opening of the mouth", number(a.mouth), number(b.mouth));
-    row("change from frame to frame, of 255", format!("{:.2}", a.change), format!("{:.2}", b.change));
-    row("flicker (change of the change)", format!("{:.2}", a.flicker), format!("{:.2}", b.flicker));
-    let (a, b) = (&report.still_smoothed, &report.still_frame_by_frame);
-    row("still face: change from frame to frame", format!("{:.2}", a.change), format!("{:.2}", b.change));
-    row("still face: landmarks, % of the eyes' distance", percent(a.landmarks), percent(b.landmarks));
-    let turned = &report.turned;
-    println!(
-        "its head turned by {MOST_TURN} degrees to either side: {} faces, correlation of yaw {}, degrees for a degree {}",
-        turned.faces,
-        number(turned.yaw),
-        number(turned.gain)
-    );
-    println!("the same face elsewhere in the frame: features drift by, % of their spread");
-    for (group, share) in &report.drift_over_places {
-        println!("    {group:40} {:>10.1}", 100.0 * share);
-    }
-    Ok(())
+    })
 }
 
-fn percent(v: Option<f32>) -> String {
-    v.map_or("-".into(), |v| format!("{:.2}", 100.0 * v))
+impl fmt::Display for MotionReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let number = |v: Option<f32>| v.map_or("-".into(), |v| format!("{v:.3}"));
+        let percent = |v: Option<f32>| v.map_or("-".into(), |v| format!("{:.2}", 100.0 * v));
+        writeln!(f, "{} frames, a face in {}", self.frames, self.seen)?;
+        let mut row = |what: &str, a: String, b: String| writeln!(f, "{what:44} {a:>10} {b:>16}");
+        row("", "smoothed".into(), "frame by frame".into())?;
+
+        // The clip.
+        let (a, b) = (&self.smoothed, &self.frame_by_frame);
+        row("reflections that are seen as a face", a.faces.to_string(), b.faces.to_string())?;
+        row("correlation of yaw, viewer and reflection", number(a.yaw), number(b.yaw))?;
+        row("correlation of the opening of the mouth", number(a.mouth), number(b.mouth))?;
+        row("change from frame to frame, of 255", format!("{:.2}", a.change), format!("{:.2}", b.change))?;
+        row("flicker (change of the change)", format!("{:.2}", a.flicker), format!("{:.2}", b.flicker))?;
+
+        // The still face, its turned head, its places.
+        let (a, b) = (&self.still_smoothed, &self.still_frame_by_frame);
+        row("still face: change from frame to frame", format!("{:.2}", a.change), format!("{:.2}", b.change))?;
+        row("still face: landmarks, % of the eyes' distance", percent(a.landmarks), percent(b.landmarks))?;
+        let TurnFigures { faces, yaw, gain } = &self.turned;
+        writeln!(
+            f,
+            "its head turned by {MOST_TURN} degrees to either side: {faces} faces, correlation of yaw {}, degrees for a degree {}",
+            number(*yaw),
+            number(*gain)
+        )?;
+        write!(f, "the same face elsewhere in the frame: features drift by, % of their spread")?;
+        for (group, share) in &self.drift_over_places {
+            write!(f, "\n    {group:40} {:>10.1}", 100.0 * share)?;
+        }
+        Ok(())
+    }
 }
 
-fn following(viewers: &[FeatureVector], film: &Film) -> Following {
+fn following(viewers: &[FeatureVector], film: &Film) -> FollowingFigures {
     let seen = || viewers.iter().zip(&film.reflections).filter_map(|(v, r)| Some((v, &r.as_ref()?.features)));
     let of =
         |what: fn(&FeatureVector) -> f32| correlation(&seen().map(|(v, r)| (what(v), what(r))).collect::<Vec<_>>());
-    Following {
+    FollowingFigures {
         faces: seen().count(),
         yaw: of(yaw),
         mouth: of(mouth),
@@ -223,40 +254,39 @@ fn following(viewers: &[FeatureVector], film: &Film) -> Following {
 }
 
 /// A face that does not move, with new noise in every frame, followed and frame by frame.
-fn stand_still(mirror: &Mirror, picture: &Image) -> Result<(Still, Still)> {
-    let (mut rng, mut motion) = (Rng::new(1), Motion::new());
+fn stand_still(mirror: &Arc<Mirror>, picture: &Image) -> Result<(StillFigures, StillFigures)> {
+    let (mut rng, mut followed) = (Rng::new(1), Followed::new(mirror));
     let mut films = [Film::default(), Film::default()];
     for i in 0..STILL {
         let noisy = |v: &u8| (f32::from(*v) + NOISE * rng.normal()).round().clamp(0.0, 255.0) as u8;
         let frame = Image { data: picture.data.iter().map(noisy).collect(), ..*picture };
-        let Some(viewer) = nearest(mirror.look(&frame)?) else { continue };
-        let reflection = mirror.follow_viewer(Some(viewer.clone()), &mut motion, &Wish::default(), i as f64 / RATE);
-        films[0].add(mirror, reflection.expect("there is a viewer").image)?;
-        films[1].add(mirror, mirror.reflect_viewer(viewer, &Dial::default()).image)?;
+        let Some((viewer, reflection)) = followed.reflect(&frame, i as f64 / RATE)? else { continue };
+        films[0].add(mirror, reflection)?;
+        films[1].add(mirror, mirror.reflect_viewer(viewer, &FeatureSelection::default()).image)?;
     }
     let still = |film: &Film| {
-        let shape = |seen: &Option<Seen>| Some(seen.as_ref()?.features.group(Group::Shape).to_vec());
+        let shape = |seen: &Option<Observation>| Some(seen.as_ref()?.features.group(Group::Shape).to_vec());
         let steps = film.reflections.windows(2).filter_map(|w| Some((shape(&w[0])?, shape(&w[1])?)));
         let moves: Vec<f32> =
             steps.flat_map(|(a, b)| a.into_iter().zip(b).map(|(a, b)| a - b).collect::<Vec<_>>()).collect();
         // Of a point, not of a coordinate.
         let landmarks = (!moves.is_empty()).then(|| root_mean_square(moves.into_iter()) * 2f32.sqrt());
-        Still { change: film.differences(1), landmarks }
+        StillFigures { change: film.differences(1), landmarks }
     };
     Ok((still(&films[0]), still(&films[1])))
 }
 
-fn turn_head(mirror: &Mirror, picture: &Image) -> Result<Turned> {
+fn turn_head(mirror: &Mirror, picture: &Image) -> Result<TurnFigures> {
     let mut yaws = Vec::new();
-    if let Some(viewer) = nearest(mirror.look(picture)?)
+    if let Some(viewer) = nearest(mirror.eyes().analyse(picture)?)
         && let Some(relief) = Relief::of_face(picture, &viewer.landmarks, &viewer.face.rect)
     {
         for degrees in (-MOST_TURN..=MOST_TURN).step_by(TURN_STEP) {
             let turn = Turn { yaw: (degrees as f32).to_radians(), pitch: 0.0 };
-            let Some(viewer) = nearest(mirror.look(&relief.turn(turn).image)?) else { continue };
+            let Some(viewer) = nearest(mirror.eyes().analyse(&relief.turn(turn).image)?) else { continue };
             let wanted = yaw(&viewer.features);
-            let reflection = mirror.reflect_viewer(viewer, &Dial::default());
-            let seen = mirror.eyes().look_at_dream(&reflection.image)?;
+            let reflection = mirror.reflect_viewer(viewer, &FeatureSelection::default());
+            let seen = mirror.eyes().analyse_reflection(&reflection.image)?;
             yaws.extend(seen.map(|seen| (wanted, yaw(&seen.features))));
         }
     }
@@ -265,7 +295,11 @@ fn turn_head(mirror: &Mirror, picture: &Image) -> Result<Turned> {
         root_mean_square(yaws.iter().map(|pair| of(pair) - mean))
     };
     let correlation = correlation(&yaws);
-    Ok(Turned { faces: yaws.len(), yaw: correlation, gain: correlation.map(|r| r * spread(|p| p.1) / spread(|p| p.0)) })
+    Ok(TurnFigures {
+        faces: yaws.len(),
+        yaw: correlation,
+        gain: correlation.map(|r| r * spread(|p| p.1) / spread(|p| p.0)),
+    })
 }
 
 /// The frame moved across a wider one of its own mean colour, pixel by pixel and by much.
@@ -280,10 +314,8 @@ fn drift(mirror: &Mirror, picture: &Image) -> Result<BTreeMap<&'static str, f32>
     for (dx, dy) in places {
         let mut wide = Image::flat(width, height, [mean(0), mean(1), mean(2)]);
         let (dx, dy) = (dx.min(width - picture.width), dy.min(height - picture.height));
-        for (y, row) in picture.data.chunks_exact(picture.width * 3).enumerate() {
-            wide.data[((y + dy) * width + dx) * 3..][..row.len()].copy_from_slice(row);
-        }
-        rows.extend(nearest(mirror.look(&wide)?).map(|s| *s.features.values()));
+        wide.paste(picture, dx, dy);
+        rows.extend(nearest(mirror.eyes().analyse(&wide)?).map(|s| *s.features.values()));
     }
     let n = rows.len().max(1) as f32;
     let mut squares = [0.0f32; FEATURES];
@@ -295,11 +327,6 @@ fn drift(mirror: &Mirror, picture: &Image) -> Result<BTreeMap<&'static str, f32>
     }
     let of = |group: Group| (group.name(), root_mean_square(squares[group.range()].iter().map(|s| s.sqrt())));
     Ok(Group::ALL.into_iter().map(of).collect())
-}
-
-fn root_mean_square(values: impl Iterator<Item = f32>) -> f32 {
-    let (sum, n) = values.fold((0.0f64, 0u64), |(sum, n), v| (sum + f64::from(v) * f64::from(v), n + 1));
-    (sum / n.max(1) as f64).sqrt() as f32
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@
 //! `landmarksN` (in pixels of a crop of width `N`) are needed; all other columns may be missing or empty.
 
 use super::complexion::Complexion;
-use crate::data::{Gender, Table};
-use crate::progress::bar;
+use crate::data::{CsvTable, Gender};
+use crate::runs::bar;
 use anyhow::{Context, Result};
 use frame::Image;
 use mirror::face::Landmarks;
@@ -25,25 +25,27 @@ const SAME_PHOTOGRAPH: f32 = 0.9;
 const THUMBNAIL: usize = 32;
 
 /// Which portraits are good enough to learn from. Toned prints and drawings never are: of their blue cheeks a GAN makes blue shadows for eyes.
-#[derive(Clone, Copy, Debug, clap::Args)]
+#[derive(Clone, Copy, Debug)]
 pub struct Filter {
-    /// Softest portraits of 160 pixels: aligned pixels a source pixel
-    #[arg(long, default_value_t = 1.35)]
+    /// Softest portraits of 160 pixels: aligned pixels a source pixel.
     pub max_upsampling: f32,
-    /// Most turned portraits: nose offset over eye distance
-    #[arg(long, default_value_t = 0.4)]
+    /// Most turned portraits: nose offset over eye distance.
     pub max_yaw: f32,
-    /// Least share of the crop inside the photograph
-    #[arg(long, default_value_t = 0.9)]
+    /// Least share of the crop inside the photograph.
     pub min_inside: f32,
     /// First year, where the table knows it: before about 1975 what has colours are toned prints and paintings, of which a GAN makes
-    /// brown and blue ruins
-    #[arg(long, default_value_t = 1975)]
+    /// brown and blue ruins.
     pub since: i32,
 }
 
+impl Default for Filter {
+    fn default() -> Self {
+        Self { max_upsampling: 1.35, max_yaw: 0.4, min_inside: 0.9, since: 1975 }
+    }
+}
+
 /// A portrait, and what is known of it.
-pub(super) struct Portrait {
+pub(super) struct AlignedPortrait {
     pub path: PathBuf,
     pub image: Image,
     /// Whom it shows; the file where nobody knows.
@@ -55,7 +57,7 @@ pub(super) struct Portrait {
     pub complexion: Complexion,
 }
 
-impl Portrait {
+impl AlignedPortrait {
     /// Whether the lips touch.
     pub fn mouth_is_closed(&self) -> bool {
         let p = &self.landmarks.points;
@@ -66,7 +68,7 @@ impl Portrait {
 }
 
 /// A row of a table, and where its picture is.
-struct Row {
+struct TableRow {
     path: PathBuf,
     width: usize,
     person: String,
@@ -78,7 +80,7 @@ struct Row {
 ///
 /// # Errors
 /// If a table or a picture cannot be read.
-pub(super) fn read(folders: &[PathBuf], filter: &Filter) -> Result<Vec<Portrait>> {
+pub(super) fn read(folders: &[PathBuf], filter: &Filter) -> Result<Vec<AlignedPortrait>> {
     let mut rows = Vec::new();
     for folder in folders {
         rows.extend(rows_of(folder, filter)?);
@@ -88,7 +90,7 @@ pub(super) fn read(folders: &[PathBuf], filter: &Filter) -> Result<Vec<Portrait>
         bar.inc(1);
         row.load()
     });
-    let mut portraits: Vec<Portrait> = portraits.collect::<Result<_>>()?;
+    let mut portraits: Vec<AlignedPortrait> = portraits.collect::<Result<_>>()?;
     bar.finish_and_clear();
 
     portraits.retain(|p| p.complexion.is_of_skin());
@@ -97,7 +99,7 @@ pub(super) fn read(folders: &[PathBuf], filter: &Filter) -> Result<Vec<Portrait>
 }
 
 /// The rows of one folder that pass the filter and have a picture.
-fn rows_of(folder: &Path, filter: &Filter) -> Result<Vec<Row>> {
+fn rows_of(folder: &Path, filter: &Filter) -> Result<Vec<TableRow>> {
     let sizes = sizes(folder)?;
     anyhow::ensure!(
         !sizes.is_empty(),
@@ -105,7 +107,7 @@ fn rows_of(folder: &Path, filter: &Filter) -> Result<Vec<Row>> {
         folder.display()
     );
     let path = folder.join("faces.csv");
-    let table = Table::read(&path)?;
+    let table = CsvTable::read(&path)?;
     let points = table
         .header()
         .iter()
@@ -126,7 +128,7 @@ fn rows_of(folder: &Path, filter: &Filter) -> Result<Vec<Row>> {
         let (true, Some((folder, width)), false) = (good, found, row.optional(&points).is_empty()) else { continue };
         let scale = *width as f32 / points_width;
         let person = [row.optional("person"), row.optional("bioguide"), file].into_iter().find(|p| !p.is_empty());
-        rows.push(Row {
+        rows.push(TableRow {
             path: folder.join(file),
             width: *width,
             person: person.unwrap_or(file).to_owned(),
@@ -154,8 +156,8 @@ fn sizes(folder: &Path) -> Result<Vec<(PathBuf, usize)>> {
     Ok(sizes)
 }
 
-impl Row {
-    fn load(self) -> Result<Portrait> {
+impl TableRow {
+    fn load(self) -> Result<AlignedPortrait> {
         let image = Image::load(&self.path)?;
         anyhow::ensure!(
             image.width == self.width && image.height == self.width,
@@ -168,12 +170,12 @@ impl Row {
         );
         let complexion = Complexion::of(&image, &self.landmarks);
         let Self { path, person, gender, landmarks, .. } = self;
-        Ok(Portrait { path, image, person, gender, landmarks, complexion })
+        Ok(AlignedPortrait { path, image, person, gender, landmarks, complexion })
     }
 }
 
 /// Leaves out what repeats a photograph that stands before it.
-fn each_photograph_once(portraits: Vec<Portrait>) -> Vec<Portrait> {
+fn each_photograph_once(portraits: Vec<AlignedPortrait>) -> Vec<AlignedPortrait> {
     let mut seen: HashMap<String, Vec<Vec<f32>>> = HashMap::new();
     let mut kept = portraits;
     kept.retain(|p| {
@@ -258,7 +260,7 @@ mod tests {
         let found: Vec<_> = portraits.iter().map(|p| (p.person.as_str(), p.image.width, p.gender)).collect();
         let expected = [("B", 320, None), ("A", 192, Some(Gender::Female)), ("C", 192, Some(Gender::Male))];
         assert_eq!(found, expected);
-        assert_eq!(portraits.iter().map(Portrait::mouth_is_closed).collect::<Vec<_>>(), [false, true, true]);
+        assert_eq!(portraits.iter().map(AlignedPortrait::mouth_is_closed).collect::<Vec<_>>(), [false, true, true]);
     }
 
     #[test]

@@ -59,6 +59,8 @@ impl Discriminator {
         }
         let init = Init::Equalized { gain: 2f32.sqrt() };
         let (mut from_rgb, mut blocks) = (Vec::new(), Vec::new());
+
+        // A reader of pictures for every level, and a block from each to the next coarser.
         for level in 2..=config.levels() {
             let (size, maps) = (1 << level, config.maps(level - 1));
             let name = format!("FromRGB_lod{}", config.levels() - level);
@@ -82,6 +84,8 @@ impl Discriminator {
                 ]));
             }
         }
+
+        // The last block judges, knowing how much the batch varies.
         let maps = config.maps(1);
         let last = Sequential::new(vec![
             Box::new(MinibatchStddev { group: GROUP }),
@@ -153,6 +157,8 @@ impl Discriminator {
         let part = ranges[ranges.len() - 1].clone();
         let mut d =
             self.last.backward_held(&tape.last, held.map(|h| &h.last), &dy, grads.as_mut().map(|g| &mut g[part]));
+
+        // Block after block, from the coarsest; in a fade part of the gradient leaves by the way of the smaller pictures.
         let mut to_pictures = None;
         for (r, taped) in (3..=level).zip(tape.blocks.iter().rev()) {
             if let (Some(below), true) = (&tape.below, r == level) {
@@ -172,6 +178,7 @@ impl Discriminator {
                 grads.as_mut().map(|g| &mut g[part]),
             );
         }
+
         let part = ranges[read(level)].clone();
         let dx = self.from_rgb[level - 2].backward_held(
             &tape.from_rgb,
@@ -353,8 +360,7 @@ mod tests {
         }
         let mut grads = nn::grads_like(&d.params());
         let dx = d.backward(&tape, &[1.0; 8], Some(&mut grads));
-        let (shape, want) = &golden["golden/dx"];
-        let want = to_nhwc([shape[0], shape[1], shape[2], shape[3]], want);
+        let want = to_nhwc(golden["golden/dx"].0[..].try_into().unwrap(), &golden["golden/dx"].1);
         for (got, want) in dx.data.iter().zip(&want.data) {
             assert!((got - want).abs() < 1e-4, "dx {got} against {want}");
         }

@@ -1,10 +1,11 @@
 //! One step of the two players, and all that a run must remember.
 
 use super::augment::Augmentation;
-use super::data::{self, Dataset};
+use super::dataset::Dataset;
 use super::discriminator::Discriminator;
 use super::penalty;
-use crate::progress::Checkpoint;
+use super::pyramid;
+use crate::runs::Checkpoint;
 use anyhow::Result;
 use mirror::generator::{Config, Generator};
 use nn::loss::softplus;
@@ -12,17 +13,30 @@ use nn::{Adam, AvgPool, Layer, Rng, Tensor};
 use std::path::Path;
 
 /// What the players are told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Loss {
     /// Non-saturating logistic loss with a lazy R1 penalty on reals: for small archives.
+    #[default]
     LogisticR1,
     /// Wasserstein loss with gradient penalty and drift, as published.
     WganGp,
 }
 
+impl Loss {
+    /// The discriminator's loss of one score, and its slope.
+    fn of_score(self, s: f32, is_real: bool) -> (f32, f32) {
+        match (self, is_real) {
+            (Self::LogisticR1, true) => (softplus(-s).0, -softplus(-s).1),
+            (Self::LogisticR1, false) => softplus(s),
+            (Self::WganGp, true) => (-s + DRIFT * s * s, -1.0 + 2.0 * DRIFT * s),
+            (Self::WganGp, false) => (s, 1.0),
+        }
+    }
+}
+
 /// What stays the same over a run.
 #[derive(Clone, Copy, Debug)]
-pub struct Rules {
+pub struct TrainingRules {
     /// What the players are told.
     pub loss: Loss,
     /// Weight of R1 at 64 pixels; it grows with the number of pixels.
@@ -36,8 +50,8 @@ pub struct Rules {
     /// Half-life of the averaged generator, in pictures.
     pub average_over: f32,
     /// The half-life is at most this share of the pictures of this level so far: a young average must forget its
-    /// beginnings, and the layers of a new level begin at random.
-    pub average_share: f32,
+    /// beginnings, and the layers of a new level begin at random. `None`: it has no such bound.
+    pub average_share: Option<f32>,
 }
 
 /// At a fade of 1 the lod would already be that of the level below.
@@ -57,13 +71,16 @@ const AUGMENT_MOST: f32 = 0.85;
 /// Steps over which the discriminator's sureness is averaged before the augmentation follows it.
 const SURENESS_OVER: f32 = 32.0;
 
+/// Least weight of R1: by the number of pixels alone it would be a 256th at 4 pixels. Chosen, not measured.
+const LEAST_GAMMA: f32 = 0.05;
+
 /// WGAN-GP as published.
 const GP_WEIGHT: f32 = 10.0;
 const DRIFT: f32 = 1e-3;
 
 /// Figures of one step.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Figures {
+pub struct StepFigures {
     /// Loss of the generator.
     pub loss_g: f32,
     /// Loss of the discriminator, without penalty.
@@ -101,7 +118,7 @@ pub struct Trainer {
     pub fade: f32,
     /// Probability of each part of the augmentation.
     pub augment: f32,
-    /// A running mean of [`Figures::sureness`].
+    /// A running mean of [`StepFigures::sureness`].
     sureness: f32,
 }
 
@@ -121,7 +138,7 @@ impl Trainer {
 
     /// Both players as they are.
     pub fn of_players(g: Generator, d: Discriminator, rng: Rng) -> Self {
-        let mut averaged = Generator::new(g.config(), &mut Rng::blank());
+        let mut averaged = Generator::new(g.config(), &mut nn::Unset);
         copy(&g, &mut averaged);
         let adam = || Adam::new(0.0, 0.0, 0.99);
         let (adam_g, adam_d) = (adam(), adam());
@@ -163,7 +180,7 @@ impl Trainer {
     }
 
     /// One step of the discriminator, then one of the generator, over `n` pictures each.
-    pub fn step(&mut self, data: &Dataset, n: usize, rules: &Rules) -> Figures {
+    pub fn step(&mut self, data: &Dataset, n: usize, rules: &TrainingRules) -> StepFigures {
         let z = self.latents(n);
         let fake = self.g.forward_lod(&z, self.lod());
         let mut figures = self.discriminator_step(data, fake, rules);
@@ -174,13 +191,13 @@ impl Trainer {
 
     /// One step of the discriminator alone, on the finished pictures of a generator that can draw already: brought down
     /// to the level, they teach it level after level, as it learns beside a generator that grows.
-    pub fn step_alone(&mut self, data: &Dataset, n: usize, rules: &Rules) -> Figures {
+    pub fn step_alone(&mut self, data: &Dataset, n: usize, rules: &TrainingRules) -> StepFigures {
         let z = self.latents(n);
         let mut fake = self.g.forward(&z);
         while fake.w() > 1 << self.level {
             fake = AvgPool.forward(&fake);
         }
-        data::soften(&mut fake, self.fade);
+        pyramid::soften(&mut fake, self.fade);
         self.discriminator_step(data, fake, rules)
     }
 
@@ -189,24 +206,21 @@ impl Trainer {
         Tensor::new([n, 1, 1, size], self.rng.normals(n * size))
     }
 
-    fn discriminator_step(&mut self, data: &Dataset, fake: Tensor, rules: &Rules) -> Figures {
+    fn discriminator_step(&mut self, data: &Dataset, fake: Tensor, rules: &TrainingRules) -> StepFigures {
+        // Both kinds of pictures only through the augmentation.
         let (lod, side, n) = (self.lod(), 1 << self.level, fake.n());
         let fake = Augmentation::random(n, side, self.augment, &mut self.rng).apply(&fake);
         let real = data.draw(n, self.level, self.fade, &mut self.rng);
         let real = Augmentation::random(n, side, self.augment, &mut self.rng).apply(&real);
-        let mut figures = Figures::default();
-        let mut grads = nn::grads_like(&self.d.params());
+
         // Reals and fakes one after the other: the same sums as in one batch, and half the memory.
+        let mut figures = StepFigures::default();
+        let mut grads = nn::grads_like(&self.d.params());
         for (pictures, is_real) in [(&real, true), (&fake, false)] {
             let tape = self.d.forward_tape(pictures, lod);
             let mut dscores = Vec::with_capacity(n);
             for &s in tape.scores() {
-                let (loss, slope) = match (rules.loss, is_real) {
-                    (Loss::LogisticR1, true) => (softplus(-s).0, -softplus(-s).1),
-                    (Loss::LogisticR1, false) => softplus(s),
-                    (Loss::WganGp, true) => (-s + DRIFT * s * s, -1.0 + 2.0 * DRIFT * s),
-                    (Loss::WganGp, false) => (s, 1.0),
-                };
+                let (loss, slope) = rules.loss.of_score(s, is_real);
                 figures.loss_d += loss / n as f32;
                 let score = if is_real { &mut figures.score_real } else { &mut figures.score_fake };
                 *score += s / n as f32;
@@ -217,23 +231,8 @@ impl Trainer {
             }
             self.d.backward(&tape, &dscores, Some(&mut grads));
         }
-        match rules.loss {
-            Loss::LogisticR1 if self.steps.is_multiple_of(rules.r1_every) => {
-                let gamma = (rules.r1_gamma * (side as f32 / 64.0).powi(2)).max(0.05);
-                let weight = gamma * rules.r1_every as f32;
-                figures.penalty = Some(penalty::add_r1(&self.d, &real, lod, weight, &mut grads));
-            }
-            Loss::LogisticR1 => {}
-            Loss::WganGp => {
-                let mut between = real;
-                let len = between.row_len();
-                for (row, fake) in between.data.chunks_exact_mut(len).zip(fake.rows()) {
-                    let t = self.rng.uniform();
-                    row.iter_mut().zip(fake).for_each(|(a, b)| *a += (b - *a) * t);
-                }
-                figures.penalty = Some(penalty::add_wgan_gp(&self.d, &between, lod, GP_WEIGHT, &mut grads));
-            }
-        }
+        figures.penalty = self.add_penalty(real, &fake, rules, &mut grads);
+
         self.adapt(figures.sureness, n, rules);
         self.adam_d.lr = risen(rules.rate, &self.adam_d);
         self.adam_d.step(self.d.params_mut(), &grads);
@@ -242,8 +241,38 @@ impl Trainer {
         figures
     }
 
+    /// Adds the gradient of the loss's penalty, where this step has one; gives the penalty before its weight.
+    fn add_penalty(
+        &mut self,
+        real: Tensor,
+        fake: &Tensor,
+        rules: &TrainingRules,
+        grads: &mut [Vec<f32>],
+    ) -> Option<f32> {
+        let lod = self.lod();
+        match rules.loss {
+            Loss::LogisticR1 if self.steps.is_multiple_of(rules.r1_every) => {
+                let side = (1 << self.level) as f32;
+                let gamma = (rules.r1_gamma * (side / 64.0).powi(2)).max(LEAST_GAMMA);
+                let weight = gamma * rules.r1_every as f32;
+                Some(penalty::add_r1(&self.d, &real, lod, weight, grads))
+            }
+            Loss::LogisticR1 => None,
+            Loss::WganGp => {
+                // Somewhere between a real and a fake.
+                let mut between = real;
+                let len = between.row_len();
+                for (row, fake) in between.data.chunks_exact_mut(len).zip(fake.rows()) {
+                    let t = self.rng.uniform();
+                    row.iter_mut().zip(fake).for_each(|(a, b)| *a += (b - *a) * t);
+                }
+                Some(penalty::add_wgan_gp(&self.d, &between, lod, GP_WEIGHT, grads))
+            }
+        }
+    }
+
     /// More augmentation where the discriminator is surer of the reals than it should be, less where it is not.
-    fn adapt(&mut self, sureness: f32, n: usize, rules: &Rules) {
+    fn adapt(&mut self, sureness: f32, n: usize, rules: &TrainingRules) {
         self.sureness += (sureness - self.sureness) / SURENESS_OVER;
         if let Some(target) = rules.augment_target {
             let by = (self.sureness - target).signum() * n as f32 / ADAPT_OVER;
@@ -251,7 +280,7 @@ impl Trainer {
         }
     }
 
-    fn generator_step(&mut self, n: usize, rules: &Rules) -> f32 {
+    fn generator_step(&mut self, n: usize, rules: &TrainingRules) -> f32 {
         let lod = self.lod();
         let z = self.latents(n);
         let tape = self.g.forward_tape(&z, lod);
@@ -275,9 +304,9 @@ impl Trainer {
         value
     }
 
-    fn average(&mut self, n: usize, rules: &Rules) {
+    fn average(&mut self, n: usize, rules: &TrainingRules) {
         let of_level = self.pictures - self.level_began;
-        let half_life = rules.average_over.min(rules.average_share * of_level as f32);
+        let half_life = rules.average_share.map_or(rules.average_over, |s| rules.average_over.min(s * of_level as f32));
         let t = 1.0 - 0.5f32.powf(n as f32 / half_life.max(1.0));
         nn::average_towards(self.averaged.params_mut(), &self.g.params(), t);
     }
@@ -343,146 +372,4 @@ fn copy(from: &Generator, to: &mut Generator) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::gan::schedule::Schedule;
-    use frame::Image;
-
-    const TINY: Config = Config { resolution: 16, fmap_base: 32, fmap_max: 8, fmap_min: 1, latent_size: 6 };
-    const RULES: Rules = Rules {
-        loss: Loss::LogisticR1,
-        r1_gamma: 1.0,
-        r1_every: 2,
-        augment_target: None,
-        rate: 0.002,
-        average_over: 100.0,
-        average_share: 0.05,
-    };
-
-    fn data() -> Dataset {
-        let mut rng = Rng::new(9);
-        let image = |_| {
-            let (r, g) = (rng.below(256), rng.below(256));
-            let pixel = |i: usize| [r as u8, g as u8, (i / 16) as u8 % 200];
-            Image { width: 128, height: 128, data: (0..128 * 128).flat_map(pixel).collect() }
-        };
-        Dataset::of_images(&(0..6).map(image).collect::<Vec<_>>(), 4)
-    }
-
-    fn go(trainer: &mut Trainer, data: &Dataset, steps: u64, rules: &Rules) -> Vec<Figures> {
-        let schedule = Schedule::new(2, 4, false);
-        let step = |_| {
-            let (level, fade) = schedule.at(trainer.steps as f64 / 24.0);
-            trainer.set_level(level, fade);
-            trainer.step(data, 4, rules)
-        };
-        (0..steps).map(step).collect()
-    }
-
-    #[test]
-    fn a_run_that_was_killed_goes_on_bit_for_bit() {
-        let data = data();
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("checkpoint.safetensors");
-        for loss in [Loss::LogisticR1, Loss::WganGp] {
-            let rules = Rules { loss, ..RULES };
-            let mut whole = Trainer::new(TINY, 1);
-            whole.augment = 0.5;
-            go(&mut whole, &data, 10, &rules);
-            whole.save(&path, 3.5).unwrap();
-            let expected = go(&mut whole, &data, 8, &rules);
-            let mut resumed = Trainer::new(TINY, 77);
-            assert_eq!(resumed.restore(&path).unwrap(), 3.5);
-            assert_eq!(go(&mut resumed, &data, 8, &rules), expected);
-            for (a, b) in [(&whole.g, &resumed.g), (&whole.averaged, &resumed.averaged)] {
-                assert!(a.params().iter().zip(b.params()).all(|(a, b)| a.value == b.value));
-            }
-            assert!(whole.d.params().iter().zip(resumed.d.params()).all(|(a, b)| a.value == b.value));
-        }
-    }
-
-    #[test]
-    fn augmentation_follows_the_discriminators_sureness() {
-        let (data, rules) = (data(), Rules { augment_target: Some(0.6), ..RULES });
-        let mut trainer = Trainer::new(TINY, 1);
-        (trainer.augment, trainer.sureness) = (0.5, 1.0);
-        trainer.adapt(1.0, 1000, &rules);
-        assert!((trainer.augment - 0.51).abs() < 1e-6);
-        trainer.augment = AUGMENT_MOST;
-        trainer.adapt(1.0, 1000, &rules);
-        assert_eq!(trainer.augment, AUGMENT_MOST);
-        trainer.sureness = 0.0;
-        trainer.adapt(0.0, 1000, &rules);
-        assert!((trainer.augment - AUGMENT_MOST + 0.01).abs() < 1e-6);
-        let augment = trainer.augment;
-        trainer.adapt(1.0, 1000, &RULES);
-        assert_eq!(trainer.augment, augment, "no target, no change");
-        trainer.set_level(2, 0.0);
-        let figures = trainer.step(&data, 4, &rules);
-        assert!((-1.0..=1.0).contains(&figures.sureness));
-    }
-
-    #[test]
-    fn players_that_grow_draw_and_judge_as_before() {
-        let mut rng = Rng::new(5);
-        let small = Trainer::new(TINY, 3);
-        let config = Config { resolution: 32, fmap_min: 4, ..TINY };
-        let g = small.g.grown(config, &mut rng).unwrap();
-        let d = small.d.grown(config, &mut rng);
-        let z = Tensor::new([4, 1, 1, 6], rng.normals(24));
-        let pictures = small.g.forward(&z);
-        assert_eq!(g.forward_lod(&z, 1.0), pictures);
-        assert_eq!(d.forward_tape(&pictures, 1.0).scores(), small.d.forward_tape(&pictures, 0.0).scores());
-        // At the begin of the fade a picture is the smaller one enlarged, and is judged as that is.
-        let faded = g.forward_lod(&z, 0.999);
-        let enlarged = nn::Upsample.forward(&pictures);
-        assert!(faded.data.iter().zip(&enlarged.data).all(|(a, b)| (a - b).abs() < 0.01));
-        assert!(small.g.grown(Config { fmap_max: 5, ..config }, &mut rng).is_err());
-        assert!(g.grown(TINY, &mut rng).is_err());
-    }
-
-    #[test]
-    fn a_checkpoint_of_other_nets_is_refused() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("checkpoint.safetensors");
-        Trainer::new(TINY, 1).save(&path, 0.0).unwrap();
-        assert!(Trainer::new(Config { fmap_max: 4, ..TINY }, 1).restore(&path).is_err());
-    }
-
-    #[test]
-    fn a_generator_learns_the_colours_of_its_archive() {
-        let data = data();
-        let rules = Rules { rate: 0.01, ..RULES };
-        let mut trainer = Trainer::new(TINY, 2);
-        trainer.set_level(2, 0.0);
-        let blue = |t: &Trainer| {
-            let x = t.averaged.forward_lod(&Tensor::new([32, 1, 1, 6], Rng::new(4).normals(192)), 2.0);
-            x.data.iter().skip(2).step_by(3).sum::<f32>() / (x.len() / 3) as f32
-        };
-        let want = data.draw(64, 2, 0.0, &mut Rng::new(1)).data.iter().skip(2).step_by(3).sum::<f32>() / (64.0 * 16.0);
-        for _ in 0..250 {
-            let figures = trainer.step(&data, 8, &rules);
-            assert!(figures.loss_g.is_finite() && figures.loss_d.is_finite());
-        }
-        assert_eq!(trainer.finished().config().resolution, 4);
-        trainer.set_level(4, 0.5);
-        assert_eq!(trainer.finished().config().resolution, 8);
-        assert!((blue(&trainer) - want).abs() < 0.25, "mean blue {} against {want}", blue(&trainer));
-    }
-
-    #[test]
-    fn a_discriminator_alone_learns_to_tell_a_generator_from_the_archive() {
-        let data = data();
-        let mut trainer = Trainer::of_generator(Generator::new(TINY, &mut Rng::new(5)), Rng::new(6));
-        let before: Vec<_> = trainer.g.params().into_iter().cloned().collect();
-        let schedule = Schedule::new(2, 4, false);
-        let mut last = Figures::default();
-        for step in 0..120 {
-            let (level, fade) = schedule.at(f64::from(step) / 100.0);
-            trainer.set_level(level, fade);
-            last = trainer.step_alone(&data, 8, &RULES);
-        }
-        assert!(last.score_real > last.score_fake + 0.5, "real {}, fake {}", last.score_real, last.score_fake);
-        assert!(before.iter().zip(trainer.g.params()).all(|(a, b)| a.value == b.value));
-    }
-}
+mod tests;

@@ -1,11 +1,11 @@
 //! Teaches the inverter itself: to bend noise towards features.
 
 use super::energy::energy_distance;
-use super::pairs::{Row, Table};
-use crate::progress::Session;
+use super::pairs::{ScoredPair, ScoredPairs};
+use crate::runs::{TrainingRun, say};
 use anyhow::Result;
 use mirror::features::Group;
-use mirror::inverter::{Asked, Dial, Inverter};
+use mirror::inverter::{FeatureSelection, Inverter, InverterInput};
 use mirror::latent::Latent;
 use nn::{Adam, Layer, Rng, Tensor, grads_like};
 use rayon::prelude::*;
@@ -18,7 +18,7 @@ const MISFIT: f32 = 4.0;
 const LATENT: f32 = 0.05;
 /// Share of examples whose groups of features come from several samples: visitors are mixed anew, too.
 const MIXED: f32 = 0.5;
-/// Share of examples in which all numbers are given; in the others the dial stands anywhere, low values as often as high ones.
+/// Share of examples in which all numbers are given; in the others the selection stands anywhere, low values as often as high ones.
 const WHOLE: f32 = 0.5;
 /// Share of examples in which some groups are switched off.
 const SWITCHED: f32 = 0.2;
@@ -29,66 +29,74 @@ const JITTER: f32 = 0.1;
 const LOG_EVERY: u64 = 200;
 
 /// Latents for what samples and strangers ask: where the forward model must be right, for there it is asked.
-pub fn bent(inverter: &Inverter, train: &Table, strangers: &[Vec<f32>], rng: &mut Rng) -> Vec<Latent> {
+pub fn bent(inverter: &Inverter, train: &ScoredPairs, strangers: &[Vec<f32>], rng: &mut Rng) -> Vec<Latent> {
     let rows = train.found();
     let batch = Batch::draw(inverter, &rows, &rows, strangers, rng);
-    let asked = batch.asked.par_iter().zip(batch.noise.par_chunks_exact(inverter.settings.latent_size));
-    asked.map(|(asked, noise)| inverter.invert_asked(asked, noise)).collect()
+    let input = batch.input.par_iter().zip(batch.noise.par_chunks_exact(inverter.config().latent_size));
+    input.map(|(input, noise)| inverter.invert_input(input, noise)).collect()
 }
 
-/// Trains from one share of the session's time to another. `strangers` are scores among the visitors of faces that are no samples.
+/// Trains from one share of the run's time to another. `strangers` are scores among the visitors of faces that are no samples.
 ///
 /// # Errors
 /// If the log cannot be written.
-pub fn teach(
+pub fn train(
     inverter: &mut Inverter,
-    train: &Table,
+    train: &ScoredPairs,
     strangers: &[Vec<f32>],
     prior_weight: f32,
     (from, to): (f32, f32),
-    session: &mut Session,
+    run: &mut TrainingRun,
     rng: &mut Rng,
 ) -> Result<()> {
     let rows = train.found();
     // The prior of well visible faces: the better half, more or less.
-    let target = inverter.settings.quality_target;
-    let mut good: Vec<&Row> = rows.iter().copied().filter(|r| r.quality() > target - 0.5).collect();
+    let target = inverter.config().quality_target;
+    let mut good: Vec<&ScoredPair> = rows.iter().copied().filter(|r| r.quality() > target - 0.5).collect();
     if good.is_empty() {
         good.clone_from(&rows);
     }
+
     let mut adam = Adam::new(LR, 0.9, 0.99);
     let mut sums = [0.0; 3];
     let mut step = 0;
-    while session.fraction() < to {
-        adam.lr = LR * (1.0 - (session.fraction() - from) / (to - from).max(1e-6)).clamp(0.01, 1.0);
+    while run.fraction() < to {
+        adam.lr = LR * (1.0 - (run.fraction() - from) / (to - from).max(1e-6)).clamp(0.01, 1.0);
+
+        // One step.
         let batch = Batch::draw(inverter, &rows, &good, strangers, rng);
         let losses = learn(inverter, &mut adam, &batch, prior_weight);
         anyhow::ensure!(losses.iter().all(|l| l.is_finite()), "the loss is no number at step {step}");
         sums.iter_mut().zip(losses).for_each(|(s, l)| *s += l / LOG_EVERY as f32);
+
+        // What it came to.
         step += 1;
         if step % LOG_EVERY == 0 {
             let [misfit, energy, latent] = sums;
-            session.log(step, &[f32::NAN, misfit, energy, latent, adam.lr])?;
-            session.show(format!("inverter: step {step}, misfit {misfit:.3}, energy {energy:.3}"));
+            run.log(step, &[f32::NAN, misfit, energy, latent, adam.lr])?;
+            run.show(format!("inverter: step {step}, misfit {misfit:.3}, energy {energy:.3}"));
             sums = [0.0; 3];
             if step % (10 * LOG_EVERY) == 0 {
-                eprintln!("inverter: step {step}, misfit {misfit:.3}, energy {energy:.3}, latent {latent:.3}");
+                say(format_args!("inverter: step {step}, misfit {misfit:.3}, energy {energy:.3}, latent {latent:.3}"));
             }
         }
     }
     Ok(())
 }
 
-/// What one example lets count: everything, or as much as a random turn of the dial; now and then without some groups.
-fn turn_dial(numbers: usize, rng: &mut Rng) -> Dial {
+/// What one example lets count: everything, or as much as a random turn of the selection; now and then without some groups.
+fn random_selection(numbers: usize, rng: &mut Rng) -> FeatureSelection {
     let first = if rng.chance(WHOLE) { numbers } else { ((numbers as f32 + 1.0).powf(rng.uniform()) - 0.5) as usize };
     let some = rng.chance(SWITCHED);
-    Dial { numbers: first, without: Group::ALL.into_iter().filter(|_| some && rng.chance(0.3)).collect() }
+    FeatureSelection {
+        features: Some(first),
+        without: Group::ALL.into_iter().filter(|_| some && rng.chance(0.3)).collect(),
+    }
 }
 
 /// One step's examples, side by side.
 struct Batch {
-    asked: Vec<Asked>,
+    input: Vec<InverterInput>,
     noise: Vec<f32>,
     /// Where the scores were measured; `None` where they are mixed or not all given.
     truth: Vec<Option<Vec<f32>>>,
@@ -96,10 +104,17 @@ struct Batch {
 }
 
 impl Batch {
-    fn draw(inverter: &Inverter, rows: &[&Row], good: &[&Row], strangers: &[Vec<f32>], rng: &mut Rng) -> Self {
-        let (order, size) = (inverter.order(), inverter.settings.latent_size);
-        let mut batch = Self { asked: Vec::new(), noise: Vec::new(), truth: Vec::new(), prior: Vec::new() };
+    fn draw(
+        inverter: &Inverter,
+        rows: &[&ScoredPair],
+        good: &[&ScoredPair],
+        strangers: &[Vec<f32>],
+        rng: &mut Rng,
+    ) -> Self {
+        let (order, size) = (inverter.order(), inverter.config().latent_size);
+        let mut batch = Self { input: Vec::new(), noise: Vec::new(), truth: Vec::new(), prior: Vec::new() };
         for _ in 0..BATCH {
+            // Somebody to ask for: a sample or a stranger, perhaps mixed with another of the same kind.
             let row = rows[rng.below(rows.len())];
             let stranger = !strangers.is_empty() && rng.chance(STRANGERS);
             let one = |rng: &mut Rng| match stranger {
@@ -116,9 +131,11 @@ impl Batch {
                 }
             }
             scores.iter_mut().for_each(|s| *s += JITTER * rng.normal());
-            let asked = Asked::new(scores, turn_dial(order.len(), rng).given(order));
-            let whole = !mixed && !stranger && asked.given.iter().all(|g| *g);
-            batch.asked.push(asked);
+
+            // How much of it is asked for; whether all of it, and all of one sample.
+            let input = InverterInput::new(scores, random_selection(order.len(), rng).mask(order));
+            let whole = !mixed && !stranger && input.given.iter().all(|g| *g);
+            batch.input.push(input);
             batch.noise.extend(super::pairs::random_latents(1, size, rng));
             batch.truth.push(whole.then(|| row.latent.clone()));
             batch.prior.extend(&good[rng.below(good.len())].latent);
@@ -129,8 +146,8 @@ impl Batch {
 
 /// One step; gives misfit, energy distance and angle to the truth.
 fn learn(inverter: &mut Inverter, adam: &mut Adam, batch: &Batch, prior_weight: f32) -> [f32; 3] {
-    let size = inverter.settings.latent_size;
-    let examples = batch.asked.iter().zip(batch.noise.chunks_exact(size));
+    let size = inverter.config().latent_size;
+    let examples = batch.input.iter().zip(batch.noise.chunks_exact(size));
     let input: Vec<f32> = examples.flat_map(|(a, n)| a.inputs().chain(n.iter().copied())).collect();
     let width = input.len() / BATCH;
     let tape = inverter.bend.forward_tape(&Tensor::new([BATCH, 1, 1, width], input));
@@ -142,9 +159,9 @@ fn learn(inverter: &mut Inverter, adam: &mut Adam, batch: &Batch, prior_weight: 
     let mut d_scores = Tensor::zeros(forward.output().shape);
     let mut misfit = 0.0;
     let outputs = inverter.order().len() + 1;
-    let rows = forward.output().rows().zip(&batch.asked);
-    for ((predicted, asked), d) in rows.zip(d_scores.data.chunks_exact_mut(outputs)) {
-        misfit += inverter.misfit_of_scores(predicted, asked, d) / BATCH as f32;
+    let rows = forward.output().rows().zip(&batch.input);
+    for ((predicted, input), d) in rows.zip(d_scores.data.chunks_exact_mut(outputs)) {
+        misfit += inverter.misfit_of_scores(predicted, input, d) / BATCH as f32;
     }
     d_scores.data.iter_mut().for_each(|d| *d *= MISFIT / BATCH as f32);
     let mut d_latents = inverter.forward.backward_tape(&forward, &d_scores, None).data;

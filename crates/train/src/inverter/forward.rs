@@ -1,7 +1,7 @@
 //! Teaches the forward model: from a latent to what the eyes will say of its picture.
 
-use super::pairs::Row;
-use crate::progress::Session;
+use super::pairs::ScoredPair;
+use crate::runs::{TrainingRun, say};
 use anyhow::Result;
 use mirror::features::Group;
 use mirror::inverter::Inverter;
@@ -20,22 +20,22 @@ const FALLS: i32 = 4;
 /// Weight of the quality among the outputs; the features' weights sum to 1.
 const QUALITY_WEIGHT: f32 = 0.1;
 
-/// Trains until one share of the session's time, or until the held-out pairs gain nothing at the lowest rate; keeps the best.
+/// Trains until one share of the run's time, or until the held-out pairs gain nothing at the lowest rate; keeps the best.
 ///
 /// # Errors
 /// If the log cannot be written.
-pub fn teach(
+pub fn train(
     inverter: &mut Inverter,
-    train: &[&Row],
-    held: &[&Row],
+    train: &[&ScoredPair],
+    held: &[&ScoredPair],
     to: f32,
-    session: &mut Session,
+    run: &mut TrainingRun,
     rng: &mut Rng,
 ) -> Result<()> {
     let mut adam = Adam::new(LR, 0.9, 0.99);
     let (mut best, mut best_weights, mut since, mut falls) = (f32::INFINITY, Vec::new(), 0, 0);
     let mut step = 0;
-    while session.fraction() < to {
+    while run.fraction() < to {
         if since >= PATIENCE {
             if falls == FALLS {
                 break;
@@ -43,13 +43,17 @@ pub fn teach(
             (falls, since) = (falls + 1, 0);
             adam.lr *= FALL;
         }
-        let rows: Vec<&Row> = (0..BATCH).map(|_| train[rng.below(train.len())]).collect();
+
+        // One step.
+        let rows: Vec<&ScoredPair> = (0..BATCH).map(|_| train[rng.below(train.len())]).collect();
         learn(inverter, &mut adam, &rows);
         step += 1;
+
+        // Is it better than ever before?
         if step % LOOK_EVERY == 0 {
             let loss = held_out_loss(inverter, held);
-            session.log(step, &[loss, f32::NAN, f32::NAN, f32::NAN, adam.lr])?;
-            session.show(format!("forward model: step {step}, held-out loss {loss:.4}"));
+            run.log(step, &[loss, f32::NAN, f32::NAN, f32::NAN, adam.lr])?;
+            run.show(format!("forward model: step {step}, held-out loss {loss:.4}"));
             since += 1;
             if loss < best {
                 (best, since) = (loss, 0);
@@ -57,20 +61,22 @@ pub fn teach(
             }
         }
     }
+
+    // The best weights are kept.
     for (param, value) in inverter.forward.params_mut().into_iter().zip(best_weights) {
         *param = value;
     }
-    eprintln!("forward model: {step} steps, held-out loss {best:.4}");
+    say(format_args!("forward model: {step} steps, held-out loss {best:.4}"));
     Ok(())
 }
 
-fn inputs(rows: &[&Row]) -> Tensor {
+fn inputs(rows: &[&ScoredPair]) -> Tensor {
     let size = rows.first().map_or(0, |r| r.latent.len());
     Tensor::new([rows.len(), 1, 1, size], rows.iter().flat_map(|r| r.latent.iter().copied()).collect())
 }
 
 /// Half the weighted mean squared error, and its gradient.
-fn loss(weights: &[f32], output: &Tensor, rows: &[&Row]) -> (f32, Tensor) {
+fn loss(weights: &[f32], output: &Tensor, rows: &[&ScoredPair]) -> (f32, Tensor) {
     let mut d = Tensor::zeros(output.shape);
     let (mut value, n) = (0.0, rows.len() as f32);
     for ((row, y), d) in rows.iter().zip(output.rows()).zip(d.data.chunks_exact_mut(weights.len() + 1)) {
@@ -88,7 +94,7 @@ fn loss(weights: &[f32], output: &Tensor, rows: &[&Row]) -> (f32, Tensor) {
     (value, d)
 }
 
-fn learn(inverter: &mut Inverter, adam: &mut Adam, rows: &[&Row]) {
+fn learn(inverter: &mut Inverter, adam: &mut Adam, rows: &[&ScoredPair]) {
     let tape = inverter.forward.forward_tape(&inputs(rows));
     let (_, d) = loss(inverter.weights(), tape.output(), rows);
     let net = &mut inverter.forward;
@@ -98,12 +104,12 @@ fn learn(inverter: &mut Inverter, adam: &mut Adam, rows: &[&Row]) {
     adam.decay(net.params_mut(), DECAY);
 }
 
-fn held_out_loss(inverter: &Inverter, rows: &[&Row]) -> f32 {
+fn held_out_loss(inverter: &Inverter, rows: &[&ScoredPair]) -> f32 {
     loss(inverter.weights(), &inverter.forward.forward(&inputs(rows)), rows).0
 }
 
 /// The share of the variance that it explains: 1 - squared error / variance, over the numbers of each group that has any.
-pub fn explained(inverter: &Inverter, rows: &[&Row]) -> Vec<(Group, f32)> {
+pub fn explained(inverter: &Inverter, rows: &[&ScoredPair]) -> Vec<(Group, f32)> {
     let output = inverter.forward.forward(&inputs(rows));
     let of = |group: Group| {
         let (mut error, mut variance) = (0.0f32, 0.0f32);

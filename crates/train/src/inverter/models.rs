@@ -1,11 +1,11 @@
 //! Other ways to find a latent for features, to compare the mirror's own with: those that the original artwork tried.
 
-use super::pairs::{Row, Table};
+use super::pairs::{ScoredPair, ScoredPairs};
 use super::ridge;
 use anyhow::{Context, Result};
 use mirror::features::{FEATURES, FeatureVector};
-use mirror::inverter::{Dial, Inverter, Population, onto_sphere};
-use mirror::latent::Latent;
+use mirror::inverter::{FeatureSelection, Inverter, Population};
+use mirror::latent::{Latent, onto_sphere};
 use nn::{Adam, Dense, Init, Layer, LeakyRelu, Rng, Sequential, Tensor, grads_like};
 use rayon::prelude::*;
 use smartcore::ensemble::random_forest_regressor::{RandomForestRegressor, RandomForestRegressorParameters};
@@ -16,8 +16,8 @@ pub trait Model: Sync {
     /// What people call it.
     fn name(&self) -> String;
 
-    /// The latent, on the sphere, of a face with these features, by the numbers that the dial lets count.
-    fn invert(&self, features: &FeatureVector, population: Population, dial: &Dial) -> Latent;
+    /// The latent, on the sphere, of a face with these features, by the numbers that the selection lets count.
+    fn invert(&self, features: &FeatureVector, population: Population, selection: &FeatureSelection) -> Latent;
 }
 
 /// The mirror's own.
@@ -26,8 +26,8 @@ impl Model for Inverter {
         "mirror".into()
     }
 
-    fn invert(&self, features: &FeatureVector, population: Population, dial: &Dial) -> Latent {
-        self.invert_from(features, population, dial)
+    fn invert(&self, features: &FeatureVector, population: Population, selection: &FeatureSelection) -> Latent {
+        self.invert_from(features, population, selection)
     }
 }
 
@@ -54,9 +54,9 @@ impl<M: FromScores> Model for Scored<'_, M> {
         self.model.name()
     }
 
-    fn invert(&self, features: &FeatureVector, population: Population, dial: &Dial) -> Latent {
-        let asked = self.inverter.ask(features, population, dial);
-        let mut latent = self.model.predict(&asked.scores[..self.numbers]);
+    fn invert(&self, features: &FeatureVector, population: Population, selection: &FeatureSelection) -> Latent {
+        let input = self.inverter.input(features, population, selection);
+        let mut latent = self.model.predict(&input.scores[..self.numbers]);
         onto_sphere(&mut latent);
         Latent::new(latent)
     }
@@ -70,7 +70,7 @@ impl Ridge {
     ///
     /// # Errors
     /// If the normal equations cannot be solved.
-    pub fn fit(train: &Table, held: &Table, numbers: usize) -> Result<Self> {
+    pub fn fit(train: &ScoredPairs, held: &ScoredPairs, numbers: usize) -> Result<Self> {
         Ok(Self(ridge::fit(train, held, numbers)?))
     }
 }
@@ -87,7 +87,7 @@ impl FromScores for Ridge {
 
 /// The mean latent of the pairs with the most similar scores.
 pub struct Neighbours<'a> {
-    rows: Vec<&'a Row>,
+    rows: Vec<&'a ScoredPair>,
     numbers: usize,
 }
 
@@ -96,7 +96,7 @@ impl<'a> Neighbours<'a> {
     const K: usize = 5;
 
     /// Remembers the first `numbers` scores of each pair.
-    pub fn fit(train: &'a Table, numbers: usize) -> Self {
+    pub fn fit(train: &'a ScoredPairs, numbers: usize) -> Self {
         Self { rows: train.found(), numbers }
     }
 }
@@ -107,8 +107,9 @@ impl FromScores for Neighbours<'_> {
     }
 
     fn predict(&self, scores: &[f32]) -> Vec<f32> {
-        let distance = |r: &Row| r.scores[..self.numbers].iter().zip(scores).map(|(a, b)| (a - b).powi(2)).sum::<f32>();
-        let mut near: Vec<(f32, &Row)> = self.rows.iter().map(|r| (distance(r), *r)).collect();
+        let distance =
+            |r: &ScoredPair| r.scores[..self.numbers].iter().zip(scores).map(|(a, b)| (a - b).powi(2)).sum::<f32>();
+        let mut near: Vec<(f32, &ScoredPair)> = self.rows.iter().map(|r| (distance(r), *r)).collect();
         let k = Self::K.min(near.len()).max(1);
         near.select_nth_unstable_by(k - 1, |a, b| a.0.total_cmp(&b.0));
         let mut mean = vec![0.0; self.rows[0].latent.len()];
@@ -132,8 +133,8 @@ impl Forest {
     ///
     /// # Errors
     /// If a forest cannot be grown.
-    pub fn fit(train: &Table, numbers: usize) -> Result<Self> {
-        let rows: Vec<&Row> = train.found().into_iter().take(Self::ROWS).collect();
+    pub fn fit(train: &ScoredPairs, numbers: usize) -> Result<Self> {
+        let rows: Vec<&ScoredPair> = train.found().into_iter().take(Self::ROWS).collect();
         let scores: Vec<Vec<f32>> = rows.iter().map(|r| r.scores[..numbers].to_vec()).collect();
         let size = rows.first().map_or(0, |r| r.latent.len());
         let x = DenseMatrix::from_2d_vec(&scores).context("random forest")?;
@@ -173,49 +174,22 @@ impl Mlp {
     const EPOCHS: usize = 30;
 
     /// Learns from the first `numbers` scores, as scikit-learn's does (Adam, 1e-3, mean squared error).
-    pub fn fit(train: &Table, held: &Table, numbers: usize, hidden: &[usize], seed: u64) -> Self {
+    pub fn fit(train: &ScoredPairs, held: &ScoredPairs, numbers: usize, hidden: &[usize], seed: u64) -> Self {
         let mut rng = Rng::new(seed);
         let (rows, held) = (train.found(), held.found());
-        let size = rows[0].latent.len();
-        let mut layers: Vec<Box<dyn Layer>> = Vec::new();
-        let widths: Vec<usize> = std::iter::once(numbers).chain(hidden.iter().copied()).collect();
-        for (i, w) in widths.windows(2).enumerate() {
-            layers.push(Box::new(Dense::new(&format!("mlp/{i}"), w[0], w[1], Init::He, &mut rng)));
-            layers.push(Box::new(LeakyRelu));
-        }
-        let last = widths[widths.len() - 1];
-        layers.push(Box::new(Dense::new("mlp/out", last, size, Init::Gain(0.5), &mut rng)));
-        let mut net = Sequential::new(layers);
+        let mut net = Self::network(numbers, hidden, rows[0].latent.len(), &mut rng);
         let mut adam = Adam::new(1e-3, 0.9, 0.999);
-        let input = |rows: &[&Row]| {
-            Tensor::new(
-                [rows.len(), 1, 1, numbers],
-                rows.iter().flat_map(|r| r.scores[..numbers].iter().copied()).collect(),
-            )
-        };
-        let error = |net: &Sequential| {
-            let output = net.forward(&input(&held));
-            let squares =
-                output.rows().zip(&held).flat_map(|(y, r)| y.iter().zip(&r.latent).map(|(y, z)| (y - z).powi(2)));
-            squares.sum::<f32>()
-        };
-        let (mut best, mut weights) = (f32::INFINITY, Vec::new());
         let mut order: Vec<usize> = (0..rows.len()).collect();
+
+        // Pass after pass, until the held-out pairs gain nothing.
+        let (mut best, mut weights) = (f32::INFINITY, Vec::new());
         for _ in 0..Self::EPOCHS {
             (1..order.len()).rev().for_each(|i| order.swap(i, rng.below(i + 1)));
             for batch in order.chunks(Self::BATCH) {
-                let batch: Vec<&Row> = batch.iter().map(|i| rows[*i]).collect();
-                let tape = net.forward_tape(&input(&batch));
-                let scale = 2.0 / (batch.len() * size) as f32;
-                let d = tape.output().rows().zip(&batch).flat_map(|(y, r)| {
-                    y.iter().zip(&r.latent).map(move |(y, z)| scale * (y - z)).collect::<Vec<f32>>()
-                });
-                let d = Tensor::new(tape.output().shape, d.collect());
-                let mut grads = grads_like(&net.params());
-                net.backward_tape(&tape, &d, Some(&mut grads));
-                adam.step(net.params_mut(), &grads);
+                let batch: Vec<&ScoredPair> = batch.iter().map(|i| rows[*i]).collect();
+                Self::step(&mut net, &mut adam, &batch, numbers);
             }
-            let now = error(&net);
+            let now = Self::squared_error(&net, &held, numbers);
             if now >= best {
                 break;
             }
@@ -224,6 +198,41 @@ impl Mlp {
         }
         net.params_mut().into_iter().zip(weights).for_each(|(p, w)| *p = w);
         Self { net, hidden: hidden.to_vec() }
+    }
+
+    fn network(numbers: usize, hidden: &[usize], latent_size: usize, rng: &mut Rng) -> Sequential {
+        let mut layers: Vec<Box<dyn Layer>> = Vec::new();
+        let widths: Vec<usize> = std::iter::once(numbers).chain(hidden.iter().copied()).collect();
+        for (i, w) in widths.windows(2).enumerate() {
+            layers.push(Box::new(Dense::new(&format!("mlp/{i}"), w[0], w[1], Init::He, rng)));
+            layers.push(Box::new(LeakyRelu));
+        }
+        let last = widths[widths.len() - 1];
+        layers.push(Box::new(Dense::new("mlp/out", last, latent_size, Init::Gain(0.5), rng)));
+        Sequential::new(layers)
+    }
+
+    fn input(rows: &[&ScoredPair], numbers: usize) -> Tensor {
+        let scores = rows.iter().flat_map(|r| r.scores[..numbers].iter().copied());
+        Tensor::new([rows.len(), 1, 1, numbers], scores.collect())
+    }
+
+    /// One step of gradient descent.
+    fn step(net: &mut Sequential, adam: &mut Adam, batch: &[&ScoredPair], numbers: usize) {
+        let tape = net.forward_tape(&Self::input(batch, numbers));
+        let output = tape.output();
+        let scale = 2.0 / (batch.len() * output.row_len()) as f32;
+        let pairs = output.rows().zip(batch).flat_map(|(y, r)| y.iter().zip(&r.latent));
+        let d = Tensor::new(output.shape, pairs.map(|(y, z)| scale * (y - z)).collect());
+        let mut grads = grads_like(&net.params());
+        net.backward_tape(&tape, &d, Some(&mut grads));
+        adam.step(net.params_mut(), &grads);
+    }
+
+    fn squared_error(net: &Sequential, held: &[&ScoredPair], numbers: usize) -> f32 {
+        let output = net.forward(&Self::input(held, numbers));
+        let pairs = output.rows().zip(held).flat_map(|(y, r)| y.iter().zip(&r.latent));
+        pairs.map(|(y, z)| (y - z).powi(2)).sum()
     }
 }
 
@@ -243,7 +252,7 @@ fn row(values: &[f32]) -> Tensor {
 }
 
 /// The original's best: scikit-learn's MLP on the features themselves, taught by `reference/train_sklearn_mlp.py`. It knows neither
-/// scores nor the dial.
+/// scores nor the selection.
 pub struct Original {
     layers: Vec<(Vec<f32>, Vec<f32>)>,
 }
@@ -279,7 +288,7 @@ impl Model for Original {
         "original (scikit-learn)".into()
     }
 
-    fn invert(&self, features: &FeatureVector, _: Population, _: &Dial) -> Latent {
+    fn invert(&self, features: &FeatureVector, _: Population, _: &FeatureSelection) -> Latent {
         let mut x = features.values().to_vec();
         for (i, (weight, bias)) in self.layers.iter().enumerate() {
             let y = bias.iter().zip(weight.chunks_exact(x.len()));
@@ -299,18 +308,18 @@ mod tests {
     use nn::io::{Dtype, Weights, write};
 
     /// Rows whose latent is a fixed linear map of three scores; a fourth score is the quality.
-    fn world(count: usize) -> Table {
+    fn world(count: usize) -> ScoredPairs {
         let mut rng = Rng::new(7);
         let row = |_| {
             let scores = rng.normals(4);
             let latent = vec![scores[0] + scores[1], scores[1] - scores[2], 0.5 * scores[2], scores[0]];
-            Row { latent, scores, has_face: true }
+            ScoredPair { latent, scores, has_face: true }
         };
-        Table { rows: (0..count).map(row).collect() }
+        ScoredPairs { rows: (0..count).map(row).collect() }
     }
 
     /// 1 - squared error / variance, on fresh rows.
-    fn explained(model: &dyn FromScores, numbers: usize, held: &Table) -> f32 {
+    fn explained(model: &dyn FromScores, numbers: usize, held: &ScoredPairs) -> f32 {
         let (mut error, mut variance) = (0.0, 0.0);
         for row in &held.rows {
             for (y, z) in model.predict(&row.scores[..numbers]).iter().zip(&row.latent) {
@@ -355,7 +364,7 @@ mod tests {
         let original = Original::from_bytes(&good, 4).unwrap();
         let face = FeatureVector::new([1.0; FEATURES]).unwrap();
         // The hidden units are below 0, so that only the last bias is left: all alike, on the sphere 1.
-        let latent = original.invert(&face, Population::Samples, &Dial::default());
+        let latent = original.invert(&face, Population::Samples, &FeatureSelection::default());
         assert_eq!(latent.as_slice(), [1.0; 4]);
         let error = |bytes: &[u8]| Original::from_bytes(bytes, 4).err().unwrap().to_string();
         let narrow = file(&[([4, 9], 0.0)]);

@@ -1,14 +1,14 @@
 //! Latents, and what the eyes say of their pictures.
 
-use crate::augment::resized;
-use crate::progress::Checkpoint;
+use crate::faces::augment::resized;
+use crate::runs::Checkpoint;
 use anyhow::Result;
 use frame::Image;
-use mirror::engine::{Eyes, Seen};
+use mirror::engine::{Eyes, Observation};
 use mirror::features::{FEATURES, FeatureVector};
 use mirror::generator::Painter;
-use mirror::inverter::{Dial, Inverter, LIMIT, Population, onto_sphere};
-use mirror::latent::Latent;
+use mirror::inverter::{FeatureSelection, Inverter, LIMIT, Population};
+use mirror::latent::{Latent, onto_sphere};
 use nn::Rng;
 use rayon::prelude::*;
 use std::path::Path;
@@ -74,7 +74,7 @@ impl Pairs {
     /// If the generator draws something that is no picture.
     pub fn draw(&mut self, painter: &Painter, eyes: &Eyes, latents: &[Latent]) -> Result<()> {
         let pictures = painter.paint_all(latents);
-        let seen = look_at(&pictures, eyes)?;
+        let seen = analyse_pictures(&pictures, eyes)?;
         for ((latent, seen), picture) in latents.iter().zip(seen).zip(&pictures) {
             self.latents.push(latent.as_slice().to_vec());
             let small = resized(picture, THUMBNAIL, THUMBNAIL);
@@ -132,7 +132,7 @@ impl Pairs {
     }
 
     /// The pairs in the terms that the nets speak.
-    pub fn scored(&self, inverter: &Inverter) -> Table {
+    pub fn scored(&self, inverter: &Inverter) -> ScoredPairs {
         let mut order: Vec<usize> = (0..self.len()).collect();
         order.sort_by(|a, b| self.quality[*a].total_cmp(&self.quality[*b]));
         let mut rank = vec![0.0; self.len()];
@@ -142,13 +142,13 @@ impl Pairs {
         let rows = (0..self.len()).map(|i| {
             let features = self.features[i].as_ref();
             let mut scores = match features {
-                Some(f) => inverter.ask(f, Population::Samples, &Dial::default()).scores,
+                Some(f) => inverter.input(f, Population::Samples, &FeatureSelection::default()).scores,
                 None => vec![0.0; inverter.order().len()],
             };
             scores.push(normal_score(rank[i]));
-            Row { latent: self.latents[i].clone(), scores, has_face: features.is_some() }
+            ScoredPair { latent: self.latents[i].clone(), scores, has_face: features.is_some() }
         });
-        Table { rows: rows.collect() }
+        ScoredPairs { rows: rows.collect() }
     }
 }
 
@@ -156,12 +156,12 @@ impl Pairs {
 ///
 /// # Errors
 /// If one is no picture.
-pub fn look_at(pictures: &[Image], eyes: &Eyes) -> Result<Vec<Option<Seen>>> {
-    Ok(pictures.par_iter().map(|p| eyes.look_at_dream(p)).collect::<Result<_, _>>()?)
+pub fn analyse_pictures(pictures: &[Image], eyes: &Eyes) -> Result<Vec<Option<Observation>>> {
+    Ok(pictures.par_iter().map(|p| eyes.analyse_reflection(p)).collect::<Result<_, _>>()?)
 }
 
 /// A pair in normal scores.
-pub struct Row {
+pub struct ScoredPair {
     /// On the sphere.
     pub latent: Vec<f32>,
     /// Scores of the inverter's numbers, then of the quality.
@@ -170,7 +170,7 @@ pub struct Row {
     pub has_face: bool,
 }
 
-impl Row {
+impl ScoredPair {
     /// The scores of the numbers.
     pub fn numbers(&self) -> &[f32] {
         &self.scores[..self.scores.len() - 1]
@@ -184,12 +184,12 @@ impl Row {
 
 /// Pairs in normal scores.
 #[derive(Default)]
-pub struct Table {
+pub struct ScoredPairs {
     /// In the order in which they were drawn.
-    pub rows: Vec<Row>,
+    pub rows: Vec<ScoredPair>,
 }
 
-impl Table {
+impl ScoredPairs {
     /// The first `n`, and the rest.
     pub fn split_at(mut self, n: usize) -> (Self, Self) {
         let rest = self.rows.split_off(n);
@@ -206,12 +206,12 @@ impl Table {
     }
 
     /// All of them.
-    pub fn all(&self) -> Vec<&Row> {
+    pub fn all(&self) -> Vec<&ScoredPair> {
         self.rows.iter().collect()
     }
 
     /// Those with a face.
-    pub fn found(&self) -> Vec<&Row> {
+    pub fn found(&self) -> Vec<&ScoredPair> {
         self.rows.iter().filter(|r| r.has_face).collect()
     }
 }

@@ -102,6 +102,8 @@ impl Expressions {
             let number = text.trim().parse::<f32>().ok().filter(|n| (0.0..=7.0).contains(n));
             let number =
                 number.with_context(|| format!("{}: expected 0 to 7, found {:?}", file.display(), text.trim()))?;
+
+            // Whose sequence it is, and what it shows.
             let (session, subject) = (file.parent(), file.parent().and_then(Path::parent));
             let name =
                 |folder: Option<&Path>| folder.and_then(Path::file_name).map(|n| n.to_string_lossy().into_owned());
@@ -113,6 +115,8 @@ impl Expressions {
                 (None, 0) => continue,
                 (None, n) => CK_PLUS[n - 1].0.to_owned(),
             };
+
+            // Its first and its last picture.
             let frames = files_below(&pictures.join(&subject).join(&session), "png")?;
             let (Some(first), Some(last)) = (frames.first(), frames.last()) else {
                 bail!("{}: no pictures", pictures.join(&subject).join(&session).display())
@@ -168,7 +172,7 @@ fn files_below(folder: &Path, ending: &str) -> Result<Vec<PathBuf>> {
 }
 
 fn landmarks(picture: &Path, eyes: &Eyes) -> Result<Landmarks> {
-    let seen = nearest(eyes.look(&Image::load(picture)?)?);
+    let seen = nearest(eyes.analyse(&Image::load(picture)?)?);
     Ok(seen.with_context(|| format!("{}: no face found", picture.display()))?.landmarks)
 }
 
@@ -201,9 +205,11 @@ fn express(face: &mut Landmarks, label: &str, rng: &mut Rng) {
         "sadness" => [0.07, -0.02, 0.04, -0.02, 0.0, -0.01, -0.09, 0.02, 0.0],
         _ => [0.15, 0.12, 0.0, 0.05, 0.0, -0.06, 0.0, 0.04, 0.32],
     };
+
     let strength = rng.range(0.4, 1.4);
     moves.iter_mut().for_each(|m| *m = strength * *m + 0.02 * rng.normal());
     let [inner, outer, together, lids, nose, out, up, upper, down] = moves;
+
     // Contempt lifts one corner.
     let one_sided = label == "contempt";
     for (i, p) in face.points.iter_mut().enumerate() {

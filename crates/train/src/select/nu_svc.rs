@@ -291,6 +291,8 @@ pub fn solve(
     let row = |side: usize, i: usize, of: usize| {
         &kernels[(classes[side].start + i) * stride + classes[of].start..][..classes[of].padded()]
     };
+
+    // Each class begins with its first samples at weight 1 until its mass is used up, and the gradient that they make.
     let mass = nu * (classes[0].count + classes[1].count) as f64 / 2.0;
     for (side, class) in work.sides.iter_mut().zip(classes) {
         side.begin(class, mass);
@@ -310,6 +312,9 @@ pub fn solve(
             }
         }
     }
+
+    // In each class the sample with the steepest gradient, and the one with which it gains most; of both classes the pair that
+    // gains more.
     for _ in 0..MOST_STEPS {
         let mut best = (0.0, 0, 0, 0);
         let mut violation = 0.0f32;
@@ -328,6 +333,8 @@ pub fn solve(
         if violation < tolerance || gain <= 0.0 {
             break;
         }
+
+        // The step to the minimum between both, as far as the weights' bounds allow it.
         let side = &mut work.sides[s];
         let curvature = (2.0 - 2.0 * row(s, i, s)[j]).max(TINY);
         let step = (side.gradient[j] - side.gradient[i]) / curvature;
@@ -339,6 +346,13 @@ pub fn solve(
         add_difference(&mut work.sides[s].gradient, step, row(s, i, s), row(s, j, s));
         add_difference(&mut work.sides[1 - s].gradient, -step, row(s, i, 1 - s), row(s, j, 1 - s));
     }
+
+    assemble(work, classes, machine);
+}
+
+/// The machine of solved classes: its samples, and weights on the scale on which the margin is 1.
+#[inline(always)]
+fn assemble(work: &Work, classes: [Block; 2], machine: &mut Machine) {
     let levels = [work.sides[0].level(classes[0].count), work.sides[1].level(classes[1].count)];
     let margin = (levels[0] + levels[1]) / 2.0;
     machine.offset = (levels[0] - levels[1]) / 2.0 / margin;

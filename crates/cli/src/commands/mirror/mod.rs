@@ -3,15 +3,16 @@
 mod session;
 mod source;
 
-use crate::arguments::{Drawing, Global, Size};
 use crate::kiosk::Kiosk;
+use crate::options::{Drawing, Global, Size};
 use crate::watchdog::Watchdog;
 use crate::{browser, journal, output};
 use ::mirror::engine::Mirror;
-use ::mirror::live;
+use ::mirror::live::LiveSettings;
+use ::mirror::live::protocol::PageSettings;
 use anyhow::Context;
-use display::server::{Abroad, Place, Setup, serve};
-use session::Wall;
+use display::server::{RemoteAccess, Setup, serve};
+use session::LiveSessions;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -33,7 +34,7 @@ Examples:
     narcissus mirror --faces 3                three reflections side by side
     narcissus mirror --source portraits/      pictures and videos stand in for the camera
     narcissus mirror --kiosk --gesture --log mirror.log      as in a gallery")]
-pub struct Options {
+pub struct MirrorArgs {
     /// What it looks through: browser (its camera), camera:NAME, or a path of pictures and videos
     #[arg(long, default_value = "browser")]
     pub source: String,
@@ -82,29 +83,38 @@ pub struct Options {
 }
 
 /// Runs it.
-pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
+pub fn run(options: &MirrorArgs, global: &Global) -> anyhow::Result<()> {
     journal::open(options.log.as_deref(), global.verbose)?;
     let source = source::open(&options.source)?;
     let program = options.kiosk.then(|| {
         browser::find().context("no browser found to fill the screen; hint: `narcissus doctor` names those that do")
     });
     let program = program.transpose()?;
-    let mirror = Mirror::with_precision(&options.size.of(super::open_pack(global)?)?, options.drawing.precision()?)?;
-    let settings = live::Settings { faces: options.faces.into(), let_go_of_still: source.is_living() };
-    let place = Place { has_camera: source.stream.is_some(), gesture: options.gesture };
+    let pack = global.open_pack()?;
+    let builder = Mirror::builder(&pack).precision(options.drawing.precision()?);
+    let mirror = builder.max_resolution(options.size.max_resolution()).build()?;
+    drop(pack);
+    let settings =
+        LiveSettings { views: options.faces.into(), release_still: source.is_living(), ..LiveSettings::default() };
+    let page = PageSettings::new(source.stream.is_some(), options.gesture);
     let watchdog = Arc::new(Watchdog::from_environment());
-    let wall = Wall { mirror: Arc::new(mirror), settings, source: Arc::new(source), watchdog: watchdog.clone() };
+    let sessions =
+        LiveSessions { mirror: Arc::new(mirror), settings, source: Arc::new(source), watchdog: watchdog.clone() };
     #[cfg(feature = "window")]
     if options.window {
-        anyhow::ensure!(place.has_camera, "a window has no camera; hint: --source camera:NAME, or a path");
+        anyhow::ensure!(page.has_camera, "a window has no camera; hint: --source camera:NAME, or a path");
         watchdog.ready();
-        return Ok(display::window::show(&wall, options.monitor)?);
+        return Ok(display::window::show(display::server::SessionFactory::open(&sessions), options.monitor)?);
     }
-    let setup = Setup { listen: SocketAddr::new(options.listen, options.port), abroad: options.abroad()?, place };
+    let setup = Setup {
+        listen: SocketAddr::new(options.listen, options.port),
+        remote: options.remote_access()?,
+        settings: page,
+    };
     // Held until the server ends: the browser ends with it.
     let mut window = None;
     let mut announced = Ok(());
-    serve(setup, wall, |url| {
+    serve(setup, sessions, |url| {
         announced = output::print_line(&format_args!("the mirror is at {url}"));
         watchdog.ready();
         // The page then begins by itself: nobody is there to press its button.
@@ -114,12 +124,12 @@ pub fn run(options: &Options, global: &Global) -> anyhow::Result<()> {
     announced
 }
 
-impl Options {
+impl MirrorArgs {
     /// What protects the page where others can reach it; `None` where nobody asked for any of it.
-    fn abroad(&self) -> anyhow::Result<Option<Abroad>> {
+    fn remote_access(&self) -> anyhow::Result<Option<RemoteAccess>> {
         match (&self.certificate, &self.key, &self.token) {
             (None, None, None) => Ok(None),
-            (Some(certificate), Some(key), Some(token)) => Ok(Some(Abroad {
+            (Some(certificate), Some(key), Some(token)) => Ok(Some(RemoteAccess {
                 name: self.name.clone().unwrap_or_else(|| match self.listen {
                     IpAddr::V4(four) => four.to_string(),
                     IpAddr::V6(six) => format!("[{six}]"),

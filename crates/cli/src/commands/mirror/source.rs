@@ -2,38 +2,45 @@
 
 use anyhow::Context;
 use camera::{Input, Show, Stream, expand};
+use frame::Image;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Where frames come from.
-pub struct Source {
+pub struct FrameInput {
     /// Of the server; `None` where the page's browser has the camera.
     pub stream: Option<Stream>,
     is_show: bool,
 }
 
-impl Source {
+impl FrameInput {
     /// Whether people stand before it; pictures that stand in for them never move.
     pub fn is_living(&self) -> bool {
         !self.is_show
     }
+
+    /// The newest frame of the server's own source.
+    pub fn newest(&self) -> Option<Arc<Image>> {
+        self.stream.as_ref()?.newest()
+    }
 }
 
 /// Opens what a name stands for.
-pub fn open(name: &str) -> anyhow::Result<Source> {
+pub fn open(name: &str) -> anyhow::Result<FrameInput> {
     if name == "browser" {
-        return Ok(Source { stream: None, is_show: false });
+        return Ok(FrameInput { stream: None, is_show: false });
     }
     if let Some(camera) = name.strip_prefix("camera:") {
-        return Ok(Source { stream: Some(open_camera(camera)?), is_show: false });
+        return Ok(FrameInput { stream: Some(open_camera(camera)?), is_show: false });
     }
     let path = PathBuf::from(name);
     anyhow::ensure!(path.exists(), "{name}: no such file or folder");
     let inputs = expand(&[path]).into_iter().collect::<Result<Vec<Input>, _>>()?;
     if inputs.iter().any(|input| matches!(input, Input::Video(_))) {
-        camera::ffmpeg()?;
+        host::ffmpeg()?;
     }
     let stream = Stream::start(move || Ok(Box::new(Show::new(inputs.clone()))), complain);
-    Ok(Source { stream: Some(stream.context("cannot start a thread")?), is_show: true })
+    Ok(FrameInput { stream: Some(stream.context("cannot start a thread")?), is_show: true })
 }
 
 #[cfg(feature = "camera")]

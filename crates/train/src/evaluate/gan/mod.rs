@@ -8,10 +8,12 @@ mod nearest;
 mod report;
 mod swd;
 
-use super::detector::Share;
-use super::interval::{interval, mean, median};
-use crate::gan::{Dataset, Filter, Mix, Shares, default_folders, times};
-use crate::progress::bar;
+pub use report::{Beside, GanReport, LevelDistance, Quantiles};
+
+use super::read;
+use crate::gan::{Dataset, Filter, Mix, Shares, portrait_folders};
+use crate::runs::bar;
+use crate::statistics::{Estimate, Share, mean};
 use anyhow::{Context, Result};
 use frame::Image;
 use mirror::face::attributes::AttributeNet;
@@ -19,109 +21,57 @@ use mirror::face::detector::Detector;
 use mirror::generator::{Generator, Painter, samples};
 use mirror::pack::{Net, Pack};
 use msssim::ms_ssim;
-use nearest::{Thumbnails, quantile};
+use nearest::Thumbnails;
 use nn::Rng;
 use rayon::prelude::*;
-use report::{Beside, Estimate, LevelDistance, Quantiles, Report};
 use std::path::PathBuf;
 
 /// Portraits whose nearest other person is looked for.
 const HELD_OUT: usize = 500;
 
-/// Command-line options.
-#[derive(Debug, clap::Args)]
-pub struct Options {
-    /// Weights of the generator, instead of those of a pack
-    #[arg(long, value_name = "FILE", conflicts_with = "pack")]
+/// What is measured, and what it is compared with.
+#[derive(Clone, Debug)]
+pub struct GanEvaluation {
+    /// Weights of the generator, instead of those of the pack.
     pub generator: Option<PathBuf>,
-    /// Folder with the generator
-    #[arg(long, value_name = "DIR", default_value = "packs/congress")]
+    /// Folder with the generator.
     pub pack: PathBuf,
-    /// Weights of the detector that looks for faces
-    #[arg(long, value_name = "FILE", default_value = "packs/congress/detector.safetensors")]
+    /// Weights of the detector that looks for faces.
     pub detector: PathBuf,
-    /// Folder with `congress` and `office` [default: $NARCISSUS_DATA or ../shared/data]
-    #[arg(long, value_name = "DIR")]
+    /// Folder with `congress` and `office`; `None`: see [`crate::runs::data_root`].
     pub data: Option<PathBuf>,
-    /// Pictures drawn for each figure; distances fall with their number, so compare like with like
-    #[arg(long, default_value_t = 2000)]
+    /// Pictures drawn for each figure; distances fall with their number, so compare like with like.
     pub samples: usize,
-    /// How often the distance is measured, each time with new samples, portraits, patches and directions
-    #[arg(long, default_value_t = 4)]
+    /// How often the distance is measured, each time with new samples, portraits, patches and directions.
     pub draws: usize,
-    /// Start of the random numbers
-    #[arg(long, default_value_t = 1)]
+    /// Start of the random numbers.
     pub seed: u64,
-    /// How many times as often as most the darkest faces are among the portraits to compare with: `train gan` draws them three times as
-    /// often, but then a third of the portraits is left
-    #[arg(long, default_value_t = 1.0, value_name = "TIMES", value_parser = times)]
+    /// How many times as often as most the darkest faces are among the portraits to compare with.
     pub dark: f32,
-    /// A folder of aligned portraits with their table, faces.csv; may be given several times [default: congress and office of the data
-    /// folder]
-    #[arg(long, value_name = "DIR")]
+    /// Folders of aligned portraits with their table, `faces.csv`. None: `congress` and `office` of the data folder.
     pub portraits: Vec<PathBuf>,
-    /// How often they are among those to compare with
-    #[command(flatten)]
+    /// How often they are among those to compare with.
     pub shares: Shares,
-    /// Which portraits to compare with
-    #[command(flatten)]
+    /// Which portraits to compare with.
     pub filter: Filter,
-    /// Prints one JSON object
-    #[arg(long)]
-    pub json: bool,
 }
 
-/// Measures and prints.
+/// Measures.
 ///
 /// # Errors
 /// If the generator, the detector or the portraits cannot be read, or there are too few pictures to compare.
-pub fn run(options: &Options) -> Result<()> {
+pub fn run(options: &GanEvaluation) -> Result<GanReport> {
     anyhow::ensure!(options.samples >= 2, "--samples must be 2 or more: pairs are compared");
     anyhow::ensure!(options.draws >= 1, "--draws must be 1 or more");
-    let (name, generator) = match &options.generator {
-        Some(path) => {
-            let name = path.display().to_string();
-            let bytes = std::fs::read(path).with_context(|| name.clone())?;
-            let generator = Generator::from_bytes(&bytes).with_context(|| name.clone())?;
-            (name, generator)
-        }
-        None => (
-            options.pack.display().to_string(),
-            Pack::gather(&options.pack)?.open(Net::Generator, Generator::from_bytes)?,
-        ),
-    };
-    let config = generator.config();
-    anyhow::ensure!(
-        config.resolution >= swd::COARSEST,
-        "{name}: pictures of {} pixels cannot be measured, {} are needed",
-        config.resolution,
-        swd::COARSEST
-    );
-    let detector = std::fs::read(&options.detector).with_context(|| options.detector.display().to_string())?;
-    let detector = Detector::from_weights(&detector).with_context(|| options.detector.display().to_string())?;
-    let folders = match options.portraits.is_empty() {
-        true => default_folders(options.data.as_deref())?,
-        false => options.portraits.clone(),
-    };
-    let eyes = Pack::embedded()?.open(Net::Attributes, AttributeNet::from_weights)?;
-    let level = config.levels();
-    let dataset = Dataset::portraits(&folders, &options.filter, &options.shares, options.dark, &eyes, level)?;
-    let count = dataset.len(level);
-    anyhow::ensure!(count >= 4, "{count} portraits are too few to compare with");
-    let bench = Bench {
-        painter: Painter::new(&generator),
-        detector,
-        portraits: (0..count).map(|i| dataset.picture(level, i)).collect(),
-        people: dataset.pictures[..count].iter().map(|p| p.person.clone()).collect(),
-        mix: dataset.mix(level).clone(),
-    };
+    let (name, generator) = generator(options)?;
+    let bench = Bench::open(options, &generator)?;
 
-    let (swd, swd_mean) = bench.swd(options);
+    let (swd, swd_mean) = bench.swd(options.samples, options.draws, options.seed);
     let fakes = bench.draw(options.samples, options.seed);
     let order = bench.mix.without_repeats(&mut Rng::new(options.seed));
-    let report = Report {
+    Ok(GanReport {
         generator: name,
-        pixels: config.resolution,
+        pixels: generator.config().resolution,
         samples: options.samples,
         portraits: order.len(),
         draws: options.draws,
@@ -130,15 +80,32 @@ pub fn run(options: &Options) -> Result<()> {
         ms_ssim: bench.ms_ssim(&fakes, &order),
         nearest: bench.nearest(&fakes, &order),
         one_face: bench.one_face(&fakes),
-    };
-    if options.json {
-        println!("{}", serde_json::to_string(&report)?)
-    } else {
-        print!("{report}")
-    }
-    Ok(())
+    })
 }
 
+/// The generator and its name.
+fn generator(options: &GanEvaluation) -> Result<(String, Generator)> {
+    let (name, generator) = match &options.generator {
+        Some(path) => {
+            let name = path.display().to_string();
+            let generator = Generator::from_bytes(&read(path)?).with_context(|| name.clone())?;
+            (name, generator)
+        }
+        None => (
+            options.pack.display().to_string(),
+            Pack::gather(&options.pack)?.open(Net::Generator, Generator::from_bytes)?,
+        ),
+    };
+    let pixels = generator.config().resolution;
+    anyhow::ensure!(
+        pixels >= swd::COARSEST,
+        "{name}: pictures of {pixels} pixels cannot be measured, {} are needed",
+        swd::COARSEST
+    );
+    Ok((name, generator))
+}
+
+/// The generator, the portraits and the detector.
 struct Bench {
     painter: Painter,
     detector: Detector,
@@ -150,6 +117,29 @@ struct Bench {
 }
 
 impl Bench {
+    fn open(options: &GanEvaluation, generator: &Generator) -> Result<Self> {
+        let detector = Detector::from_weights(&read(&options.detector)?);
+        let detector = detector.with_context(|| options.detector.display().to_string())?;
+
+        // Portraits of the generator's size; whose gender nobody knows, the net guesses.
+        let folders = match options.portraits.is_empty() {
+            true => portrait_folders(options.data.as_deref())?,
+            false => options.portraits.clone(),
+        };
+        let eyes = Pack::embedded()?.open(Net::Attributes, AttributeNet::from_weights)?;
+        let level = generator.config().levels();
+        let dataset = Dataset::portraits(&folders, &options.filter, &options.shares, options.dark, &eyes, level)?;
+        let count = dataset.len(level);
+        anyhow::ensure!(count >= 4, "{count} portraits are too few to compare with");
+        Ok(Self {
+            painter: Painter::new(generator),
+            detector,
+            portraits: (0..count).map(|i| dataset.picture(level, i)).collect(),
+            people: dataset.pictures[..count].iter().map(|p| p.person.clone()).collect(),
+            mix: dataset.mix(level).clone(),
+        })
+    }
+
     fn draw(&self, count: usize, seed: u64) -> Vec<Image> {
         let bar = bar(count as u64, "samples");
         let drawn = samples(&self.painter, count, seed).inspect(|_| bar.inc(1)).map(|s| s.1).collect();
@@ -158,17 +148,18 @@ impl Bench {
     }
 
     /// The distances of every level and their mean. The figure is the mean over the draws.
-    fn swd(&self, options: &Options) -> (Vec<LevelDistance>, Beside<Estimate>) {
-        let portraits = self.mix.without_repeats(&mut Rng::new(options.seed)).len();
-        let (n, half) = (options.samples.min(portraits), portraits / 2);
-        let bar = bar(options.draws as u64 * 2, "distances");
+    fn swd(&self, samples: usize, draws: usize, seed: u64) -> (Vec<LevelDistance>, Beside<Estimate>) {
+        let portraits = self.mix.without_repeats(&mut Rng::new(seed)).len();
+        let (n, half) = (samples.min(portraits), portraits / 2);
+        let bar = bar(draws as u64 * 2, "distances");
+
         // [draw][samples, halves][level]
         let mut drawn: Vec<[Vec<f64>; 2]> = Vec::new();
         let mut pixels = Vec::new();
-        for draw in 0..options.draws as u64 {
+        for draw in 0..draws as u64 {
             // Streams that no other draw of a nearby seed uses; the first draw's samples are those of the other figures.
-            let mut rng = Rng::new(options.seed ^ ((draw + 1) << 32));
-            let fakes = self.draw(n, if draw == 0 { options.seed } else { rng.next_u64() });
+            let mut rng = Rng::new(seed ^ ((draw + 1) << 32));
+            let fakes = self.draw(n, if draw == 0 { seed } else { rng.next_u64() });
             let reals: Vec<&Image> =
                 self.mix.without_repeats(&mut rng).into_iter().map(|i| &self.portraits[i]).collect();
             let fakes: Vec<&Image> = fakes.iter().collect();
@@ -184,6 +175,7 @@ impl Bench {
             drawn.push([of_samples, of_halves]);
         }
         bar.finish_and_clear();
+
         let estimate = |set: usize, of: &dyn Fn(&[f64]) -> f64| {
             Estimate::of_draws(&drawn.iter().map(|d| of(&d[set])).collect::<Vec<f64>>())
         };
@@ -301,24 +293,10 @@ mod tests {
             people: (0..40).map(|i| i.to_string()).collect(),
             mix: Mix::even(40),
         };
-        let options = Options {
-            generator: None,
-            pack: PathBuf::new(),
-            detector: PathBuf::new(),
-            data: None,
-            samples: 20,
-            draws: 2,
-            seed: 1,
-            dark: 1.0,
-            portraits: Vec::new(),
-            shares: Shares { women: 0.5, closed_mouths: 0.5 },
-            filter: Filter { max_upsampling: 2.0, max_yaw: 0.22, min_inside: 0.9, since: 0 },
-            json: false,
-        };
-        let (levels, mean) = bench.swd(&options);
+        let (levels, mean) = bench.swd(20, 2, 1);
         assert_eq!(levels.len(), 1);
         assert!(mean.samples.value > 1.3 * mean.portraits.value, "{mean:?}");
-        assert_eq!(mean.samples.value, bench.swd(&options).1.samples.value, "the same for the same seed");
+        assert_eq!(mean.samples.value, bench.swd(20, 2, 1).1.samples.value, "the same for the same seed");
         let fakes = bench.draw(20, 1);
         let order: Vec<usize> = (0..40).collect();
         let nearest = bench.nearest(&fakes, &order);

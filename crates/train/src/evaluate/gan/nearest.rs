@@ -90,16 +90,6 @@ fn thumbnail(picture: &Image) -> Vec<f32> {
     x.iter().map(|v| (v - mean) / (deviation + 1e-6)).collect()
 }
 
-/// The value below which this share of the values lies, interpolated; NaN of nothing.
-pub fn quantile(values: &[f32], share: f32) -> f32 {
-    let mut sorted = values.to_vec();
-    sorted.sort_unstable_by(f32::total_cmp);
-    let Some(last) = sorted.len().checked_sub(1) else { return f32::NAN };
-    let at = share * last as f32;
-    let (low, high) = (sorted[at as usize], sorted[(at as usize + 1).min(last)]);
-    low + (high - low) * at.fract()
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::test_pictures::noisy;
@@ -122,12 +112,5 @@ mod tests {
         assert!(others.iter().all(|d| *d > 0.5), "{others:?}");
         assert_eq!(copies.nearest(&all, |_, _| false), [f32::INFINITY; 2]);
         assert_eq!(all.nearest(&all, |_, _| true), [0.0; 70]);
-    }
-
-    #[test]
-    fn quantiles_interpolate() {
-        assert_eq!(quantile(&[3.0, 1.0, 2.0], 0.25), 1.5);
-        assert_eq!(quantile(&[3.0, 1.0, 2.0], 1.0), 3.0);
-        assert!(quantile(&[], 0.5).is_nan());
     }
 }

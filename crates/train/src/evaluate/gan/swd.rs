@@ -37,10 +37,12 @@ pub fn patches(pictures: &[&Image], mirrored: bool, seed: u64) -> Vec<Patches> {
     let per_picture = PATCHES_A_PICTURE * PATCH_LEN;
     let mut levels: Vec<Patches> =
         sides.iter().map(|&pixels| Patches { pixels, values: vec![0.0; pictures.len() * per_picture] }).collect();
+
     // Picture by picture, a slice of every level each.
     let mut slices: Vec<_> = levels.iter_mut().map(|l| l.values.chunks_exact_mut(per_picture)).collect();
     let jobs: Vec<Vec<&mut [f32]>> =
         pictures.iter().map(|_| slices.iter_mut().filter_map(Iterator::next).collect()).collect();
+
     jobs.into_par_iter().zip(pictures).enumerate().for_each(|(i, (slices, picture))| {
         assert_eq!((picture.width, picture.height), (side, side), "pictures of one size");
         // A stream of its own, so that the order of the threads does not matter.
@@ -74,6 +76,8 @@ pub fn distance(a: &Patches, b: &Patches, seed: u64) -> f64 {
             direction.iter().map(|v| v / length).collect()
         })
         .collect();
+
+    // Project, sort, subtract.
     let sums: Vec<f64> = directions
         .par_chunks(DIRECTIONS_AT_A_TIME)
         .map(|some| {

@@ -1,14 +1,14 @@
 //! What is left of faces in the reflections that a model finds for them.
 
-use super::super::interval::{self, interval, mean};
 use crate::inverter::models::Model;
-use crate::inverter::pairs::look_at;
+use crate::inverter::pairs::analyse_pictures;
+use crate::statistics::{self, interval, mean};
 use anyhow::Result;
 use frame::Image;
 use mirror::engine::Eyes;
 use mirror::features::{FEATURES, FeatureVector, Group};
 use mirror::generator::Painter;
-use mirror::inverter::{Dial, Inverter, Population, feature_weights};
+use mirror::inverter::{FeatureSelection, Inverter, Population, feature_weights};
 use mirror::latent::Latent;
 use rayon::prelude::*;
 use serde::Serialize;
@@ -26,15 +26,15 @@ pub struct Faces<'a> {
 }
 
 /// What a population's reflections are like.
-#[derive(Serialize)]
-pub struct Figures {
+#[derive(Debug, Serialize)]
+pub struct ModelFigures {
     /// Which model found them.
     pub model: String,
     /// Share of the reflections in which the eyes see a face.
     pub reflections_with_a_face: f32,
     /// 1 - squared difference of the scores / their variance, a group; 1 is all, 0 what a mean face keeps.
-    pub kept: BTreeMap<&'static str, Share>,
-    /// Correlation of what was asked for and what came, over the features of a group.
+    pub kept: BTreeMap<&'static str, KeptShare>,
+    /// Correlation of what was wanted for and what came, over the features of a group.
     pub correlation: BTreeMap<&'static str, f32>,
     /// The correlations' mean, by the weights of the features.
     pub mean_correlation: f32,
@@ -42,9 +42,9 @@ pub struct Figures {
     pub diversity: f32,
 }
 
-/// A figure and how sure it is.
-#[derive(Serialize)]
-pub struct Share {
+/// How much of a group is kept, and how sure that is.
+#[derive(Debug, Serialize)]
+pub struct KeptShare {
     /// The figure.
     pub value: f32,
     /// 95 %.
@@ -62,33 +62,36 @@ pub struct Judge {
 }
 
 impl Judge {
-    /// What a model keeps of faces, by the numbers that the dial lets count.
+    /// What a model keeps of faces, by the numbers that the selection lets count.
     ///
     /// # Errors
     /// If the generator draws something that is no picture.
-    pub fn figures(&self, model: &dyn Model, faces: &Faces, dial: &Dial) -> Result<Figures> {
+    pub fn figures(&self, model: &dyn Model, faces: &Faces, selection: &FeatureSelection) -> Result<ModelFigures> {
         let Faces { features, population } = *faces;
-        let latents: Vec<Latent> = features.par_iter().map(|f| model.invert(f, population, dial)).collect();
+        let latents: Vec<Latent> = features.par_iter().map(|f| model.invert(f, population, selection)).collect();
         let pictures = self.painter.paint_all(&latents);
-        let reflected = look_at(&pictures, &self.eyes)?;
+        let reflected = analyse_pictures(&pictures, &self.eyes)?;
+
+        // What was wanted for and what came, as scores.
         let with_a_face = reflected.iter().flatten().count();
         let cases: Vec<[[f32; FEATURES]; 2]> = features
             .iter()
             .zip(&reflected)
-            .filter_map(|(asked, came)| {
+            .filter_map(|(wanted, came)| {
                 let came = &came.as_ref()?.features;
-                Some([self.inverter.scores(asked, population), self.inverter.scores(came, Population::Samples)])
+                Some([self.inverter.scores(wanted, population), self.inverter.scores(came, Population::Samples)])
             })
             .collect();
         let cases: Vec<&[[f32; FEATURES]; 2]> = cases.iter().collect();
+
         let shares = Group::ALL.map(|g| {
             let value = kept(&cases, g);
-            (g.name(), Share { value, interval: interval(&cases, |c| kept(c, g)) })
+            (g.name(), KeptShare { value, interval: interval(&cases, |c| kept(c, g)) })
         });
         let weights = feature_weights();
         let correlations = Group::ALL.map(|g| (g, correlation(&cases, g)));
         let weighted = correlations.iter().map(|(g, r)| r * weights[g.range()].iter().sum::<f32>());
-        Ok(Figures {
+        Ok(ModelFigures {
             model: model.name(),
             reflections_with_a_face: with_a_face as f32 / features.len().max(1) as f32,
             kept: shares.into(),
@@ -104,9 +107,9 @@ fn kept(cases: &[&[[f32; FEATURES]; 2]], group: Group) -> f32 {
     let (mut error, mut variance) = (0.0, 0.0);
     for i in group.range() {
         let m = cases.iter().map(|c| c[0][i]).sum::<f32>() / cases.len() as f32;
-        for [asked, came] in cases {
-            error += (asked[i] - came[i]).powi(2);
-            variance += (asked[i] - m).powi(2);
+        for [wanted, came] in cases {
+            error += (wanted[i] - came[i]).powi(2);
+            variance += (wanted[i] - m).powi(2);
         }
     }
     1.0 - error / variance
@@ -115,8 +118,8 @@ fn kept(cases: &[&[[f32; FEATURES]; 2]], group: Group) -> f32 {
 /// Mean correlation over the features of a group.
 fn correlation(cases: &[&[[f32; FEATURES]; 2]], group: Group) -> f32 {
     let each = group.range().map(|i| {
-        let pairs: Vec<(f32, f32)> = cases.iter().map(|[asked, came]| (asked[i], came[i])).collect();
-        interval::correlation(&pairs).unwrap_or(0.0)
+        let pairs: Vec<(f32, f32)> = cases.iter().map(|[wanted, came]| (wanted[i], came[i])).collect();
+        statistics::correlation(&pairs).unwrap_or(0.0)
     });
     mean(&each.collect::<Vec<f32>>())
 }
@@ -144,12 +147,12 @@ mod tests {
     #[test]
     fn all_is_kept_of_an_equal_and_nothing_of_a_mean_reflection() {
         let mut rng = Rng::new(1);
-        let asked: Vec<[f32; FEATURES]> = (0..300).map(|_| std::array::from_fn(|_| rng.normal())).collect();
-        let pairs: Vec<_> = asked.iter().map(|a| [*a, *a]).collect();
+        let wanted: Vec<[f32; FEATURES]> = (0..300).map(|_| std::array::from_fn(|_| rng.normal())).collect();
+        let pairs: Vec<_> = wanted.iter().map(|a| [*a, *a]).collect();
         let equal: Vec<_> = pairs.iter().collect();
         assert_eq!(kept(&equal, Group::Shape), 1.0);
         assert!((correlation(&equal, Group::Shape) - 1.0).abs() < 1e-4);
-        let pairs: Vec<_> = asked.iter().map(|a| [*a, [0.0; FEATURES]]).collect();
+        let pairs: Vec<_> = wanted.iter().map(|a| [*a, [0.0; FEATURES]]).collect();
         let mean: Vec<_> = pairs.iter().collect();
         assert!(kept(&mean, Group::Shape).abs() < 0.05);
     }

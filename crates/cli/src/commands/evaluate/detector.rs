@@ -1,0 +1,44 @@
+//! The flags of `evaluate detector`.
+
+use std::path::PathBuf;
+use train::evaluate::detector::DetectorEvaluation;
+
+/// What is measured of the face detector, and how.
+#[derive(Debug, clap::Args)]
+pub struct DetectorEvaluationArgs {
+    /// Folder with `eval` and `negatives` [default: $NARCISSUS_DATA or ../shared/data]
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// Weights of the net
+    #[arg(long, default_value = "packs/congress/detector.safetensors")]
+    weights: PathBuf,
+    /// Weights of the landmark net, which confirms what the detector found
+    #[arg(long, default_value = "packs/congress/landmarks.safetensors")]
+    landmarks: PathBuf,
+    /// Measures the detector alone: what it finds needs no confirmation
+    #[arg(long)]
+    alone: bool,
+    /// Another score than the weights' own from which on a face is a face
+    #[arg(long)]
+    threshold: Option<f32>,
+    /// Prints one JSON object
+    #[arg(long)]
+    pub json: bool,
+    /// Writes the photographs in which something went wrong into this folder: green true, yellow found, red false
+    #[arg(long, value_name = "DIR")]
+    failures: Option<PathBuf>,
+}
+
+impl DetectorEvaluationArgs {
+    /// In the evaluation's words.
+    pub fn evaluation(&self) -> DetectorEvaluation {
+        DetectorEvaluation {
+            data: self.data.clone(),
+            weights: self.weights.clone(),
+            landmarks: self.landmarks.clone(),
+            alone: self.alone,
+            threshold: self.threshold,
+            failures: self.failures.clone(),
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! A film of viewers beside their reflections.
+
+use crate::output::{OutputDir, Progress};
+use camera::VideoReader;
+use display::{VideoWriter, side_by_side};
+use frame::{Image, lock};
+use mirror::engine::Mirror;
+use mirror::inverter::FeatureSelection;
+use mirror::live::protocol::Controls;
+use mirror::live::{Client, DrawRequest, Job, LiveMirror, LiveSettings, Pipeline, Policy, Renderer};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Rows of a film at least.
+const LEAST_HEIGHT: usize = 480;
+
+/// Rows of a film: as many as its reflections have, and no fewer than 480.
+pub fn height(mirror: &Mirror) -> usize {
+    mirror.painter().resolution().max(LEAST_HEIGHT)
+}
+
+/// What the pipeline does with the frames of a film.
+struct FilmJob {
+    live: Mutex<LiveMirror>,
+    renderer: Arc<Renderer>,
+    controls: Controls,
+    /// Columns and rows of the viewer's half.
+    size: [usize; 2],
+    out: Mutex<Output>,
+}
+
+/// What was written, and why no more is.
+struct Output {
+    writer: VideoWriter,
+    frames: usize,
+    failure: Option<anyhow::Error>,
+}
+
+/// A frame and its time, seconds.
+struct FilmFrame {
+    image: Image,
+    at: f64,
+}
+
+impl FilmJob {
+    fn fail(&self, error: anyhow::Error) {
+        self.out().failure.get_or_insert(error);
+    }
+
+    fn out(&self) -> MutexGuard<'_, Output> {
+        lock(&self.out)
+    }
+}
+
+impl Job for FilmJob {
+    type Frame = FilmFrame;
+    type Request = (FilmFrame, DrawRequest);
+    type Picture = Image;
+
+    fn analyse(&self, frame: FilmFrame) -> Option<Self::Request> {
+        let mut live = lock(&self.live);
+        match live.process(Some(&frame.image), &self.controls, frame.at) {
+            Ok(result) => Some((frame, result.request)),
+            Err(error) => {
+                self.fail(error.into());
+                None
+            }
+        }
+    }
+
+    fn draw(&self, (frame, request): Self::Request) -> Option<Image> {
+        let views = self.renderer.render(&request, frame.at);
+        // Where nobody is, the film stays black.
+        let reflection = views.iter().find(|view| view.viewer.is_some()).map(|view| view.image.as_ref());
+
+        let [width, height] = self.size;
+        let is_fitting = (frame.image.width, frame.image.height) == (width, height);
+        let viewer = if is_fitting { frame.image } else { frame.image.resized(width, height) };
+        Some(side_by_side(&viewer, reflection))
+    }
+
+    fn deliver(&self, picture: Image) {
+        let mut out = self.out();
+        if out.failure.is_some() {
+            return;
+        }
+        match out.writer.write(&picture) {
+            Ok(()) => out.frames += 1,
+            Err(error) => out.failure = Some(error.into()),
+        }
+    }
+
+    fn forget(&self) {
+        lock(&self.live).forget();
+    }
+}
+
+/// Writes `NAME.reflection.mp4`, viewer and reflection side by side; gives back its name. Its frames are steps of the bar.
+pub fn write(
+    mirror: &Arc<Mirror>,
+    selection: &FeatureSelection,
+    path: &Path,
+    out: &mut OutputDir,
+    progress: &Progress,
+) -> anyhow::Result<String> {
+    let mut source = VideoReader::open(path)?;
+    progress.more(source.frames.unwrap_or(0));
+    let name = out.name_for(path, "reflection.mp4");
+    let height = height(mirror);
+    let width = source.width * height / source.height;
+    let writer = VideoWriter::create(&out.file(&name), width + height, height, &source.rate)?;
+    let seconds = source.seconds_a_frame();
+
+    let live = LiveMirror::new(mirror.clone(), LiveSettings::film());
+    let client = Client::new(FilmJob {
+        renderer: live.renderer().clone(),
+        live: Mutex::new(live),
+        controls: Controls { features: selection.features, without: selection.without.clone(), ..Controls::default() },
+        size: [width, height],
+        out: Mutex::new(Output { writer, frames: 0, failure: None }),
+    });
+
+    // The next frame is analysed while a reflection is drawn and another encoded.
+    let pipeline = Pipeline::start(Policy::Every)?;
+    let mut at = 0.0;
+    while let Some(image) = source.next_frame()? {
+        let is_over = pipeline.submit(&client, FilmFrame { image, at }).is_some();
+        if is_over || client.job().out().failure.is_some() {
+            break;
+        }
+        at += seconds;
+        progress.step();
+    }
+    pipeline.finish();
+
+    let job = Arc::into_inner(client).expect("the pipeline's threads have ended").into_job();
+    let Output { writer, frames, failure } = job.out.into_inner().unwrap_or_else(PoisonError::into_inner);
+    if let Some(failure) = failure {
+        return Err(failure);
+    }
+    anyhow::ensure!(frames > 0, "{}: no frame in it", path.display());
+    writer.finish()?;
+    Ok(name)
+}

@@ -1,0 +1,70 @@
+//! The flags of `train inverter`.
+
+use std::path::PathBuf;
+use train::inverter::InverterOptions;
+
+/// Of the inverter.
+#[derive(Debug, clap::Args)]
+pub struct InverterArgs {
+    /// Folder with `congress`, whose portraits stand in for visitors [default: $NARCISSUS_DATA or ../shared/data]
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// Folder with the generator and the nets that look
+    #[arg(long, default_value = "packs/congress")]
+    nets: PathBuf,
+    /// Folder for pairs, log.csv and inverter.safetensors
+    #[arg(long, default_value = "runs/inverter")]
+    out: PathBuf,
+    /// Time for everything; at most 60 % of it goes into pairs
+    #[arg(long, default_value_t = 25.0)]
+    minutes: f64,
+    /// Pairs to draw, if the time allows
+    #[arg(long, default_value_t = 20_000)]
+    pairs: usize,
+    /// Numbers that the greedy search chooses; those of the other features that it did not choose come after them
+    #[arg(long, default_value_t = 96, value_parser = clap::value_parser!(u64).range(1..=512))]
+    numbers: u64,
+    /// Portraits that stand in for visitors
+    #[arg(long, default_value_t = 1200)]
+    portraits: usize,
+    /// Start of the random numbers
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Go on from the pairs in --out; the nets, which take minutes, begin anew
+    #[arg(long)]
+    resume: bool,
+    /// From 0, everybody shares one noise, to 1, everybody has their own
+    #[arg(long, default_value_t = 0.5)]
+    individuality: f32,
+    /// Gradient steps on the forward model whenever a latent is sought
+    #[arg(long, default_value_t = 8)]
+    refine_steps: usize,
+    /// How well the detector should see a reflection at least, as a normal score among the samples; the higher, the more all look like those
+    /// whom it sees best
+    #[arg(long, default_value_t = -2.0, allow_negative_numbers = true)]
+    quality: f32,
+    /// Weight of likeness to the prior against likeness of the features
+    #[arg(long, default_value_t = 1.0)]
+    prior_weight: f32,
+}
+
+impl InverterArgs {
+    /// In the trainer's words.
+    pub fn options(&self) -> InverterOptions {
+        InverterOptions {
+            data: self.data.clone(),
+            nets: self.nets.clone(),
+            out: self.out.clone(),
+            minutes: self.minutes,
+            pairs: self.pairs,
+            numbers: self.numbers as usize,
+            portraits: self.portraits,
+            seed: self.seed,
+            resume: self.resume,
+            individuality: self.individuality,
+            refine_steps: self.refine_steps,
+            quality: self.quality,
+            prior_weight: self.prior_weight,
+        }
+    }
+}

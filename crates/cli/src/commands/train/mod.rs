@@ -1,0 +1,35 @@
+//! `narcissus train`: teaches one of the nets.
+
+mod gan;
+mod inverter;
+mod lesson;
+pub mod portraits;
+
+use clap::Subcommand;
+
+/// Which net to teach.
+#[derive(Debug, Subcommand)]
+pub enum Train {
+    /// The face detector
+    Detector(lesson::DetectorArgs),
+    /// The 68-point landmark net
+    Landmarks(lesson::LessonArgs),
+    /// The age and gender nets
+    Attributes(lesson::LessonArgs),
+    /// The progressive GAN
+    Gan(gan::GanArgs),
+    /// The inverter, from features to latents
+    Inverter(inverter::InverterArgs),
+}
+
+/// Runs it. What comes of it is in the run's folder; a word about it goes to stderr.
+pub fn run(which: &Train) -> anyhow::Result<()> {
+    match which {
+        Train::Detector(args) => eprintln!("{}", train::faces::detector::train(&args.lesson.options(), args.side)?),
+        Train::Landmarks(args) => eprintln!("{}", train::faces::landmarks::train(&args.options())?),
+        Train::Attributes(args) => eprintln!("{}", train::faces::attributes::train(&args.options())?),
+        Train::Gan(args) => eprintln!("{}", train::gan::train(&args.options())?),
+        Train::Inverter(args) => eprintln!("{}", train::inverter::train(&args.options())?),
+    }
+    Ok(())
+}

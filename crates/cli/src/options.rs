@@ -1,0 +1,137 @@
+//! Options that several commands share.
+
+use ::mirror::features::Group;
+use ::mirror::generator::Generator;
+use ::mirror::inverter::FeatureSelection;
+use ::mirror::pack::{MANIFEST_FILE, Net, Pack};
+use anyhow::Context;
+use clap::Args;
+use import::Network;
+use kernels::Precision;
+use std::path::{Path, PathBuf};
+
+/// What every command understands.
+#[derive(Args, Debug)]
+pub struct Global {
+    /// The nets to use: a pack's folder, or its pack.toml [default: the built-in pack]
+    #[arg(long, global = true, value_name = "DIR|FILE")]
+    pub pack: Option<PathBuf>,
+    /// A TOML file with a key for every flag
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Say more about what happens; twice: even more
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// How many threads compute [default: as many as the computer has cores]
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+}
+
+/// How the generator draws.
+#[derive(Args, Debug)]
+pub struct Drawing {
+    /// Number format of the factors in the generator's enlarging convolutions: bf16 is faster on processors with AVX512-BF16, and
+    /// moves about one value of a picture in a hundred by more than 1/255
+    #[arg(long, value_enum, default_value_t)]
+    precision: Format,
+}
+
+/// What the mirror takes of a viewer.
+#[derive(Args, Debug)]
+pub struct SelectionArgs {
+    /// Only so many numbers of each face, those that say most [default: all]
+    #[arg(long, value_name = "N")]
+    features: Option<usize>,
+    /// Nothing of these: shape, pose, age, gender, skin, hair, background, expression
+    #[arg(long, value_name = "GROUP", value_delimiter = ',', value_parser = group)]
+    without: Vec<Group>,
+}
+
+impl SelectionArgs {
+    /// Which of a viewer's numbers count.
+    pub fn selection(&self) -> FeatureSelection {
+        FeatureSelection { features: self.features, without: self.without.clone() }
+    }
+}
+
+fn group(name: &str) -> Result<Group, String> {
+    let named = Group::ALL.into_iter().find(|g| g.name() == name);
+    named.ok_or_else(|| format!("there are {}", Group::ALL.map(Group::name).join(", ")))
+}
+
+/// How large the generator draws.
+#[derive(Args, Debug)]
+pub struct Size {
+    /// Draw at most so many pixels: a coarser level of the same generator, which takes less time
+    #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u16).range(4..))]
+    max_resolution: Option<u16>,
+}
+
+impl Size {
+    /// The pack's generator, as much of it as is drawn.
+    pub fn generator(&self, pack: &Pack) -> anyhow::Result<Generator> {
+        let generator = pack.open(Net::Generator, Generator::from_bytes)?;
+        Ok(match self.max_resolution() {
+            Some(pixels) => generator.at_most(pixels)?,
+            None => generator,
+        })
+    }
+
+    /// The most pixels that are drawn; `None` for as many as the generator draws.
+    pub fn max_resolution(&self) -> Option<usize> {
+        self.max_resolution.map(usize::from)
+    }
+}
+
+/// A number format by its name.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, Default)]
+enum Format {
+    #[default]
+    F32,
+    Bf16,
+}
+
+impl Drawing {
+    /// The precision, if this processor has it.
+    pub fn precision(&self) -> anyhow::Result<Precision> {
+        match self.precision {
+            Format::F32 => Ok(Precision::F32),
+            Format::Bf16 => {
+                Precision::bf16().context("--precision bf16: this processor has no AVX512-BF16; leave it out")
+            }
+        }
+    }
+}
+
+/// How much of a generator is taken.
+#[derive(Args, Debug)]
+pub struct Part {
+    /// Take the generator only up to the level of so many pixels
+    #[arg(long, value_name = "PIXELS")]
+    pub max_resolution: Option<usize>,
+    /// Store the weights at half precision: half the size; at 1024 pixels one value of a picture in ten moves by 1/255, the worst by 3/255
+    #[arg(long)]
+    pub half: bool,
+}
+
+impl Part {
+    /// The same of one of a file's networks, in the reader's words.
+    pub fn of(&self, network: Network) -> import::ImportOptions {
+        import::ImportOptions { network, max_resolution: self.max_resolution, half: self.half }
+    }
+}
+
+impl Global {
+    /// The pack that the command line names, or the built-in one.
+    pub fn open_pack(&self) -> anyhow::Result<Pack> {
+        open_pack_at(self.pack.as_deref())
+    }
+}
+
+/// The pack in a folder, or the folder of a pack.toml; without a path the built-in one.
+pub fn open_pack_at(path: Option<&Path>) -> anyhow::Result<Pack> {
+    let Some(path) = path else { return Ok(Pack::embedded()?) };
+    let names_manifest = path.file_name().is_some_and(|name| name == MANIFEST_FILE);
+    let folder = path.parent().filter(|_| names_manifest).unwrap_or(path);
+    Ok(Pack::load(if folder.as_os_str().is_empty() { Path::new(".") } else { folder })?)
+}

@@ -1,0 +1,92 @@
+//! What the server answers, and to whom.
+
+use super::files::FILES;
+use super::guard::{Access, Guard};
+use super::site::Site;
+use super::socket;
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use std::sync::Arc;
+
+/// Quality of the JPEG of what the server's own camera sees.
+const CAMERA_JPEG_QUALITY: u8 = 85;
+
+/// What the browser lets the page do: nothing but talk to this server.
+pub(super) fn policy(guard: &Guard) -> HeaderValue {
+    let text = format!(
+        "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; img-src 'self' blob:; \
+         connect-src 'self' {}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        guard.sockets()
+    );
+    HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static("default-src 'none'"))
+}
+
+pub(super) fn router(site: Arc<Site>) -> Router {
+    let mut router = Router::new();
+    for (path, kind, text) in FILES {
+        router = router.route(path, get(move || async move { ([(header::CONTENT_TYPE, kind)], text) }));
+    }
+    router
+        .route("/settings.json", get(settings))
+        .route("/healthz", get(health))
+        .route("/metrics", get(|State(site): State<Arc<Site>>| async move { site.metrics.text() }))
+        .route("/camera.jpg", get(camera))
+        .route("/ws", get(socket::connect))
+        .layer(middleware::from_fn_with_state(site.clone(), only_our_page))
+        .with_state(site)
+}
+
+/// Refuses other sites and whoever lacks the token, and tells the browser what the page may do.
+async fn only_our_page(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
+    match site.guard.check(request.headers()) {
+        Access::Allowed => {}
+        Access::Foreign => {
+            return (StatusCode::FORBIDDEN, "only the mirror's own page may look into it\n").into_response();
+        }
+        Access::NoToken => {
+            let cookie = request.uri().query().and_then(|query| site.guard.cookie_for(query));
+            return match cookie {
+                // The token leaves the address bar at once.
+                Some(cookie) => (StatusCode::SEE_OTHER, [(header::SET_COOKIE, cookie), (header::LOCATION, "/".into())])
+                    .into_response(),
+                None => (StatusCode::FORBIDDEN, "the mirror's token is missing or wrong\n").into_response(),
+            };
+        }
+    }
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, site.policy.clone());
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    response
+}
+
+async fn settings(State(site): State<Arc<Site>>) -> Response {
+    match serde_json::to_string(&site.settings) {
+        Ok(text) => ([(header::CONTENT_TYPE, "application/json")], text).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+/// "ok", unless the mirror has worked at one picture for so long that it must be stuck.
+async fn health(State(site): State<Arc<Site>>) -> Response {
+    match site.metrics.is_stuck() {
+        false => "ok\n".into_response(),
+        true => (StatusCode::SERVICE_UNAVAILABLE, "the mirror does not answer\n").into_response(),
+    }
+}
+
+/// The newest frame of the server's own camera; "no content" where the page uses its own.
+async fn camera(State(site): State<Arc<Site>>) -> Response {
+    let encode = move || crate::to_jpeg(site.sessions.camera_frame()?.as_ref(), CAMERA_JPEG_QUALITY).ok();
+    match tokio::task::spawn_blocking(encode).await {
+        Ok(Some(jpeg)) => ([(header::CONTENT_TYPE, "image/jpeg")], jpeg).into_response(),
+        Ok(None) => StatusCode::NO_CONTENT.into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}

@@ -1,0 +1,34 @@
+//! All that the server's handlers share.
+
+use super::guard::Guard;
+use super::metrics::Metrics;
+use super::page::PageJob;
+use axum::http::HeaderValue;
+use frame::Image;
+use mirror::live::protocol::PageSettings;
+use mirror::live::{Pipeline, Session};
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+
+/// Opens a session for each page.
+pub trait SessionFactory: Send + Sync + 'static {
+    /// The mirror for one page, before which nobody has stood yet. It is dropped with the page.
+    fn open(&self) -> Box<dyn Session>;
+
+    /// The newest frame where the server has its own camera, or pictures that stand in for one.
+    fn camera_frame(&self) -> Option<Arc<Image>> {
+        None
+    }
+}
+
+/// A server that runs.
+pub(super) struct Site {
+    pub sessions: Arc<dyn SessionFactory>,
+    pub pipeline: Pipeline<PageJob>,
+    pub metrics: Arc<Metrics>,
+    /// Pages that are connected now.
+    pub pages: AtomicUsize,
+    pub guard: Guard,
+    pub policy: HeaderValue,
+    pub settings: PageSettings,
+}

@@ -1,0 +1,378 @@
+//! The analysing half of the live mirror: who is there, and what their reflections are to show.
+
+use super::assignment::{Candidate, SlotAssignment};
+use super::protocol::Controls;
+use super::renderer::{DrawRequest, RenderedView, Renderer};
+use super::settings::LiveSettings;
+use super::slot::{SlotInput, SlotState, ViewerSlot};
+use crate::engine::{Mirror, MirrorError, Observation};
+use crate::face::eyelids::{Eyelids, openness};
+use crate::face::track::Tracker;
+use frame::Image;
+use std::sync::Arc;
+
+/// The mirror before one camera: analyses its frames and remembers who is there.
+pub struct LiveMirror {
+    mirror: Arc<Mirror>,
+    settings: LiveSettings,
+    memory: Memory,
+    renderer: Arc<Renderer>,
+    /// Counts calls of `forget`; requests of an older epoch are not drawn.
+    epoch: u64,
+}
+
+/// All that is kept from one frame to the next.
+#[derive(Clone, Debug, PartialEq)]
+struct Memory {
+    tracker: Tracker,
+    assignment: SlotAssignment,
+    slots: Vec<ViewerSlot>,
+    /// Of the first viewer, by track.
+    eyelids: Option<(u64, Eyelids)>,
+}
+
+impl Memory {
+    fn blank(mirror: &Mirror, settings: &LiveSettings) -> Self {
+        let size = mirror.painter().latent_size();
+        Self {
+            tracker: Tracker::new(),
+            assignment: SlotAssignment::new(settings.views, settings.arrive_secs),
+            slots: (1..=settings.views as u64).map(|seed| ViewerSlot::new(size, seed)).collect(),
+            eyelids: None,
+        }
+    }
+}
+
+/// A face and its track.
+#[derive(Clone, Debug)]
+pub struct TrackedFace {
+    /// The number of the track, the same from frame to frame.
+    pub id: Option<u64>,
+    /// Whether it never moves, as painted faces do not.
+    pub still: bool,
+    /// What the eyes found.
+    pub observation: Observation,
+}
+
+/// The result of analysing a frame.
+#[derive(Clone, Debug)]
+pub struct FrameResult {
+    /// The faces, the surest first.
+    pub faces: Vec<TrackedFace>,
+    /// The slots, from left to right.
+    pub slots: Vec<SlotState>,
+    /// For how many seconds the first viewer's eyes have been closed.
+    pub eyes_closed_secs: f64,
+    /// What the reflections are to show now.
+    pub request: DrawRequest,
+}
+
+impl LiveMirror {
+    /// A mirror before which nobody has stood yet.
+    pub fn new(mirror: Arc<Mirror>, settings: LiveSettings) -> Self {
+        let memory = Memory::blank(&mirror, &settings);
+        let renderer = Arc::new(Renderer::new(mirror.clone(), settings.views, settings.transition_secs));
+        Self { mirror, settings, memory, renderer, epoch: 0 }
+    }
+
+    /// The nets.
+    pub fn mirror(&self) -> &Mirror {
+        &self.mirror
+    }
+
+    /// The drawing half; another thread may use it.
+    pub fn renderer(&self) -> &Arc<Renderer> {
+        &self.renderer
+    }
+
+    /// Analyses a frame that was taken at `at` seconds; `None`: there is no picture. While [`Controls::waiting`], viewers are watched for
+    /// closed eyes only and the mirror goes on dreaming.
+    ///
+    /// # Errors
+    /// If the picture is not well formed.
+    pub fn process(
+        &mut self,
+        picture: Option<&Image>,
+        controls: &Controls,
+        at: f64,
+    ) -> Result<FrameResult, MirrorError> {
+        let rendered = self.renderer.rendered();
+        kernels::on_pool(|| {
+            let observations = picture.map_or_else(|| Ok(Vec::new()), |p| self.mirror.eyes().analyse(p))?;
+            let faces = self.track(observations, at);
+            let eyes_closed_secs = self.watch_eyelids(picture, &faces, at);
+            let (slots, request) = self.update_slots(&faces, &rendered, controls, at);
+            Ok(FrameResult { faces, slots, eyes_closed_secs, request })
+        })
+    }
+
+    /// Forgets everybody at once, and waits for the picture that is being drawn.
+    pub fn forget(&mut self) {
+        self.memory = Memory::blank(&self.mirror, &self.settings);
+        self.epoch += 1;
+        self.renderer.forget(self.epoch);
+    }
+
+    /// Names the faces, and assigns the slots to those that move.
+    fn track(&mut self, observations: Vec<Observation>, at: f64) -> Vec<TrackedFace> {
+        let Memory { tracker, assignment, .. } = &mut self.memory;
+
+        let places: Vec<_> = observations.iter().map(|o| (o.face.rect, &o.landmarks)).collect();
+        let ids = tracker.follow(&places, at);
+        let release_still = self.settings.release_still;
+        let is_still =
+            |id: Option<u64>| release_still && id.and_then(|id| tracker.get(id)).is_some_and(|track| track.is_still());
+        let faces: Vec<TrackedFace> = observations
+            .into_iter()
+            .zip(ids)
+            .map(|(observation, id)| TrackedFace { id, still: is_still(id), observation })
+            .collect();
+
+        let candidate = |face: &TrackedFace| {
+            let (id, rect) = (face.id?, face.observation.face.rect);
+            Some(Candidate { id, area: rect.w * rect.h, since: tracker.get(id)?.since })
+        };
+        let candidates: Vec<Candidate> = faces.iter().filter(|f| !f.still).filter_map(candidate).collect();
+        assignment.update(&candidates, at);
+        faces
+    }
+
+    /// Updates every slot; returns their states and what to draw.
+    fn update_slots(
+        &mut self,
+        faces: &[TrackedFace],
+        rendered: &[RenderedView],
+        controls: &Controls,
+        at: f64,
+    ) -> (Vec<SlotState>, DrawRequest) {
+        let inverter = controls.inverter();
+        let viewers = self.memory.assignment.viewers();
+        let of = |id: u64| faces.iter().find(|f| f.id == Some(id)).map(|f| &f.observation);
+        let mirror = &self.mirror;
+        let update = |(i, (slot, viewer)): (usize, (&mut ViewerSlot, Option<u64>))| {
+            let viewer = viewer.filter(|_| !controls.waiting);
+            let (observation, rendered) = (viewer.and_then(of), rendered.get(i));
+            slot.update(mirror, &SlotInput { viewer, observation, rendered, controls, inverter: &inverter, at })
+        };
+        let (slots, targets) = self.memory.slots.iter_mut().zip(viewers).enumerate().map(update).unzip();
+        (slots, DrawRequest { epoch: self.epoch, targets })
+    }
+
+    /// For how many seconds the eyes of the first viewer have been closed.
+    fn watch_eyelids(&mut self, picture: Option<&Image>, faces: &[TrackedFace], at: f64) -> f64 {
+        let viewer = self.memory.assignment.viewers().next().flatten();
+        let (Some(viewer), Some(picture)) = (viewer, picture) else {
+            self.memory.eyelids = None;
+            return 0.0;
+        };
+        let kept = self.memory.eyelids.take().filter(|(id, _)| *id == viewer);
+        let (_, lids) = self.memory.eyelids.insert(kept.unwrap_or((viewer, Eyelids::default())));
+        let face = faces.iter().find(|f| f.id == Some(viewer));
+        face.map_or(0.0, |f| lids.watch(openness(picture, &f.observation.landmarks), at))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::tests::{somebody, untaught};
+    use crate::features::FeatureVector;
+    use crate::inverter::tests::features;
+    use crate::latent::Latent;
+    use nn::Rng;
+
+    const FRAME: f64 = 1.0 / 30.0;
+
+    fn live(views: usize) -> LiveMirror {
+        LiveMirror::new(Arc::new(untaught(1.0)), LiveSettings { views, ..LiveSettings::default() })
+    }
+
+    /// Somebody with features of their own, `x` pixels to the right.
+    fn visitor(seed: u64, x: f32) -> Observation {
+        let mut seen = somebody(features(&mut Rng::new(seed)));
+        seen.face.rect.x += x;
+        seen.landmarks.points.iter_mut().for_each(|p| p[0] += x);
+        seen
+    }
+
+    /// What a frame comes to in which the eyes find this.
+    fn process(live: &mut LiveMirror, seen: Vec<Observation>, controls: &Controls, at: f64) -> FrameResult {
+        let (rendered, faces) = (live.renderer.rendered(), live.track(seen, at));
+        let (slots, request) = live.update_slots(&faces, &rendered, controls, at);
+        FrameResult { faces, slots, eyes_closed_secs: 0.0, request }
+    }
+
+    /// The same, and the first reflection drawn.
+    fn step(live: &mut LiveMirror, seen: &[Observation], controls: &Controls, at: f64) -> (FrameResult, RenderedView) {
+        let result = process(live, seen.to_vec(), controls, at);
+        let rendered = live.renderer.render(&result.request, at).remove(0);
+        (result, rendered)
+    }
+
+    /// Frames from one time to another, and what the last came to.
+    fn watch(live: &mut LiveMirror, seen: &[Observation], from: f64, to: f64) -> (FrameResult, RenderedView) {
+        let frames = ((to - from) / FRAME).ceil() as usize;
+        let step = |i| step(live, seen, &Controls::default(), from + i as f64 * FRAME);
+        (0..frames).map(step).last().expect("a frame at least")
+    }
+
+    fn memory(live: &LiveMirror) -> impl PartialEq + std::fmt::Debug + use<> {
+        (live.memory.clone(), live.renderer.memory())
+    }
+
+    #[test]
+    fn alone_the_mirror_dreams_and_the_dream_drifts() {
+        let mut live = live(1);
+        let (_, first) = watch(&mut live, &[], 0.0, 0.1);
+        let before = live.renderer.latent();
+        let (_, later) = watch(&mut live, &[], 0.1, 5.0);
+        assert!(first.viewer.is_none() && later.viewer.is_none() && first.image.data.len() == later.image.data.len());
+        assert_ne!(live.renderer.latent(), before);
+    }
+
+    #[test]
+    fn a_visitor_is_reflected_within_a_second() {
+        let mut live = live(1);
+        watch(&mut live, &[], 0.0, 1.0);
+        let (result, shown) = watch(&mut live, &[visitor(3, 0.0)], 1.0, 2.0);
+        assert_eq!((shown.viewer, shown.progress), (result.faces[0].id, 1.0));
+        assert!(shown.viewer.is_some() && result.slots[0].viewer == shown.viewer && result.slots[0].progress > 0.9);
+    }
+
+    #[test]
+    fn two_seconds_after_they_left_it_makes_no_difference_who_was_there() {
+        let after = |seen: &[Observation]| {
+            let mut live = live(2);
+            watch(&mut live, &[], 0.0, 1.0);
+            watch(&mut live, seen, 1.0, 3.0);
+            let (result, _) = watch(&mut live, &[], 3.0, 5.0);
+            assert!(result.faces.is_empty() && result.slots.iter().all(|s| s.viewer.is_none() && s.survival.is_none()));
+            memory(&live)
+        };
+        assert_eq!(after(&[visitor(3, 0.0)]), after(&[visitor(8, 30.0)]));
+    }
+
+    #[test]
+    fn forgetting_leaves_a_mirror_before_which_nobody_has_stood() {
+        let mut live = live(1);
+        let blank = memory(&live);
+        let (result, _) = watch(&mut live, &[visitor(3, 0.0)], 0.0, 1.0);
+        assert_ne!(memory(&live), blank);
+        live.forget();
+        assert_eq!(memory(&live), blank);
+        // What was analysed before and comes to be drawn only now.
+        assert!(live.renderer.render(&result.request, 1.0).is_empty());
+        assert_eq!(memory(&live), blank);
+    }
+
+    #[test]
+    fn while_a_picture_is_drawn_frames_are_analysed_and_the_next_is_of_the_newest() {
+        // Each picture takes as long as seven frames.
+        let (mut live, mut pictures) = (live(1), Vec::new());
+        for i in 0..210 {
+            let at = f64::from(i) * FRAME;
+            let x = if at < 3.0 { 0.0 } else { 20.0 };
+            let seen = if (1.0..6.0).contains(&at) { vec![visitor(3, x)] } else { Vec::new() };
+            let result = process(&mut live, seen, &Controls::default(), at);
+            if i % 7 == 6 {
+                let before = live.renderer.latent();
+                let shown = live.renderer.render(&result.request, at).remove(0);
+                assert_eq!(shown.viewer, result.slots[0].viewer);
+                pictures.push((before, live.renderer.latent(), shown));
+            }
+        }
+        // From the dream to the visitor and back to the dream, and never a jump.
+        let states: Vec<bool> = pictures.iter().map(|p| p.2.viewer.is_some()).collect();
+        assert_eq!(states.chunk_by(|a, b| a == b).map(|c| c[0]).collect::<Vec<_>>(), [false, true, false]);
+        let angle = |a: &Latent, b: &Latent| {
+            let dot: f32 = a.as_slice().iter().zip(b.as_slice()).map(|(a, b)| a * b).sum();
+            (dot / a.len() as f32).clamp(-1.0, 1.0).acos()
+        };
+        let largest = pictures[1..].iter().map(|p| angle(&p.0, &p.1)).fold(0.0, f32::max);
+        assert!(largest < 1.2, "a step of {largest}");
+    }
+
+    #[test]
+    fn one_thread_analyses_while_another_draws() {
+        let settings = LiveSettings { views: 2, ..LiveSettings::default() };
+        let mut live = LiveMirror::new(Arc::new(untaught(0.0)), settings);
+        let (renderer, requests) = (live.renderer.clone(), frame::Latest::new());
+        let drawn = std::thread::scope(|threads| {
+            let draw = threads.spawn(|| {
+                let mut times = Vec::new();
+                while let Some((request, at)) = requests.take(std::time::Duration::from_secs(60)) {
+                    times.extend(renderer.render(&request, at).first().map(|s| s.at));
+                }
+                times
+            });
+            let picture = crate::features::tests::smooth_picture(96);
+            for i in 0..12 {
+                let at = f64::from(i) * FRAME;
+                let controls = Controls { measure: i > 5, ..Controls::default() };
+                requests.put((live.process(Some(&picture), &controls, at).unwrap().request, at));
+            }
+            requests.close();
+            draw.join().unwrap()
+        });
+        assert_eq!(drawn.last(), Some(&(11.0 * FRAME)));
+        assert!(drawn.is_sorted_by(|a, b| a < b), "{drawn:?}");
+    }
+
+    #[test]
+    fn who_takes_over_appears_in_a_transition() {
+        let mut live = live(1);
+        let mut near = visitor(8, 200.0);
+        (near.face.rect.w, near.face.rect.h) = (2.0 * near.face.rect.w, 2.0 * near.face.rect.h);
+        let first = watch(&mut live, &[visitor(3, 0.0)], 0.0, 2.0).1.viewer;
+        let (mut from, mut arrivals) = (2.0, Vec::new());
+        while arrivals.last() != Some(&1.0) || arrivals.len() < 20 {
+            let (_, shown) = watch(&mut live, &[visitor(3, 0.0), near.clone()], from, from + FRAME);
+            if shown.viewer != first {
+                arrivals.push(shown.progress);
+            }
+            from += FRAME;
+            assert!(from < 6.0, "nobody took over: {arrivals:?}");
+        }
+        assert!(arrivals[0] < 0.1 && arrivals.windows(2).all(|w| w[1] >= w[0] && w[1] - w[0] < 0.1), "{arrivals:?}");
+    }
+
+    #[test]
+    fn who_has_not_agreed_is_not_reflected() {
+        let mut live = live(1);
+        for i in 0..60 {
+            let at = f64::from(i) * FRAME;
+            let controls = Controls { waiting: true, ..Controls::default() };
+            let (result, shown) = step(&mut live, &[visitor(3, 0.0)], &controls, at);
+            assert_eq!((result.slots[0].viewer, shown.viewer), (None, None));
+        }
+    }
+
+    #[test]
+    fn a_painted_face_is_let_go_unless_pictures_stand_in_for_people() {
+        for (release_still, reflects) in [(true, false), (false, true)] {
+            let settings = LiveSettings { release_still, ..LiveSettings::default() };
+            let mut live = LiveMirror::new(Arc::new(untaught(1.0)), settings);
+            let (result, shown) = watch(&mut live, &[visitor(3, 0.0)], 0.0, 24.0);
+            assert_eq!((result.faces[0].still, shown.viewer.is_some()), (release_still, reflects));
+        }
+    }
+
+    #[test]
+    fn held_fixed_a_viewer_may_change_and_the_reflection_stays_theirs() {
+        let hold = Controls { hold: true, calm: true, ..Controls::default() };
+        let run = |second: &Observation| {
+            let mut live = live(1);
+            for i in 0..40 {
+                step(&mut live, &[visitor(3, 0.0)], &hold, f64::from(i) * FRAME);
+            }
+            let features = second.features.clone();
+            let mut changed = visitor(3, 0.0);
+            changed.features = features;
+            let seen = [changed];
+            (40..80).map(|i| step(&mut live, &seen, &hold, f64::from(i) * FRAME).1.image).last()
+        };
+        let same = run(&visitor(3, 0.0));
+        let other = somebody(FeatureVector::new([9.0; crate::features::FEATURES]).expect("finite"));
+        assert_eq!(run(&other), same);
+    }
+}

@@ -1,0 +1,151 @@
+//! The messages that a page and the mirror exchange, version [`VERSION`].
+//!
+//! | from | message | when |
+//! |---|---|---|
+//! | page | text, [`Controls`] as JSON | whenever a control changes |
+//! | page | binary, [`FrameHeader`] and a JPEG | for each frame of the camera |
+//! | mirror | text, [`Answer`] as JSON | for each frame: analysed, skipped or refused |
+//! | mirror | binary, [`PictureHeader`] and a JPEG | for each picture that was drawn |
+//!
+//! A page first reads [`PageSettings`] as `settings.json`. [`Answer::Analysed`] and [`Answer::Refused`] acknowledge every older frame, too;
+//! [`Answer::Skipped`], which says that a newer frame overtook this one, acknowledges its own only. A frame is refused if it cannot be read or
+//! if the mirror fails on it; that can also happen after it was analysed, when its picture cannot be drawn. Unreadable controls are refused
+//! with `seq` 0, and the previous ones stay in force. Pictures come when they are drawn, which is less often than answers where drawing is
+//! slower than the camera.
+//!
+//! [`VERSION`] rises when a message changes so that an older page or mirror would misread it; a new control or verdict needs no new version.
+
+mod controls;
+mod header;
+mod report;
+
+pub use controls::Controls;
+pub use header::{FRAME_HEADER_BYTES, FrameHeader, PICTURE_HEADER_BYTES, PictureHeader};
+pub use report::{DataSizes, FrameReport, State, TrackedFaceReport, ViewReport};
+
+use crate::features::Group;
+use serde::Serialize;
+
+/// The version of all messages. A page of another version is refused.
+pub const VERSION: u8 = 2;
+
+/// Why a message cannot be understood.
+#[derive(Debug, thiserror::Error)]
+pub enum ProtocolError {
+    /// Another program, or nothing that belongs here.
+    #[error("not a frame of the mirror's protocol")]
+    NotAFrame,
+    /// A page of another version.
+    #[error("version {found}: expected version {VERSION}\nhint: reload the page")]
+    Version {
+        /// What the message says.
+        found: u8,
+    },
+    /// A payload that is no JPEG.
+    #[error("format {found}: expected format 0, a JPEG")]
+    Format {
+        /// What the message says.
+        found: u8,
+    },
+    /// Controls of more bytes than all controls together take.
+    #[error("controls of {found} bytes: at most {most} are read")]
+    TooLong {
+        /// How many.
+        found: usize,
+        /// How many at most.
+        most: usize,
+    },
+    /// The message is not valid controls.
+    #[error("controls: {0}")]
+    Controls(#[from] serde_json::Error),
+}
+
+/// What a page is told before the first message.
+#[derive(Clone, Debug, Serialize)]
+pub struct PageSettings {
+    /// [`VERSION`].
+    pub version: u8,
+    /// The groups of features, in the order in which they are shown.
+    pub groups: [Group; Group::ALL.len()],
+    /// Whether the mirror has a camera of its own, so that the page needs none.
+    pub has_camera: bool,
+    /// Whether eyes that stay closed for three seconds begin and end a visit.
+    pub gesture: bool,
+}
+
+impl PageSettings {
+    /// For a mirror with or without a camera of its own and the gesture.
+    pub fn new(has_camera: bool, gesture: bool) -> Self {
+        Self { version: VERSION, groups: Group::ALL, has_camera, gesture }
+    }
+}
+
+/// The answer to a frame.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Answer<'a> {
+    /// It was analysed.
+    Analysed {
+        /// The number of the frame.
+        seq: u32,
+        /// What was found in it.
+        report: &'a FrameReport,
+        /// The controls that were in force.
+        controls: &'a Controls,
+        /// How fast the mirror is.
+        performance: Performance,
+    },
+    /// A newer frame overtook it.
+    Skipped {
+        /// The number of the frame.
+        seq: u32,
+    },
+    /// It cannot be read, or the mirror failed on it.
+    Refused {
+        /// The number of the frame; 0 for controls.
+        seq: u32,
+        /// Why, for people to read.
+        error: &'a str,
+    },
+}
+
+/// How fast the mirror has been over the last seconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Performance {
+    /// Frames analysed a second.
+    pub frames_per_second: f64,
+    /// Pictures drawn a second.
+    pub pictures_per_second: f64,
+    /// From a frame's arrival to its encoded picture, median, milliseconds.
+    pub latency_p50_ms: f64,
+    /// The same, 95th percentile, milliseconds.
+    pub latency_p95_ms: f64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn answers_say_what_became_of_their_frame() {
+        let json = |answer: Answer| serde_json::to_value(answer).unwrap();
+        assert_eq!(json(Answer::Skipped { seq: 7 }), json!({"type": "skipped", "seq": 7}));
+        let refused = json(Answer::Refused { seq: 0, error: "a \"word\"" });
+        assert_eq!(refused, json!({"type": "refused", "seq": 0, "error": "a \"word\""}));
+        let (report, controls) = (FrameReport::default(), Controls::default());
+        let performance = Performance::default();
+        let analysed = json(Answer::Analysed { seq: 1, report: &report, controls: &controls, performance });
+        assert_eq!(analysed["report"]["state"], "dreaming");
+        assert_eq!(analysed["controls"]["features"], json!(null));
+    }
+
+    #[test]
+    fn the_page_is_told_every_group() {
+        let settings = serde_json::to_value(PageSettings::new(true, false)).unwrap();
+        assert_eq!(settings["groups"].as_array().unwrap().len(), Group::ALL.len());
+        let expression = Group::ALL.iter().position(|g| *g == Group::Expression).unwrap();
+        assert_eq!(settings["groups"][expression], "expression");
+        assert_eq!((&settings["version"], &settings["has_camera"]), (&json!(VERSION), &json!(true)));
+    }
+}

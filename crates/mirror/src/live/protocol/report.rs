@@ -1,0 +1,77 @@
+//! What the mirror found in a frame, and what it shows.
+
+use crate::features::Group;
+use crate::inverter::Verdict;
+use crate::report::FaceReport;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// What was found in one frame.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct FrameReport {
+    /// Whether somebody is reflected.
+    pub state: State,
+    /// The faces, the surest first.
+    pub faces: Vec<TrackedFaceReport>,
+    /// The reflections, from left to right.
+    pub views: Vec<ViewReport>,
+    /// How much data each stage hands on.
+    pub sizes: DataSizes,
+    /// For how many seconds the first viewer's eyes have been closed.
+    pub eyes_closed_secs: f64,
+}
+
+/// What the mirror does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Somebody is reflected.
+    Reflecting,
+    /// Nobody is there: it draws its own dreams.
+    #[default]
+    Dreaming,
+}
+
+/// A face and its track.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TrackedFaceReport {
+    /// The same number from frame to frame.
+    pub id: Option<u64>,
+    /// Whether it never moves: then it is not reflected.
+    pub still: bool,
+    /// The machine's verdicts that may be overridden.
+    pub verdicts: BTreeMap<Verdict, f32>,
+    /// All else.
+    #[serde(flatten)]
+    pub face: FaceReport,
+}
+
+/// One reflection.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct ViewReport {
+    /// Whom it shows; `null` where the mirror dreams.
+    pub viewer: Option<u64>,
+    /// How much of the transition from whatever was shown before is done, 0 to 1.
+    pub progress: f32,
+    /// How far the viewer lies from the faces that the generator knows; 1 for a typical one of its own.
+    pub distance: Option<f32>,
+    /// Of each group of features, how much came back: 1 all, 0 as much as an average face keeps.
+    pub kept: Option<BTreeMap<Group, f32>>,
+    /// The machine's verdicts on the reflection, where that is measured.
+    pub verdicts: Option<BTreeMap<Verdict, f32>>,
+}
+
+/// How much data each stage hands on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct DataSizes {
+    /// Bytes of the camera's picture, three a pixel.
+    pub picture_bytes: usize,
+    /// Features that the inverter may use.
+    pub features: usize,
+    /// Features that there are.
+    pub of: usize,
+    /// Coordinates of the latent.
+    pub latent: usize,
+    /// Bytes of a reflection, three a pixel.
+    pub reflection_bytes: usize,
+}

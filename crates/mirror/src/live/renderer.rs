@@ -1,0 +1,159 @@
+//! Draws the reflections, each over time: how one follows its viewer, and how it changes from one viewer to another.
+
+use crate::engine::Mirror;
+use crate::generator::Painter;
+use crate::latent::{Latent, smoothstep};
+use crate::motion::LatentFollower;
+use frame::{Image, lock};
+use std::sync::{Arc, Mutex};
+
+/// Draws the reflections of one `LiveMirror`. One thread may draw while another analyses the next frame.
+pub struct Renderer {
+    mirror: Arc<Mirror>,
+    /// Held while reflections are drawn.
+    views: Mutex<Views>,
+    /// What was drawn last.
+    rendered: Mutex<Vec<RenderedView>>,
+}
+
+/// All that is kept from one picture to the next.
+#[derive(Clone, Debug, PartialEq)]
+struct Views {
+    epoch: u64,
+    transition_secs: f64,
+    views: Vec<ReflectionView>,
+}
+
+/// What the reflections are to show, as of one frame.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DrawRequest {
+    /// The epoch of its frame, see `LiveMirror`.
+    pub(super) epoch: u64,
+    pub(super) targets: Vec<Target>,
+}
+
+/// What one reflection is to show.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Target {
+    /// Whom it shows; `None` for nobody.
+    pub viewer: Option<u64>,
+    pub latent: Latent,
+}
+
+/// A reflection that was drawn.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RenderedView {
+    /// Whom it shows; `None` where the mirror dreams.
+    pub viewer: Option<u64>,
+    /// How much of the transition from whatever was shown before is done, 0 to 1.
+    pub progress: f32,
+    /// The picture.
+    pub image: Arc<Image>,
+    /// When it was drawn, seconds.
+    pub at: f64,
+}
+
+impl Renderer {
+    pub(super) fn new(mirror: Arc<Mirror>, count: usize, transition_secs: f64) -> Self {
+        let views = Mutex::new(Views::blank(&mirror, count, transition_secs, 0));
+        Self { mirror, views, rendered: Mutex::default() }
+    }
+
+    /// Draws what a frame came to, at `at` seconds. Requests must come in the order of their frames; those in between may be left out.
+    /// Nothing is drawn of a request from before everybody was forgotten.
+    pub fn render(&self, request: &DrawRequest, at: f64) -> Vec<RenderedView> {
+        let mut views = lock(&self.views);
+        if request.epoch != views.epoch {
+            return Vec::new();
+        }
+
+        let (painter, transition_secs) = (self.mirror.painter(), views.transition_secs);
+        let pairs = views.views.iter_mut().zip(&request.targets);
+        let rendered: Vec<RenderedView> = kernels::on_pool(|| {
+            pairs.map(|(view, target)| view.render(painter, target, transition_secs, at)).collect()
+        });
+
+        lock(&self.rendered).clone_from(&rendered);
+        rendered
+    }
+
+    /// What was drawn last, from left to right; nothing before the first picture.
+    pub fn rendered(&self) -> Vec<RenderedView> {
+        lock(&self.rendered).clone()
+    }
+
+    /// Forgets everything, after the picture that is being drawn.
+    pub(super) fn forget(&self, epoch: u64) {
+        let mut views = lock(&self.views);
+        *views = Views::blank(&self.mirror, views.views.len(), views.transition_secs, epoch);
+        lock(&self.rendered).clear();
+    }
+}
+
+impl Views {
+    fn blank(mirror: &Mirror, count: usize, transition_secs: f64, epoch: u64) -> Self {
+        let size = mirror.painter().latent_size();
+        let views = (1..=count as u64).map(|seed| ReflectionView::new(size, seed)).collect();
+        Self { epoch, transition_secs, views }
+    }
+}
+
+/// One reflection over time.
+#[derive(Clone, Debug, PartialEq)]
+struct ReflectionView {
+    viewer: Option<u64>,
+    follower: LatentFollower,
+    transition: Option<Transition>,
+    /// The latent that was drawn last.
+    shown: Latent,
+}
+
+/// A change from one reflection to another.
+#[derive(Clone, Debug, PartialEq)]
+struct Transition {
+    from: Latent,
+    began: f64,
+}
+
+impl ReflectionView {
+    fn new(latent_size: usize, seed: u64) -> Self {
+        let shown = Latent::gaussian(latent_size, &mut nn::Rng::new(seed)).normalised();
+        Self { viewer: None, follower: LatentFollower::default(), transition: None, shown }
+    }
+
+    fn render(&mut self, painter: &Painter, target: &Target, transition_secs: f64, at: f64) -> RenderedView {
+        // Somebody else begins a transition, and is followed from their own first latent.
+        if target.viewer != self.viewer {
+            self.transition = Some(Transition { from: self.shown.clone(), began: at });
+            (self.viewer, self.follower) = (target.viewer, LatentFollower::default());
+        }
+        let followed = self.follower.step(&target.latent, at);
+
+        // Eased at both ends.
+        let linear = match &self.transition {
+            Some(transition) if transition_secs > 0.0 => ((at - transition.began) / transition_secs).clamp(0.0, 1.0),
+            _ => 1.0,
+        } as f32;
+        let progress = smoothstep(linear);
+        self.transition.take_if(|_| linear >= 1.0);
+
+        self.shown = match &self.transition {
+            Some(transition) => transition.from.slerp(&followed, progress),
+            None => followed,
+        };
+        RenderedView { viewer: self.viewer, progress, image: Arc::new(painter.paint(&self.shown)), at }
+    }
+}
+
+#[cfg(test)]
+impl Renderer {
+    /// All that is kept from one picture to the next.
+    pub(super) fn memory(&self) -> impl PartialEq + std::fmt::Debug + use<> {
+        (lock(&self.views).views.clone(), self.rendered())
+    }
+
+    /// The latent of the first reflection.
+    pub(super) fn latent(&self) -> Latent {
+        lock(&self.views).views[0].shown.clone()
+    }
+}

@@ -1,0 +1,110 @@
+//! The live mirror of one client, with its clock and its source of frames.
+
+use super::live_mirror::LiveMirror;
+use super::protocol::{Controls, FrameReport};
+use super::renderer::RenderedView;
+use super::report::frame_report;
+use super::settings::LiveSettings;
+use crate::engine::{Mirror, MirrorError};
+use frame::Image;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// What a display drives: the live mirror of one page or window. It ends with its client.
+pub trait Session: Send {
+    /// Analyses a frame; `None` where the client has no picture. One thread does, one frame at a time, while another draws the
+    /// result of an earlier one.
+    ///
+    /// # Errors
+    /// If the picture is not well formed.
+    fn analyse(&mut self, picture: Option<&Image>, controls: &Controls) -> Result<Analysed, MirrorError>;
+
+    /// Forgets everybody.
+    fn forget(&mut self);
+}
+
+/// The result of analysing a frame.
+pub struct Analysed {
+    /// What was found.
+    pub report: FrameReport,
+    /// Draws the reflections, from left to right; none of a frame from before everybody was forgotten. A display runs it for the newest
+    /// frame only, once the picture before is drawn.
+    pub draw: Box<dyn FnOnce() -> Vec<RenderedView> + Send>,
+}
+
+/// Gives the newest frame of a camera, if there is one.
+pub type FrameFeed = Arc<dyn Fn() -> Option<Arc<Image>> + Send + Sync>;
+
+/// A [`LiveMirror`] told the time by the computer's clock.
+pub struct LiveSession {
+    live: LiveMirror,
+    feed: Option<FrameFeed>,
+    heartbeat: Arc<dyn Fn() + Send + Sync>,
+    began: Instant,
+}
+
+impl LiveSession {
+    /// A session before which nobody has stood yet.
+    pub fn new(mirror: Arc<Mirror>, settings: LiveSettings) -> Self {
+        let live = LiveMirror::new(mirror, settings);
+        Self { live, feed: None, heartbeat: Arc::new(|| {}), began: Instant::now() }
+    }
+
+    /// Takes its frames from a camera of its own, in place of the client's.
+    pub fn with_feed(self, feed: FrameFeed) -> Self {
+        Self { feed: Some(feed), ..self }
+    }
+
+    /// Calls `heartbeat` after each picture that was drawn.
+    pub fn with_heartbeat(self, heartbeat: Arc<dyn Fn() + Send + Sync>) -> Self {
+        Self { heartbeat, ..self }
+    }
+}
+
+impl Session for LiveSession {
+    fn analyse(&mut self, picture: Option<&Image>, controls: &Controls) -> Result<Analysed, MirrorError> {
+        let own = self.feed.as_ref().and_then(|newest| newest());
+        let picture = own.as_deref().or(picture);
+        let result = self.live.process(picture, controls, self.began.elapsed().as_secs_f64())?;
+
+        let report = frame_report(&result, picture, controls, self.live.mirror());
+        let (renderer, heartbeat, began) = (self.live.renderer().clone(), self.heartbeat.clone(), self.began);
+        let draw = move || {
+            let rendered = renderer.render(&result.request, began.elapsed().as_secs_f64());
+            heartbeat();
+            rendered
+        };
+        Ok(Analysed { report, draw: Box::new(draw) })
+    }
+
+    fn forget(&mut self) {
+        self.live.forget();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::tests::untaught;
+    use crate::features::tests::smooth_picture;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    #[test]
+    fn a_session_sees_its_own_camera_and_tells_nothing_before_anybody_agreed() {
+        let beats = Arc::new(AtomicUsize::new(0));
+        let counted = beats.clone();
+        let frame = Arc::new(smooth_picture(96));
+        let mut session = LiveSession::new(Arc::new(untaught(0.0)), LiveSettings::default())
+            .with_feed(Arc::new(move || Some(frame.clone())))
+            .with_heartbeat(Arc::new(move || {
+                counted.fetch_add(1, Ordering::SeqCst);
+            }));
+        let analysed = session.analyse(None, &Controls::default()).unwrap();
+        assert!(!analysed.report.faces.is_empty());
+        assert_eq!(analysed.report.sizes.picture_bytes, 96 * 96 * 3);
+        assert_eq!((analysed.draw)().len(), 1);
+        assert_eq!(beats.load(Ordering::SeqCst), 1);
+        let waiting = Controls { waiting: true, ..Controls::default() };
+        assert!(session.analyse(None, &waiting).unwrap().report.faces.is_empty());
+    }
+}

@@ -1,0 +1,147 @@
+//! One place before the mirror over time: who has it, and what its reflection is to show.
+
+use super::idle_dream::IdleDream;
+use super::protocol::Controls;
+use super::renderer::{RenderedView, Target};
+use crate::engine::{Mirror, Observation};
+use crate::features::Group;
+use crate::inverter::InverterControls;
+use crate::latent::Latent;
+use crate::motion::FeatureSmoother;
+use std::collections::BTreeMap;
+
+/// From one measurement of what survived to the next, seconds.
+const MEASURE_SECS: f64 = 0.2;
+
+/// One place before the mirror, taken or free.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct ViewerSlot {
+    viewer: Option<u64>,
+    smoother: FeatureSmoother,
+    /// The viewer's last latent: they may be hidden for a moment.
+    last: Option<Latent>,
+    /// The viewer as they were when they were held.
+    held: Option<Observation>,
+    dream: IdleDream,
+    survival: Option<Survival>,
+    /// When the picture was drawn that was analysed last, seconds; `None` before the first.
+    analysed: Option<f64>,
+}
+
+/// What the mirror's own eyes find of a viewer in their reflection.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Survival {
+    /// What they find in it.
+    pub observation: Observation,
+    /// Of each group how much that is, see [`crate::inverter::Inverter::kept`].
+    pub kept: BTreeMap<Group, f32>,
+}
+
+/// A slot as of one frame.
+#[derive(Clone, Debug)]
+pub struct SlotState {
+    /// Who has it; `None` where the mirror dreams.
+    pub viewer: Option<u64>,
+    /// How much of the transition to their reflection is done in the picture that is shown, 0 to 1.
+    pub progress: f32,
+    /// How far the viewer lies from the faces that the generator knows, see
+    /// [`crate::inverter::Inverter::distance_from_archive`].
+    pub distance: Option<f32>,
+    /// What survived, where that is measured.
+    pub survival: Option<Survival>,
+}
+
+/// What a slot is updated from.
+pub(super) struct SlotInput<'a> {
+    /// Who has the slot.
+    pub viewer: Option<u64>,
+    /// What the eyes found of them in this frame.
+    pub observation: Option<&'a Observation>,
+    /// The picture that is shown now.
+    pub rendered: Option<&'a RenderedView>,
+    pub controls: &'a Controls,
+    pub inverter: &'a InverterControls,
+    /// Seconds.
+    pub at: f64,
+}
+
+impl ViewerSlot {
+    /// A free one with a dream of its own.
+    pub fn new(latent_size: usize, seed: u64) -> Self {
+        Self {
+            viewer: None,
+            smoother: FeatureSmoother::default(),
+            last: None,
+            held: None,
+            dream: IdleDream::new(latent_size, seed),
+            survival: None,
+            analysed: None,
+        }
+    }
+
+    /// Takes in one frame; says what the slot's reflection is to show.
+    pub fn update(&mut self, mirror: &Mirror, input: &SlotInput) -> (SlotState, Target) {
+        let SlotInput { viewer, observation, controls, at, .. } = *input;
+        self.change_viewer(viewer);
+        self.hold(controls.hold, observation);
+
+        // The viewer's latent: of what was held, else of this frame; without either the last one stays.
+        let source = self.held.as_ref().or(observation);
+        if let Some(source) = source.filter(|_| viewer.is_some()) {
+            self.last = Some(self.smoother.latent(mirror.inverter(), source, input.inverter, at));
+        }
+        let distance = source.map(|o| mirror.inverter().distance_from_archive(&o.features));
+
+        // What is shown goes through the eyes, too.
+        let rendered = input.rendered.filter(|r| r.viewer == viewer);
+        if let Some(rendered) = rendered {
+            self.analyse_rendered(mirror, rendered, observation.filter(|_| controls.measure));
+        }
+
+        let latent = match (&self.last, viewer) {
+            (Some(last), Some(_)) => last.clone(),
+            _ => self.dream.drift(at, controls.calm).clone(),
+        };
+        let progress = rendered.map_or(0.0, |r| r.progress);
+        let state = SlotState { viewer, progress, distance, survival: self.survival.clone() };
+        (state, Target { viewer, latent })
+    }
+
+    /// Nothing of one viewer remains for the next.
+    fn change_viewer(&mut self, viewer: Option<u64>) {
+        if viewer != self.viewer {
+            (self.viewer, self.smoother, self.last) = (viewer, FeatureSmoother::default(), None);
+            (self.held, self.survival) = (None, None);
+        }
+    }
+
+    fn hold(&mut self, hold: bool, observation: Option<&Observation>) {
+        match (hold, observation) {
+            (true, Some(observation)) => drop(self.held.get_or_insert_with(|| observation.clone())),
+            (true, None) => {}
+            (false, _) => self.held = None,
+        }
+    }
+
+    /// The eyes analyse what is shown, at most once a picture and not every picture: to measure what survived of `measured`, or to
+    /// feed the dream back.
+    fn analyse_rendered(&mut self, mirror: &Mirror, rendered: &RenderedView, measured: Option<&Observation>) {
+        let since = self.analysed.map(|analysed| rendered.at - analysed);
+        let (is_new, is_due) = (since.is_none_or(|s| s > 0.0), since.is_none_or(|s| s >= MEASURE_SECS));
+        match (self.viewer, measured) {
+            (None, _) if is_new && rendered.progress >= 1.0 && self.dream.wants_feedback() => {
+                self.dream.feed_back(mirror.eyes(), mirror.inverter(), &rendered.image);
+            }
+            (Some(_), Some(viewer)) if is_due => {
+                let viewer = self.held.as_ref().unwrap_or(viewer);
+                let observation = mirror.eyes().analyse_reflection(&rendered.image).ok().flatten();
+                self.survival = observation.map(|observation| {
+                    let kept = mirror.inverter().kept(&viewer.features, &observation.features);
+                    Survival { observation, kept }
+                });
+            }
+            _ => return,
+        }
+        self.analysed = Some(rendered.at);
+    }
+}

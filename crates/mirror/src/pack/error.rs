@@ -1,0 +1,111 @@
+//! Why a pack cannot be used.
+
+use super::format::{FORMAT, MANIFEST_FILE};
+use crate::generator::LevelError;
+use std::path::PathBuf;
+
+/// Why a pack cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PackError {
+    /// The folder has no manifest.
+    #[error("{}: no {MANIFEST_FILE} in it\nhint: a pack is a folder; `narcissus pack seal FOLDER` writes its {MANIFEST_FILE}", .0.display())]
+    NotAPack(PathBuf),
+    /// A file that should be there is not.
+    #[error("{pack}: \"{file}\" is missing")]
+    Missing {
+        /// The pack.
+        pack: String,
+        /// The file.
+        file: String,
+    },
+    /// The manifest lists a file with a path, or one whose size is out of all bounds.
+    #[error("{pack}: \"{file}\" cannot be a file of a pack: {why}")]
+    BadEntry {
+        /// The pack.
+        pack: String,
+        /// The file.
+        file: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// A file is shorter or longer than the manifest says.
+    #[error(
+        "{pack}: \"{file}\" is cut short or has grown: expected {expected} bytes, found {found}\nhint: copy the pack again"
+    )]
+    Size {
+        /// The pack.
+        pack: String,
+        /// The file.
+        file: String,
+        /// Bytes that the manifest gives.
+        expected: u64,
+        /// Bytes that there are.
+        found: u64,
+    },
+    /// A file is not the one that was sealed.
+    #[error(
+        "{pack}: \"{file}\" is corrupt: expected sha256 {expected}, found {found}\nhint: copy the pack again, or, if you changed the file yourself, `narcissus pack seal` it"
+    )]
+    Corrupt {
+        /// The pack.
+        pack: String,
+        /// The file.
+        file: String,
+        /// The hash that the manifest gives.
+        expected: String,
+        /// The hash of what is there.
+        found: String,
+    },
+    /// The pack was made for a later program.
+    #[error(
+        "{pack}: made for pack format {found}, this program understands {FORMAT}\nhint: a newer narcissus opens it"
+    )]
+    Newer {
+        /// The pack.
+        pack: String,
+        /// Its format.
+        found: u32,
+    },
+    /// The manifest cannot be understood.
+    #[error("{pack}: {MANIFEST_FILE}: {why}")]
+    Manifest {
+        /// The pack.
+        pack: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A net does not fit its file.
+    #[error("{pack}: \"{file}\": {source}")]
+    Weights {
+        /// The pack.
+        pack: String,
+        /// The file.
+        file: &'static str,
+        /// What is wrong with it.
+        source: nn::Error,
+    },
+    /// The generator does not draw at that size.
+    #[error("{pack}: {source}")]
+    NoLevel {
+        /// The pack.
+        pack: String,
+        /// Which size, and why not.
+        source: LevelError,
+    },
+    /// Two nets do not fit one another.
+    #[error("{pack}: {why}\nhint: train the inverter again on this generator")]
+    Mismatch {
+        /// The pack.
+        pack: String,
+        /// What does not fit.
+        why: String,
+    },
+    /// The file system says no.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}

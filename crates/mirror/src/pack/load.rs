@@ -1,0 +1,122 @@
+//! Reads packs: the one in the program, those in folders, and folders of nets that are not sealed yet.
+
+use super::error::PackError;
+use super::format::{CARD_FILE, MANIFEST_FILE, Net};
+use super::manifest::Manifest;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+static EMBEDDED: &[(&str, &[u8])] = &include!(concat!(env!("OUT_DIR"), "/congress_pack.rs"));
+
+/// A pack in memory.
+#[derive(Clone, Debug)]
+pub struct Pack {
+    origin: String,
+    manifest: Manifest,
+    files: BTreeMap<String, Cow<'static, [u8]>>,
+    card: Option<String>,
+}
+
+impl Pack {
+    /// The pack that came with the program, checked against its hashes like any other.
+    ///
+    /// # Errors
+    /// If the program was built without one, or its parts do not agree.
+    pub fn embedded() -> Result<Self, PackError> {
+        let origin = "the built-in pack";
+        let find = |name: &str| EMBEDDED.iter().find(|(n, _)| *n == name).map(|(_, bytes)| *bytes);
+        let missing = |file: &str| PackError::Missing { pack: origin.to_owned(), file: file.to_owned() };
+        let text = find(MANIFEST_FILE).ok_or_else(|| missing(MANIFEST_FILE))?;
+        let manifest = Manifest::parse(&String::from_utf8_lossy(text), origin)?;
+        let mut files = BTreeMap::new();
+        for (name, entry) in &manifest.files {
+            let bytes = find(name).ok_or_else(|| missing(name))?;
+            entry.check(name, bytes, origin)?;
+            files.insert(name.clone(), Cow::Borrowed(bytes));
+        }
+        let card = find(CARD_FILE).map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+        Ok(Self { origin: origin.to_owned(), manifest, files, card })
+    }
+
+    /// Reads a pack from its folder, and checks every file against its hash.
+    ///
+    /// # Errors
+    /// If it is no pack, of a later format, incomplete or corrupt.
+    pub fn load(folder: &Path) -> Result<Self, PackError> {
+        let origin = folder.display().to_string();
+        let manifest = Manifest::of_folder(folder)?;
+        let mut files = BTreeMap::new();
+        for (name, entry) in &manifest.files {
+            let path = folder.join(name);
+            let found = match std::fs::metadata(&path) {
+                Ok(about) if about.is_file() => about.len(),
+                _ => return Err(PackError::Missing { pack: origin, file: name.clone() }),
+            };
+            // Before reading it: a file that has grown beyond all bounds must not fill the memory.
+            entry.check_size(name, found, &origin)?;
+            let bytes = std::fs::read(&path).map_err(|source| PackError::Io { path, source })?;
+            entry.check(name, &bytes, &origin)?;
+            files.insert(name.clone(), Cow::Owned(bytes));
+        }
+        let card = std::fs::read_to_string(folder.join(CARD_FILE)).ok();
+        Ok(Self { origin, manifest, files, card })
+    }
+
+    /// Takes whatever nets lie in a folder, sealed or not: for trainers, which fill a pack net by net.
+    ///
+    /// # Errors
+    /// If the folder or a net in it cannot be read.
+    pub fn gather(folder: &Path) -> Result<Self, PackError> {
+        let manifest = match Manifest::of_folder(folder) {
+            Ok(manifest) => manifest,
+            Err(PackError::NotAPack(_)) if folder.is_dir() => Manifest::unnamed(folder),
+            Err(error) => return Err(error),
+        };
+        let mut files = BTreeMap::new();
+        for net in Net::ALL {
+            let path = folder.join(net.file());
+            if path.is_file() {
+                let bytes = std::fs::read(&path).map_err(|source| PackError::Io { path, source })?;
+                files.insert(net.file().to_owned(), Cow::Owned(bytes));
+            }
+        }
+        Ok(Self { origin: folder.display().to_string(), manifest, files, card: None })
+    }
+
+    /// What the pack says of itself.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// The text for people, if there is one.
+    pub fn card(&self) -> Option<&str> {
+        self.card.as_deref()
+    }
+
+    /// Where the pack came from, to be named in errors.
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// The bytes of a net's file.
+    ///
+    /// # Errors
+    /// If the pack does not have it.
+    pub fn weights(&self, net: Net) -> Result<&[u8], PackError> {
+        let bytes = self.files.get(net.file()).map(|bytes| bytes.as_ref());
+        bytes.ok_or_else(|| PackError::Missing { pack: self.origin.clone(), file: net.file().to_owned() })
+    }
+
+    /// Builds a net from its file with the net's own reader.
+    ///
+    /// # Errors
+    /// If the pack does not have it, or the reader refuses it.
+    pub fn open<T>(&self, net: Net, read: impl FnOnce(&[u8]) -> Result<T, nn::Error>) -> Result<T, PackError> {
+        read(self.weights(net)?).map_err(|source| PackError::Weights {
+            pack: self.origin.clone(),
+            file: net.file(),
+            source,
+        })
+    }
+}

@@ -1,0 +1,345 @@
+//! Trains the inverter on pictures that the generator draws and the mirror's own eyes describe.
+//!
+//! First pairs of latents and features are drawn; from them the greedy order of numbers is chosen; then the forward model
+//! learns the numbers from latents; then the inverter learns to bend noise until the forward model is content, and what
+//! it gives still looks like the prior. Then pictures are drawn where the inverter goes, and both learn once more.
+
+pub mod bend;
+mod energy;
+pub mod forward;
+pub mod models;
+pub mod pairs;
+pub mod ridge;
+mod visitors;
+
+use self::visitors::{share_of_women, visitors};
+use crate::runs::{TrainingRun, say};
+use crate::select::order::{self, Order, Target};
+use anyhow::Result;
+use mirror::engine::Eyes;
+use mirror::features::greedy::{CANDIDATES, Number};
+use mirror::features::{FeatureVector, Group, spatial};
+use mirror::generator::{Generator, Painter};
+use mirror::inverter::{FeatureSelection, Inverter, InverterConfig, Population};
+use mirror::pack::{Net, Pack};
+use nn::Rng;
+use nn::io::Dtype;
+use pairs::Pairs;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// How an inverter is trained.
+#[derive(Clone, Debug)]
+pub struct InverterOptions {
+    /// Folder with `congress`, whose portraits stand in for visitors; `None`: see [`crate::runs::data_root`].
+    pub data: Option<PathBuf>,
+    /// Folder with the generator and the nets that look.
+    pub nets: PathBuf,
+    /// Folder for pairs, `log.csv` and `inverter.safetensors`.
+    pub out: PathBuf,
+    /// Time for everything; at most 60 % of it goes into pairs.
+    pub minutes: f64,
+    /// Pairs to draw, if the time allows.
+    pub pairs: usize,
+    /// Numbers that the greedy search chooses; those of the other features that it did not choose come after them.
+    pub numbers: usize,
+    /// Portraits that stand in for visitors.
+    pub portraits: usize,
+    /// Start of the random numbers.
+    pub seed: u64,
+    /// Goes on from the pairs in `out`; the nets, which take minutes, begin anew.
+    pub resume: bool,
+    /// From 0, everybody shares one noise, to 1, everybody has their own.
+    pub individuality: f32,
+    /// Gradient steps on the forward model whenever a latent is sought.
+    pub refine_steps: usize,
+    /// How well the detector should see a reflection at least, as a normal score among the samples; the higher, the more all look
+    /// like those whom it sees best.
+    pub quality: f32,
+    /// Weight of likeness to the prior against likeness of the features.
+    pub prior_weight: f32,
+}
+
+impl Default for InverterOptions {
+    fn default() -> Self {
+        Self {
+            data: None,
+            nets: "packs/congress".into(),
+            out: "runs/inverter".into(),
+            minutes: 25.0,
+            pairs: 20_000,
+            numbers: 96,
+            portraits: 1200,
+            seed: 1,
+            resume: false,
+            individuality: 0.5,
+            refine_steps: 8,
+            quality: -2.0,
+            prior_weight: 1.0,
+        }
+    }
+}
+
+/// Where a trained inverter is, and how much of the features its forward model knows.
+#[derive(Clone, Debug)]
+pub struct TrainedInverter {
+    /// Its weights.
+    pub weights: PathBuf,
+    /// Share of the variance of each group that the forward model explains on held-out pairs: the inverter cannot do better.
+    pub explained: Vec<(Group, f32)>,
+}
+
+impl fmt::Display for TrainedInverter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (group, share) in &self.explained {
+            writeln!(f, "the forward model explains {:4.0} % of {}", 100.0 * share, group.name())?;
+        }
+        write!(f, "{}", self.weights.display())
+    }
+}
+
+/// One in so many pairs is held out.
+const HELD_OUT: usize = 10;
+
+/// Fewest faces among the samples to learn from.
+const LEAST_FACES: usize = 100;
+
+/// Shares of the time that is left after the pairs: until when the first forward model learns; how much longer the first inverter;
+/// until when pairs are drawn where that goes; then until when the second forward model learns. The second inverter has the rest.
+const FIRST_FORWARD: f32 = 0.15;
+const FIRST_INVERTER: f32 = 0.1;
+const SECOND_PAIRS: f32 = 0.4;
+const SECOND_FORWARD: f32 = 0.5;
+
+/// Trains an inverter for a generator.
+///
+/// # Errors
+/// On missing nets, unreadable data or an unwritable output.
+pub fn train(options: &InverterOptions) -> Result<TrainedInverter> {
+    anyhow::ensure!((0.0..=1.0).contains(&options.individuality), "--individuality must lie between 0 and 1");
+    anyhow::ensure!(options.minutes > 0.0, "--minutes must be positive");
+    let pack = Pack::gather(&options.nets)?;
+    let eyes = Eyes::new(&pack)?;
+    let generator = pack.open(Net::Generator, Generator::from_bytes)?;
+    let painter = Painter::new(&generator);
+    let columns = ["forward_loss", "misfit", "energy", "latent_loss", "lr"];
+    let mut run = TrainingRun::open(&options.out, "inverter", Some(options.minutes), &columns, (0, 0.0))?;
+
+    // Pairs of latents and features.
+    let latent_size = generator.config().latent_size;
+    let pairs_path = options.out.join("pairs.safetensors");
+    let before = match options.resume && pairs_path.exists() {
+        true => Pairs::load(&pairs_path, latent_size)?,
+        false => Pairs::new(latent_size, options.seed),
+    };
+    let mut pairs = draw(before, &painter, &eyes, options, &mut run, &pairs_path)?;
+    let random = pairs.len();
+
+    // An inverter that knows nothing but how unusual each feature is.
+    let mut rng = Rng::new(options.seed ^ 0x5EED);
+    let mut inverter = Inverter::new(config(&pairs, latent_size, options)?, &mut rng);
+    let samples = pairs.found();
+    let visitors = visitors(&eyes, share_of_women(&samples), options)?;
+    inverter.fit(&samples, &visitors);
+    let ask = |f: &FeatureVector| inverter.input(f, Population::Visitors, &FeatureSelection::default()).scores;
+    let strangers: Vec<Vec<f32>> = visitors.iter().map(ask).collect();
+
+    // First lesson of the forward model and of the inverter.
+    let (train, held) = pairs.scored(&inverter).split(HELD_OUT);
+    let faces = train.found().len();
+    anyhow::ensure!(faces >= LEAST_FACES, "only {faces} faces among the samples: too few");
+    let (began, left) = (run.fraction(), 1.0 - run.fraction());
+    let until = began + FIRST_FORWARD * left;
+    forward::train(&mut inverter, &train.all(), &held.all(), until, &mut run, &mut rng)?;
+    let time = (run.fraction(), run.fraction() + FIRST_INVERTER * left);
+    bend::train(&mut inverter, &train, &strangers, options.prior_weight, time, &mut run, &mut rng)?;
+
+    // The inverter goes where the forward model flatters it: what is really drawn there, up to as many pairs again, is the second
+    // lesson of both.
+    let until = run.fraction() + SECOND_PAIRS * left;
+    while pairs.len() < 2 * random && run.fraction() < until {
+        pairs.draw(&painter, &eyes, &bend::bent(&inverter, &train, &strangers, &mut rng))?;
+        run.show(format!("{} pairs where the inverter goes", pairs.len() - random));
+    }
+    say(format_args!("{} pairs where the inverter goes", pairs.len() - random));
+    let (at_random, where_it_goes) = pairs.scored(&inverter).split_at(random);
+    let ((train, held), (more, more_held)) = (at_random.split(HELD_OUT), where_it_goes.split(HELD_OUT));
+    let (look, check) = ([train.all(), more.all()].concat(), [held.all(), more_held.all()].concat());
+    let until = run.fraction() + SECOND_FORWARD * (1.0 - run.fraction());
+    forward::train(&mut inverter, &look, &check, until, &mut run, &mut rng)?;
+    let time = (run.fraction(), 1.0);
+    bend::train(&mut inverter, &train, &strangers, options.prior_weight, time, &mut run, &mut rng)?;
+
+    let explained = forward::explained(&inverter, &held.found());
+    let weights = run.path("inverter.safetensors");
+    save(&inverter, &weights, &pairs, random, &explained, options.seed)?;
+    run.finish();
+    Ok(TrainedInverter { weights, explained })
+}
+
+/// What the inverter is like, and which numbers it may take.
+fn config(pairs: &Pairs, latent_size: usize, options: &InverterOptions) -> Result<InverterConfig> {
+    Ok(InverterConfig {
+        order: choose(pairs, options.numbers)?,
+        latent_size,
+        hidden: 384,
+        forward_hidden: 1024,
+        individuality: options.individuality,
+        refine_steps: options.refine_steps,
+        quality_target: options.quality,
+    })
+}
+
+/// Writes the weights, and how they came about; the first `random` pairs are those of random latents.
+fn save(
+    inverter: &Inverter,
+    path: &Path,
+    pairs: &Pairs,
+    random: usize,
+    explained: &[(Group, f32)],
+    seed: u64,
+) -> Result<()> {
+    let mut about = inverter.config().to_metadata();
+    about.insert("pairs".into(), random.to_string());
+    about.insert("pairs_where_it_goes".into(), (pairs.len() - random).to_string());
+    about.insert("pairs_with_a_face".into(), pairs.found().len().to_string());
+    about.insert("seed".into(), seed.to_string());
+    for (group, share) in explained {
+        about.insert(format!("forward_explains_{}", group.name()), format!("{share:.3}"));
+    }
+    Ok(nn::io::save(path, &inverter.params(), &about, Dtype::F16)?)
+}
+
+/// The numbers that say most about what the generator drew, then whatever else is measured: for an age that says little about the
+/// picture somebody may still ask.
+fn choose(pairs: &Pairs, count: usize) -> Result<Vec<Number>> {
+    let Order { mut numbers, explained } = order::of_pairs(pairs, Target::Picture, count)?;
+    let share = explained.last().map_or(0.0, |e| 100.0 * e);
+    let first: Vec<String> = numbers.iter().take(12).map(Number::to_string).collect();
+    say(format_args!(
+        "{} numbers explain {share:.0} % of the pictures, first of all {}",
+        numbers.len(),
+        first.join(", ")
+    ));
+    let others: Vec<Number> =
+        (spatial::CANDIDATES..CANDIDATES).filter_map(Number::at).filter(|n| !numbers.contains(n)).collect();
+    numbers.extend(others);
+    Ok(numbers)
+}
+
+/// Share of the time that may go into pairs.
+const TIME_FOR_PAIRS: f32 = 0.6;
+
+/// Draws pairs until there are enough or the time for it is up; stores them once a minute and at the end.
+fn draw(
+    mut pairs: Pairs,
+    painter: &Painter,
+    eyes: &Eyes,
+    options: &InverterOptions,
+    run: &mut TrainingRun,
+    path: &Path,
+) -> Result<Pairs> {
+    let (began, at_first) = (Instant::now(), pairs.len());
+    // At 1024 pixels a picture takes a good part of a second.
+    let at_a_time = (8192 / painter.resolution()).clamp(1, 64);
+    while pairs.len() < options.pairs && run.fraction() < TIME_FOR_PAIRS {
+        pairs.draw_more(painter, eyes, at_a_time)?;
+
+        // How long the rest takes, if the time allows it.
+        let rate = (pairs.len() - at_first) as f64 / began.elapsed().as_secs_f64();
+        let left = options.pairs.saturating_sub(pairs.len()) as f64 / rate;
+        let left = left.min(60.0 * options.minutes * f64::from(TIME_FOR_PAIRS) - run.seconds());
+        let (drawn, faces) = (pairs.len(), pairs.faces().count());
+        run.show(format!(
+            "{drawn} of {} pairs, {faces} with a face, {rate:.1}/s, {:.0} min left for them",
+            options.pairs,
+            (left / 60.0).max(0.0)
+        ));
+        if run.checkpoint_due() {
+            pairs.save(path)?;
+        }
+    }
+    pairs.save(path)?;
+    say(format_args!("{} pairs, {} with a face", pairs.len(), pairs.found().len()));
+    Ok(pairs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mirror::inverter::InverterInput;
+    use mirror::latent::onto_sphere;
+    use pairs::{ScoredPair, ScoredPairs};
+
+    const NUMBERS: [&str; 8] = ["skin/l", "0-16/x", "pose/yaw", "age", "gender", "27-33/y", "hair/l", "background/l"];
+
+    /// A world in which every feature is a fixed direction of the latent.
+    fn toy(rows: usize, size: usize) -> ScoredPairs {
+        let mut rng = Rng::new(8);
+        let directions: Vec<Vec<f32>> = (0..6).map(|_| rng.normals(size)).collect();
+        let unit = (size as f32).sqrt().recip();
+        let row = |_| {
+            let mut latent = rng.normals(size);
+            onto_sphere(&mut latent);
+            let along = |i: usize| latent.iter().zip(&directions[i % 6]).map(|(z, d)| z * d * unit).sum::<f32>();
+            let scores = (0..NUMBERS.len() + 1).map(along).collect();
+            ScoredPair { latent, scores, has_face: true }
+        };
+        ScoredPairs { rows: (0..rows).map(row).collect() }
+    }
+
+    #[test]
+    fn a_toy_world_is_learned_and_the_reflections_do_not_collapse() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut run =
+            TrainingRun::open(folder.path(), "toy", Some(0.25), &["a", "b", "c", "d", "e"], (0, 0.0)).unwrap();
+        let (train, held) = toy(1500, 16).split(10);
+        let mut rng = Rng::new(1);
+        let (individuality, refine_steps, quality_target) = (0.5, 4, -2.0);
+        let order: Vec<Number> = NUMBERS.iter().map(|n| n.parse().unwrap()).collect();
+        let config = InverterConfig {
+            order,
+            latent_size: 16,
+            hidden: 64,
+            forward_hidden: 64,
+            individuality,
+            refine_steps,
+            quality_target,
+        };
+        let mut inverter = Inverter::new(config, &mut rng);
+        forward::train(&mut inverter, &train.all(), &held.all(), 0.3, &mut run, &mut rng).unwrap();
+        let explained = forward::explained(&inverter, &held.found());
+        assert!(explained.iter().all(|e| e.1 > 0.7), "{explained:?}");
+        let strangers: Vec<Vec<f32>> =
+            train.rows[..50].iter().map(|r| r.numbers().iter().map(|s| 1.3 * s).collect()).collect();
+        bend::train(&mut inverter, &train, &strangers, 1.0, (0.3, 1.0), &mut run, &mut rng).unwrap();
+        for latent in bend::bent(&inverter, &train, &strangers, &mut rng) {
+            let square = latent.as_slice().iter().map(|v| v * v).sum::<f32>() / 16.0;
+            assert!((square - 1.0).abs() < 1e-3, "off the sphere: {square}");
+        }
+
+        let noise = pairs::random_latents(1, 16, &mut rng);
+        let (mut before, mut after) = (0.0, 0.0);
+        let mut latents = Vec::new();
+        for row in &held.rows {
+            let input = InverterInput::all(row.numbers().to_vec());
+            before += inverter.misfit(&noise, &input).0;
+            latents.push(inverter.bend_noise(&input, &noise));
+            after += inverter.misfit(latents.last().unwrap(), &input).0;
+        }
+        assert!(after < 0.4 * before, "misfit {before} became {after}");
+        // What is given is also met where less is.
+        let given = FeatureSelection::first(2).mask(inverter.order());
+        let (mut before, mut after) = (0.0, 0.0);
+        for row in &held.rows {
+            let input = InverterInput::new(row.numbers().to_vec(), given.clone());
+            before += inverter.misfit(&noise, &input).0;
+            after += inverter.misfit(&inverter.bend_noise(&input, &noise), &input).0;
+        }
+        assert!(after < 0.6 * before, "misfit of two numbers {before} became {after}");
+        let cosine = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>() / 16.0;
+        let mean = latents.windows(2).map(|w| cosine(&w[0], &w[1])).sum::<f32>() / latents.len() as f32;
+        assert!(mean < 0.8, "latents of different people point the same way: cosine {mean}");
+    }
+}
