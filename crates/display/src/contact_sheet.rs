@@ -77,7 +77,7 @@ fn flat(width: usize, height: usize, grey: u8) -> Image {
     Image { width, height, data: vec![grey; width * height * 3] }
 }
 
-/// The whole picture in a square tile: shrunk by averaging, enlarged by interpolation, the rest left dark.
+/// The whole picture in a square tile: shrunk by averaging, enlarged smoothly, the rest left dark.
 fn tile(picture: &Image) -> Image {
     let mut tile = flat(TILE, TILE, PAPER / 2);
     let longer = picture.width.max(picture.height).max(1);
@@ -85,7 +85,7 @@ fn tile(picture: &Image) -> Image {
     if picture.data.is_empty() {
         return tile;
     }
-    let small = picture.resized(side(picture.width), side(picture.height));
+    let small = crate::scaled(picture, side(picture.width), side(picture.height));
     let (left, top) = ((TILE - small.width) / 2, (TILE - small.height) / 2);
     tile.paste(&small, left, top);
     tile

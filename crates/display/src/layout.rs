@@ -3,37 +3,30 @@
 use frame::Image;
 use std::borrow::Borrow;
 
+/// A picture at another size for people to look at: enlarged smoothly (Catmull-Rom), shrunk by averaging.
+pub fn scaled(picture: &Image, width: usize, height: usize) -> Image {
+    let mut scaled = Image::flat(width, height, [0; 3]);
+    let from = (picture.width, picture.height);
+    kernels::resize_smoothly(&picture.data, from, &mut scaled.data, (width, height));
+    scaled
+}
+
 /// A whole picture inside a black square of `side` pixels.
 pub fn fitted(picture: &Image, side: usize) -> Image {
-    let longer = picture.width.max(picture.height);
-    let mut square = Image { width: side, height: side, data: vec![0; side * side * 3] };
-    let (left, top) = ((longer - picture.width) / 2, (longer - picture.height) / 2);
-    for (i, pixel) in square.data.chunks_exact_mut(3).enumerate() {
-        // Of the square around the picture, in its pixels.
-        let (x, y) = (i % side * longer / side, i / side * longer / side);
-        if let (Some(x), Some(y)) = (x.checked_sub(left), y.checked_sub(top))
-            && x < picture.width
-            && y < picture.height
-        {
-            let from = (y * picture.width + x) * 3;
-            pixel.copy_from_slice(&picture.data[from..from + 3]);
-        }
-    }
+    let longer = picture.width.max(picture.height).max(1);
+    let [width, height] = [picture.width, picture.height].map(|s| (s * side + longer / 2) / longer);
+    let mut square = Image::flat(side, side, [0; 3]);
+    square.paste(&scaled(picture, width, height), (side - width) / 2, (side - height) / 2);
     square
 }
 
 /// The viewer, and beside them a square with the reflection; black where nobody is.
 pub fn side_by_side(viewer: &Image, reflection: Option<&Image>) -> Image {
-    let (side, width) = (viewer.height, viewer.width + viewer.height);
-    let mut both = Image { width, height: side, data: vec![0; width * side * 3] };
-    for (y, row) in both.data.chunks_exact_mut(width * 3).enumerate() {
-        let (left, right) = row.split_at_mut(viewer.width * 3);
-        left.copy_from_slice(&viewer.data[y * viewer.width * 3..][..viewer.width * 3]);
-        let Some(r) = reflection else { continue };
-        for (x, pixel) in right.chunks_exact_mut(3).enumerate() {
-            let from = (y * r.height / side * r.width + x * r.width / side) * 3;
-            pixel.copy_from_slice(&r.data[from..from + 3]);
-        }
+    let side = viewer.height;
+    let mut both = Image::flat(viewer.width + side, side, [0; 3]);
+    both.paste(viewer, 0, 0);
+    if let Some(reflection) = reflection {
+        both.paste(&scaled(reflection, side, side), viewer.width, 0);
     }
     both
 }
@@ -55,12 +48,6 @@ pub fn row(pictures: &[impl Borrow<Image>]) -> Image {
     row
 }
 
-/// A picture enlarged to a square of `side` pixels, each pixel as a block.
-pub fn enlarged(picture: &Image, side: usize) -> Image {
-    let nobody = Image { width: 0, height: side, data: Vec::new() };
-    side_by_side(&nobody, Some(picture))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,5 +66,26 @@ mod tests {
         assert_eq!((both.width, both.data[..12].to_vec(), both.data[12..18].to_vec()), (6, vec![7; 12], vec![0; 6]));
         let red = Image { width: 1, height: 1, data: vec![9, 0, 0] };
         assert_eq!(side_by_side(&viewer, Some(&red)).data[12..18], [9, 0, 0, 9, 0, 0]);
+    }
+
+    #[test]
+    fn a_reflection_is_enlarged_smoothly() {
+        let mut reflection = Image::flat(4, 4, [0; 3]);
+        reflection.paste(&Image::flat(2, 4, [200; 3]), 2, 0);
+        let both = side_by_side(&Image::flat(1, 40, [0; 3]), Some(&reflection));
+        let line: Vec<u8> = (1..41).map(|x| both.pixel(x, 20)[0]).collect();
+        assert!(line.windows(2).all(|w| w[0].abs_diff(w[1]) < 40), "no step of a block: {line:?}");
+        assert!(line[3] == 0 && line[36] == 200, "{line:?}");
+    }
+
+    #[test]
+    fn a_picture_fits_whole_into_its_square() {
+        for (width, height) in [(7, 3), (3, 7), (5, 5), (300, 200), (0, 0)] {
+            let square = fitted(&Image::flat(width, height, [9; 3]), 40);
+            let filled = square.data.iter().filter(|v| **v == 9).count() / 3;
+            let (short, long) = (width.min(height), width.max(height).max(1));
+            assert_eq!((square.width, square.height), (40, 40));
+            assert!(filled.abs_diff(40 * 40 * short / long) <= 40, "{width} x {height}: {filled}");
+        }
     }
 }

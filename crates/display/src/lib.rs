@@ -11,7 +11,7 @@ mod video;
 pub mod window;
 
 pub use contact_sheet::ContactSheet;
-pub use layout::{enlarged, fitted, row, side_by_side};
+pub use layout::{fitted, row, scaled, side_by_side};
 pub use video::{VideoError, VideoWriter};
 
 use frame::Image;

@@ -293,7 +293,7 @@ fn place(picture: &Image, width: usize, height: usize, screen: &mut [u32]) {
     }
     let scale = (width as f64 / picture.width as f64).min(height as f64 / picture.height as f64);
     let side = |s: usize, most: usize| ((s as f64 * scale).round() as usize).clamp(1, most);
-    let large = picture.resized(side(picture.width, width), side(picture.height, height));
+    let large = crate::scaled(picture, side(picture.width, width), side(picture.height, height));
     let (left, top) = ((width - large.width) / 2, (height - large.height) / 2);
     for (y, row) in large.data.chunks_exact(3 * large.width).enumerate() {
         let line = &mut screen[(top + y) * width + left..][..large.width];

@@ -26,7 +26,7 @@ pub use conv_shape::ConvShape;
 pub use direct::finish_pixels;
 pub use epilogue::{EPSILON, Epilogue, LEAK, ToRgb};
 pub use matmul::{MatRef, matmul};
-pub use resize::resize;
+pub use resize::{resize, resize_smoothly};
 pub use simd::{Isa, UnknownIsa, VARIABLE};
 pub use threads::{on_pool, start_threads};
 pub use upsample::{UpsampleFilter, upsample_backward_weight};

@@ -2,7 +2,7 @@
 
 use crate::options::{Drawing, Global, Size};
 use crate::output::{OutputDir, Progress};
-use display::{VideoWriter, enlarged};
+use display::{VideoWriter, scaled};
 use mirror::generator::{Painter, Walk, grid, samples};
 use std::path::PathBuf;
 
@@ -78,7 +78,7 @@ pub fn run(options: &DreamArgs, global: &Global) -> anyhow::Result<()> {
         let side = WALK_SIDE.max(painter.resolution());
         let mut film = VideoWriter::create(&out.file("walk.mp4"), side, side, RATE)?;
         for latent in walk {
-            film.write(&enlarged(&painter.paint(&latent), side))?;
+            film.write(&scaled(&painter.paint(&latent), side, side))?;
             progress.step();
         }
         film.finish()?;

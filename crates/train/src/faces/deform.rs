@@ -149,7 +149,7 @@ impl Deformation {
             // Rises over twice the opening, so that the map never folds; fades below the chin and beside the mouth.
             let t = (y / (2.0 * o.by)).clamp(0.0, 1.0);
             let fade = (-(x / (1.6 * o.half_width)).powi(4)).exp() * (1.0 - ((y - 0.7) / 0.6).clamp(0.0, 1.0));
-            d[1] += o.by * t * t * (3.0 - 2.0 * t) * fade;
+            d[1] += o.by * mirror::latent::smoothstep(t) * fade;
         }
         d
     }

@@ -1,6 +1,6 @@
 //! Latents, and what the eyes say of their pictures.
 
-use crate::faces::augment::resized;
+use crate::faces::augment::resampled;
 use crate::runs::Checkpoint;
 use anyhow::Result;
 use frame::Image;
@@ -77,7 +77,7 @@ impl Pairs {
         let seen = analyse_pictures(&pictures, eyes)?;
         for ((latent, seen), picture) in latents.iter().zip(seen).zip(&pictures) {
             self.latents.push(latent.as_slice().to_vec());
-            let small = resized(picture, THUMBNAIL, THUMBNAIL);
+            let small = resampled(picture, THUMBNAIL, THUMBNAIL);
             self.thumbnails.push(small.data.iter().map(|v| f32::from(*v) / 255.0).collect());
             self.quality.push(seen.as_ref().map_or(0.0, |s| s.face.score));
             self.features.push(seen.map(|s| s.features));

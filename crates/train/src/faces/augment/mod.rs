@@ -243,12 +243,12 @@ pub fn jpeg(image: &mut Image, quality: u8) {
 /// Down by `factor` and up again.
 pub fn down_up(image: &mut Image, factor: f32) {
     let size = |s: usize| ((s as f32 / factor).round() as usize).max(1);
-    let small = resized(image, size(image.width), size(image.height));
-    *image = resized(&small, image.width, image.height);
+    let small = resampled(image, size(image.width), size(image.height));
+    *image = resampled(&small, image.width, image.height);
 }
 
-/// The picture at another size.
-pub fn resized(image: &Image, width: usize, height: usize) -> Image {
+/// The picture at another size, by the affine warp that also cuts the crops of the nets.
+pub fn resampled(image: &Image, width: usize, height: usize) -> Image {
     let mut data = vec![0; width * height * 3];
     let (sx, sy) = (image.width as f32 / width.max(1) as f32, image.height as f32 / height.max(1) as f32);
     let m = [[sx, 0.0, 0.0], [0.0, sy, 0.0]];

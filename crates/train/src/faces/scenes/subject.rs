@@ -54,7 +54,7 @@ impl Pyramid {
     pub fn new(image: &Image) -> Self {
         let mut levels = vec![image.clone()];
         while let Some(last) = levels.last().filter(|l| l.width.min(l.height) >= 16 && levels.len() < 5) {
-            levels.push(augment::resized(last, last.width / 2, last.height / 2));
+            levels.push(augment::resampled(last, last.width / 2, last.height / 2));
         }
         Self { levels }
     }
