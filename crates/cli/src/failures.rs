@@ -1,6 +1,6 @@
 //! What is said when something fails.
 
-use crate::output::Progress;
+use train::runs::Progress;
 
 /// An error and its causes in one line, each said once; a hint that a library put on a line of its own joins it.
 pub fn one_line(error: &anyhow::Error) -> String {
@@ -26,7 +26,7 @@ impl Failures {
     pub fn add(&mut self, error: anyhow::Error, inputs: usize, progress: &Progress) -> String {
         let line = one_line(&error);
         if inputs > 1 {
-            progress.say(&format!("error: {line}"));
+            progress.say(format!("error: {line}"));
         }
         self.count += 1;
         self.last = Some(error);

@@ -68,46 +68,6 @@ pub fn print_line(line: &impl std::fmt::Display) -> anyhow::Result<()> {
     }
 }
 
-/// A bar for work that may take longer than two seconds: it shows itself only then, and only in a terminal.
-pub struct Progress {
-    bar: indicatif::ProgressBar,
-    started: std::time::Instant,
-}
-
-impl Progress {
-    /// For `total` pieces of work.
-    pub fn new(total: usize) -> Self {
-        let bar = indicatif::ProgressBar::with_draw_target(Some(total as u64), indicatif::ProgressDrawTarget::hidden());
-        let style = indicatif::ProgressStyle::with_template("{bar:30} {pos}/{len} {msg} (about {eta} left)");
-        bar.set_style(style.expect("the template is well formed"));
-        Self { bar, started: std::time::Instant::now() }
-    }
-
-    /// There is more to do than was known before.
-    pub fn more(&self, pieces: usize) {
-        self.bar.inc_length(pieces as u64);
-    }
-
-    /// One piece is done.
-    pub fn step(&self) {
-        if self.bar.is_hidden() && self.started.elapsed().as_secs() >= 2 {
-            // Draws nothing where stderr is not a terminal.
-            self.bar.set_draw_target(indicatif::ProgressDrawTarget::stderr());
-        }
-        self.bar.inc(1);
-    }
-
-    /// Prints a line of words above the bar.
-    pub fn say(&self, line: &str) {
-        self.bar.suspend(|| eprintln!("{line}"));
-    }
-
-    /// Takes the bar away.
-    pub fn finish(self) {
-        self.bar.finish_and_clear();
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

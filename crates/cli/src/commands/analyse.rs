@@ -34,7 +34,7 @@ pub struct AnalyseArgs {
 pub fn run(options: &AnalyseArgs, global: &Global) -> anyhow::Result<()> {
     let inputs = expand(&options.paths);
     let eyes = Eyes::new(&global.open_pack()?)?;
-    let progress = output::Progress::new(inputs.len());
+    let progress = train::runs::bar(inputs.len() as u64, "inputs");
     let mut failures = crate::failures::Failures::default();
     for input in &inputs {
         let analysis = match input {
@@ -47,9 +47,9 @@ pub fn run(options: &AnalyseArgs, global: &Global) -> anyhow::Result<()> {
             Ok(analysis) => output::print_line(&in_words(&analysis))?,
             Err(error) => drop(failures.add(error, inputs.len(), &progress)),
         }
-        progress.step();
+        progress.inc(1);
     }
-    progress.finish();
+    progress.finish_and_clear();
     failures.into_result(inputs.len())
 }
 

@@ -1,10 +1,11 @@
 //! `narcissus dream`: faces of nobody.
 
 use crate::options::{Drawing, Global, Size};
-use crate::output::{OutputDir, Progress};
+use crate::output::OutputDir;
 use display::{VideoWriter, scaled};
 use mirror::generator::{Painter, Walk, grid, samples};
 use std::path::PathBuf;
+use train::runs::bar;
 
 /// Draw faces of nobody: samples of the generator.
 ///
@@ -60,29 +61,29 @@ pub fn run(options: &DreamArgs, global: &Global) -> anyhow::Result<()> {
     let out = OutputDir::open(&options.out)?;
     let painter = painter(options, global)?;
     let count = options.count as usize;
-    let progress = Progress::new(count);
+    let progress = bar(count as u64, "faces");
     let mut shown = Vec::new();
     for (i, (_, picture)) in samples(&painter, count, options.seed).enumerate() {
         picture.save(&out.file(&format!("dream-{:04}.png", i + 1)))?;
         if i < GRID {
             shown.push(picture);
         }
-        progress.step();
+        progress.inc(1);
     }
-    progress.finish();
+    progress.finish_and_clear();
     let columns = (shown.len() as f64).sqrt().ceil() as usize;
     grid(&shown, columns).save(&out.file("grid.png"))?;
     if options.video {
         let walk = Walk::new(painter.latent_size(), count, STEPS, options.seed);
-        let progress = Progress::new(walk.len());
+        let progress = bar(walk.len() as u64, "frames");
         let side = WALK_SIDE.max(painter.resolution());
         let mut film = VideoWriter::create(&out.file("walk.mp4"), side, side, RATE)?;
         for latent in walk {
             film.write(&scaled(&painter.paint(&latent), side, side))?;
-            progress.step();
+            progress.inc(1);
         }
         film.finish()?;
-        progress.finish();
+        progress.finish_and_clear();
     }
     eprintln!("{count} faces of nobody in {}", options.out.display());
     Ok(())

@@ -5,14 +5,67 @@
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::fmt::Display;
 use std::io::IsTerminal;
+use std::time::{Duration, Instant};
 
-/// A progress bar for `length` pieces of work, if their number is known; silent when stderr is no terminal.
-pub fn bar(length: impl Into<Option<u64>>, what: &'static str) -> ProgressBar {
-    let target =
-        if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-    let bar = ProgressBar::with_draw_target(length.into(), target);
+/// Work that is done sooner shows no bar.
+const SHOW_AFTER: Duration = Duration::from_secs(2);
+
+/// A progress bar for work that may take longer than two seconds: it shows itself only then, and only where stderr is a terminal.
+pub struct Progress {
+    bar: ProgressBar,
+    began: Instant,
+}
+
+/// A bar for `length` pieces of work, if their number is known.
+pub fn bar(length: impl Into<Option<u64>>, what: &'static str) -> Progress {
+    let bar = ProgressBar::with_draw_target(length.into(), ProgressDrawTarget::hidden());
     let style = ProgressStyle::with_template("{prefix} [{bar:30}] {pos}/{len} {eta} {msg}").expect("a valid template");
-    bar.with_style(style).with_prefix(what)
+    Progress { bar: bar.with_style(style).with_prefix(what), began: Instant::now() }
+}
+
+impl Progress {
+    /// `pieces` more are done.
+    pub fn inc(&self, pieces: u64) {
+        self.show_when_due();
+        self.bar.inc(pieces);
+    }
+
+    /// So many are done.
+    pub fn set_position(&self, pieces: u64) {
+        self.show_when_due();
+        self.bar.set_position(pieces);
+    }
+
+    /// There are `pieces` more to do than was known before.
+    pub fn inc_length(&self, pieces: u64) {
+        self.bar.inc_length(pieces);
+    }
+
+    /// Words beside the bar.
+    pub fn set_message(&self, words: String) {
+        self.bar.set_message(words);
+    }
+
+    /// Writes a line of words above the bar.
+    pub fn say(&self, line: impl Display) {
+        self.bar.suspend(|| say(line));
+    }
+
+    /// Takes the bar away.
+    pub fn finish_and_clear(&self) {
+        self.bar.finish_and_clear();
+    }
+
+    fn show_when_due(&self) {
+        if self.bar.is_hidden() && is_shown() && self.began.elapsed() >= SHOW_AFTER {
+            self.bar.set_draw_target(ProgressDrawTarget::stderr());
+        }
+    }
+}
+
+/// Whether bars are shown at all.
+pub fn is_shown() -> bool {
+    std::io::stderr().is_terminal()
 }
 
 /// Writes a line of words.

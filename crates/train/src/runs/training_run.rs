@@ -1,8 +1,7 @@
 //! One training run: its folder, its budget of time, its log.
 
-use super::progress::{bar, say};
+use super::progress::{Progress, bar, is_shown, say};
 use anyhow::{Context, Result};
-use indicatif::ProgressBar;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -19,7 +18,7 @@ const LINE_EVERY: Duration = Duration::from_secs(20);
 /// One training run: its folder, its budget of time, its log.
 pub struct TrainingRun {
     out: PathBuf,
-    bar: ProgressBar,
+    bar: Progress,
     log: std::fs::File,
     /// `None`: the run ends by other means.
     budget_secs: Option<f64>,
@@ -103,7 +102,7 @@ impl TrainingRun {
     pub fn show(&mut self, message: String) {
         let seconds = self.seconds();
         self.bar.set_position(self.budget_secs.map_or(seconds, |budget| seconds.min(budget)) as u64);
-        if self.bar.is_hidden() && self.last_line.is_none_or(|at| at.elapsed() >= LINE_EVERY) {
+        if !is_shown() && self.last_line.is_none_or(|at| at.elapsed() >= LINE_EVERY) {
             self.last_line = Some(Instant::now());
             match self.budget_secs {
                 Some(budget) => say(format_args!("{seconds:.0} of {budget:.0} s: {message}")),

@@ -1,6 +1,6 @@
 //! A film of viewers beside their reflections.
 
-use crate::output::{OutputDir, Progress};
+use crate::output::OutputDir;
 use camera::VideoReader;
 use display::{VideoWriter, side_by_side};
 use frame::{Image, lock};
@@ -10,6 +10,7 @@ use mirror::live::protocol::Controls;
 use mirror::live::{Client, DrawRequest, Job, LiveMirror, LiveSettings, Pipeline, Policy, Renderer};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use train::runs::Progress;
 
 /// Rows of a film at least.
 const LEAST_HEIGHT: usize = 480;
@@ -104,7 +105,7 @@ pub fn write(
     progress: &Progress,
 ) -> anyhow::Result<String> {
     let mut source = VideoReader::open(path)?;
-    progress.more(source.frames.unwrap_or(0));
+    progress.inc_length(source.frames.unwrap_or(0) as u64);
     let name = out.name_for(path, "reflection.mp4");
     let height = height(mirror);
     let width = source.width * height / source.height;
@@ -129,7 +130,7 @@ pub fn write(
             break;
         }
         at += seconds;
-        progress.step();
+        progress.inc(1);
     }
     pipeline.finish();
 

@@ -3,7 +3,7 @@
 mod film;
 
 use crate::options::{Drawing, Global, SelectionArgs, Size};
-use crate::output::{OutputDir, Progress};
+use crate::output::OutputDir;
 use camera::{Input, expand};
 use display::{ContactSheet, VideoWriter, fitted, side_by_side};
 use frame::Image;
@@ -15,6 +15,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use train::runs::bar;
 
 /// Draw the reflections of pictures and videos.
 ///
@@ -88,7 +89,7 @@ pub fn run(options: &ReflectArgs, global: &Global) -> anyhow::Result<()> {
     let mirror = builder.max_resolution(options.size.max_resolution()).build().map(Arc::new)?;
     drop(pack);
     let selection = options.selection.selection();
-    let progress = Progress::new(inputs.len());
+    let progress = bar(inputs.len() as u64, "inputs");
     let (mut sheet, mut lines) = (ContactSheet::new(), String::new());
     // A square for the viewer, a square for the reflection.
     let side = film::height(&mirror);
@@ -109,19 +110,19 @@ pub fn run(options: &ReflectArgs, global: &Global) -> anyhow::Result<()> {
             Line { input, error: Some(error), ..Line::default() }
         });
         if line.error.is_none() && line.reflection.is_none() {
-            progress.say(&format!("{}: no face", line.input));
+            progress.say(format!("{}: no face", line.input));
         }
         reflected += usize::from(line.reflection.is_some());
         if global.verbose > 0
             && let Some(name) = &line.reflection
         {
-            progress.say(&format!("{} -> {name}", line.input));
+            progress.say(format!("{} -> {name}", line.input));
         }
         lines += &serde_json::to_string(&line)?;
         lines.push('\n');
-        progress.step();
+        progress.inc(1);
     }
-    progress.finish();
+    progress.finish_and_clear();
     if failures.count() < inputs.len() {
         out.write("reflections.jsonl", lines.as_bytes())?;
         if !sheet.is_empty() {
