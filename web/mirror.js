@@ -153,10 +153,9 @@ async function checkVersion() {
 let latest = null, times = null;
 link.onmessage = ({ data }) => {
   if ("server" in data) {
+    if (data.server && troubles.server) checkVersion();
     trouble("server", data.server ? "" : say("server_gone"));
-    if (data.server) {
-      checkVersion();
-    } else {
+    if (!data.server) {
       part("views").classList.remove("there");
       part("words").textContent = "";
       drawn = 0;

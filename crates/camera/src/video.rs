@@ -57,12 +57,10 @@ impl VideoReader {
     pub fn seconds_a_frame(&self) -> f64 {
         self.rate.parse().ok().filter(|rate: &f64| *rate > 0.0).map_or(1.0 / 30.0, f64::recip)
     }
+}
 
-    /// The next frame; `None` after the last.
-    ///
-    /// # Errors
-    /// If the video is damaged.
-    pub fn next_frame(&mut self) -> Result<Option<Image>, CameraError> {
+impl FrameSource for VideoReader {
+    fn next_frame(&mut self) -> Result<Option<Image>, CameraError> {
         let io = |source| CameraError::Io { path: self.path.clone(), source };
         let (width, height) = (self.width, self.height);
         let mut data = Vec::with_capacity(width * height * 3);
@@ -73,12 +71,6 @@ impl VideoReader {
         }
         let status = self.child.wait().map_err(io)?;
         if status.success() && data.is_empty() { Ok(None) } else { Err(CameraError::Damaged(self.path.clone())) }
-    }
-}
-
-impl FrameSource for VideoReader {
-    fn next_frame(&mut self) -> Result<Option<Image>, CameraError> {
-        Self::next_frame(self)
     }
 }
 

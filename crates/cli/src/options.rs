@@ -1,5 +1,6 @@
 //! Options that several commands share.
 
+use ::mirror::engine::Mirror;
 use ::mirror::features::Group;
 use ::mirror::generator::Generator;
 use ::mirror::inverter::FeatureSelection;
@@ -125,6 +126,13 @@ impl Global {
     /// The pack that the command line names, or the built-in one.
     pub fn open_pack(&self) -> anyhow::Result<Pack> {
         open_pack_at(self.pack.as_deref())
+    }
+
+    /// The mirror of that pack.
+    pub fn open_mirror(&self, drawing: &Drawing, size: &Size) -> anyhow::Result<Mirror> {
+        let pack = self.open_pack()?;
+        let builder = Mirror::builder(&pack).precision(drawing.precision()?);
+        Ok(builder.max_resolution(size.max_resolution()).build()?)
     }
 }
 

@@ -94,6 +94,7 @@ impl Drop for VideoWriter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use camera::FrameSource;
 
     #[test]
     fn a_film_comes_back_frame_by_frame() {

@@ -88,10 +88,6 @@ impl Job for WindowJob {
     fn deliver(&self, views: Vec<RenderedView>) {
         drop(self.pictures.put(crate::row(&views.iter().map(|v| v.image.as_ref()).collect::<Vec<_>>())));
     }
-
-    fn forget(&self) {
-        lock(&self.session).forget();
-    }
 }
 
 /// A mirror that is given a frame every 33 ms. Its threads end with it, after what they are doing.

@@ -42,8 +42,8 @@ pub trait Job: Send + Sync + 'static {
     /// Delivers a picture.
     fn deliver(&self, picture: Self::Picture);
 
-    /// Forgets everybody, between two frames.
-    fn forget(&self);
+    /// Forgets everybody, between two frames; needed only for clients for whom [`Pipeline::forget`] is called.
+    fn forget(&self) {}
 }
 
 /// A job, and what of it waits for each stage.

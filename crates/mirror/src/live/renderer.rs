@@ -10,6 +10,8 @@ use std::sync::{Arc, Mutex};
 /// Draws the reflections of one `LiveMirror`. One thread may draw while another analyses the next frame.
 pub struct Renderer {
     mirror: Arc<Mirror>,
+    /// Seconds in which a reflection becomes another.
+    transition_secs: f64,
     /// Held while reflections are drawn.
     views: Mutex<Views>,
     /// What was drawn last.
@@ -20,7 +22,6 @@ pub struct Renderer {
 #[derive(Clone, Debug, PartialEq)]
 struct Views {
     epoch: u64,
-    transition_secs: f64,
     views: Vec<ReflectionView>,
 }
 
@@ -55,8 +56,8 @@ pub struct RenderedView {
 
 impl Renderer {
     pub(super) fn new(mirror: Arc<Mirror>, count: usize, transition_secs: f64) -> Self {
-        let views = Mutex::new(Views::blank(&mirror, count, transition_secs, 0));
-        Self { mirror, views, rendered: Mutex::default() }
+        let views = Mutex::new(Views::blank(&mirror, count, 0));
+        Self { mirror, transition_secs, views, rendered: Mutex::default() }
     }
 
     /// Draws what a frame came to, at `at` seconds. Requests must come in the order of their frames; those in between may be left out.
@@ -67,7 +68,7 @@ impl Renderer {
             return Vec::new();
         }
 
-        let (painter, transition_secs) = (self.mirror.painter(), views.transition_secs);
+        let (painter, transition_secs) = (self.mirror.painter(), self.transition_secs);
         let pairs = views.views.iter_mut().zip(&request.targets);
         let rendered: Vec<RenderedView> = kernels::on_pool(|| {
             pairs.map(|(view, target)| view.render(painter, target, transition_secs, at)).collect()
@@ -85,16 +86,16 @@ impl Renderer {
     /// Forgets everything, after the picture that is being drawn.
     pub(super) fn forget(&self, epoch: u64) {
         let mut views = lock(&self.views);
-        *views = Views::blank(&self.mirror, views.views.len(), views.transition_secs, epoch);
+        *views = Views::blank(&self.mirror, views.views.len(), epoch);
         lock(&self.rendered).clear();
     }
 }
 
 impl Views {
-    fn blank(mirror: &Mirror, count: usize, transition_secs: f64, epoch: u64) -> Self {
+    fn blank(mirror: &Mirror, count: usize, epoch: u64) -> Self {
         let size = mirror.painter().latent_size();
         let views = (1..=count as u64).map(|seed| ReflectionView::new(size, seed)).collect();
-        Self { epoch, transition_secs, views }
+        Self { epoch, views }
     }
 }
 

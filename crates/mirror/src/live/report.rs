@@ -18,7 +18,7 @@ pub fn frame_report(
 ) -> FrameReport {
     let reflects = result.slots.iter().any(|s| s.viewer.is_some());
     let inverter = mirror.inverter();
-    let given = controls.inverter().selection.mask(inverter.order());
+    let given = controls.selection().mask(inverter.order());
     // While nobody has agreed to be measured, closed eyes are all that is told.
     let faces = if controls.waiting { &[] } else { result.faces.as_slice() };
     FrameReport {

@@ -7,6 +7,7 @@
 use super::complexion::Complexion;
 use crate::data::{CsvTable, Gender};
 use crate::runs::bar;
+use crate::statistics::correlation;
 use anyhow::{Context, Result};
 use frame::Image;
 use mirror::face::Landmarks;
@@ -175,40 +176,30 @@ impl TableRow {
 }
 
 /// Leaves out what repeats a photograph that stands before it.
-fn each_photograph_once(portraits: Vec<AlignedPortrait>) -> Vec<AlignedPortrait> {
+fn each_photograph_once(mut portraits: Vec<AlignedPortrait>) -> Vec<AlignedPortrait> {
     let mut seen: HashMap<String, Vec<Vec<f32>>> = HashMap::new();
-    let mut kept = portraits;
-    kept.retain(|p| {
+    portraits.retain(|p| {
         let thumbnail = thumbnail(&p.image);
         let before = seen.entry(p.person.clone()).or_default();
-        let known = before.iter().any(|t| correlation(t, &thumbnail) >= SAME_PHOTOGRAPH);
+        let known = before.iter().any(|other| is_alike(other, &thumbnail));
         if !known {
             before.push(thumbnail);
         }
         !known
     });
-    kept
+    portraits
 }
 
-/// Means of square fields of a square picture, of mean 0 and length 1.
+/// The brightness of a picture, small.
 fn thumbnail(image: &Image) -> Vec<f32> {
-    let mut sums = vec![0.0; THUMBNAIL * THUMBNAIL];
-    let mut counts = vec![0.0; THUMBNAIL * THUMBNAIL];
-    for (i, p) in image.data.as_chunks::<3>().0.iter().enumerate() {
-        let (x, y) = (i % image.width * THUMBNAIL / image.width, i / image.width * THUMBNAIL / image.height);
-        sums[y * THUMBNAIL + x] += frame::luma(*p);
-        counts[y * THUMBNAIL + x] += 1.0;
-    }
-    sums.iter_mut().zip(counts).for_each(|(s, n): (&mut f32, f32)| *s /= n.max(1.0));
-    let mean = sums.iter().sum::<f32>() / sums.len() as f32;
-    sums.iter_mut().for_each(|s| *s -= mean);
-    let length = sums.iter().map(|s| s * s).sum::<f32>().sqrt().max(1e-6);
-    sums.iter_mut().for_each(|s| *s /= length);
-    sums
+    let mut small = vec![0; THUMBNAIL * THUMBNAIL * 3];
+    kernels::resize(&image.data, (image.width, image.height), &mut small, (THUMBNAIL, THUMBNAIL));
+    small.as_chunks::<3>().0.iter().map(|p| frame::luma(*p)).collect()
 }
 
-fn correlation(a: &[f32], b: &[f32]) -> f32 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
+fn is_alike(a: &[f32], b: &[f32]) -> bool {
+    let pairs: Vec<(f32, f32)> = a.iter().copied().zip(b.iter().copied()).collect();
+    correlation(&pairs).is_some_and(|r| r >= SAME_PHOTOGRAPH)
 }
 
 fn distance(a: [f32; 2], b: [f32; 2]) -> f32 {

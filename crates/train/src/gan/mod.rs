@@ -26,7 +26,7 @@ pub use mix::{Mix, Shares};
 pub use penalty::{add_r1, add_wgan_gp};
 pub use run::{GanProgress, train};
 pub use schedule::Schedule;
-pub(crate) use start::portrait_folders;
+pub(crate) use start::{load_portraits, portrait_folders};
 pub use trainer::{Loss, StepFigures, Trainer, TrainingRules};
 
 use std::path::PathBuf;

@@ -1,6 +1,6 @@
 //! Where a GAN's run begins: its players and its pictures.
 
-use super::{Dataset, Discriminator, GanOptions, Trainer};
+use super::{Dataset, Discriminator, Filter, GanOptions, Shares, Trainer};
 use crate::runs::data_root;
 use anyhow::{Context, Result};
 use mirror::face::attributes::AttributeNet;
@@ -46,20 +46,19 @@ pub(super) fn begin(options: &GanOptions) -> Result<Start> {
 
     // One that is to draw larger pictures grows.
     let below = g.config();
-    let mut start = (below.levels(), false);
-    if options.resolution.is_some_and(|pixels| pixels != below.resolution) {
-        let resolution = options.resolution.unwrap_or(below.resolution);
+    let resolution = options.resolution.unwrap_or(below.resolution);
+    let grows = resolution != below.resolution;
+    if grows {
         let config = Config { resolution, fmap_min: options.fmap_min.max(below.fmap_min), ..below };
         config.check()?;
         anyhow::ensure!(options.init_discriminator.is_some(), "to grow, a generator needs its --init-discriminator");
         g = g.grown(config, &mut rng)?;
         d = d.grown(config, &mut rng);
-        start = (below.levels() + 1, true);
     }
 
     let mut trainer = Trainer::of_players(g, d, rng);
     trainer.augment = options.augment;
-    Ok(Start { trainer, first: start.0, grows: start.1 })
+    Ok(Start { trainer, first: below.levels() + usize::from(grows), grows })
 }
 
 /// The pictures to learn from, up to level `finest`.
@@ -67,19 +66,33 @@ pub(super) fn load_data(options: &GanOptions, finest: usize) -> Result<Dataset> 
     if let Some(folder) = &options.pictures {
         return Dataset::folder(folder, finest);
     }
-    let folders = match options.portraits.is_empty() {
-        true => portrait_folders(options.data.as_deref())?,
-        false => options.portraits.clone(),
-    };
-    let eyes = Pack::embedded()?.open(Net::Attributes, AttributeNet::from_weights)?;
-    Dataset::portraits(&folders, &options.filter, &options.shares, options.dark, &eyes, finest)
+    let folders = portrait_folders(&options.portraits, options.data.as_deref())?;
+    load_portraits(&folders, &options.filter, &options.shares, options.dark, finest)
 }
 
-/// The folders of portraits that the data folder has.
+/// The portraits of some folders, see [`Dataset::portraits`]. The built-in pack's attribute net judges whose gender nobody recorded.
 ///
 /// # Errors
-/// If there is no data folder, or none of them in it.
-pub(crate) fn portrait_folders(data: Option<&Path>) -> Result<Vec<PathBuf>> {
+/// As [`Dataset::portraits`].
+pub(crate) fn load_portraits(
+    folders: &[PathBuf],
+    filter: &Filter,
+    shares: &Shares,
+    dark: f32,
+    finest: usize,
+) -> Result<Dataset> {
+    let eyes = Pack::embedded()?.open(Net::Attributes, AttributeNet::from_weights)?;
+    Dataset::portraits(folders, filter, shares, dark, &eyes, finest)
+}
+
+/// The folders of portraits that were named, else those that the data folder has.
+///
+/// # Errors
+/// If none was named and there is no data folder, or none of them in it.
+pub(crate) fn portrait_folders(named: &[PathBuf], data: Option<&Path>) -> Result<Vec<PathBuf>> {
+    if !named.is_empty() {
+        return Ok(named.to_vec());
+    }
     let root = data_root(data)?;
     let folders: Vec<PathBuf> =
         ["congress", "office"].map(|f| root.join(f)).into_iter().filter(|f| f.join("faces.csv").exists()).collect();

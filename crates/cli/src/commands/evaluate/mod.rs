@@ -8,6 +8,7 @@ mod landmarks;
 mod motion;
 
 use crate::output::print_line;
+use camera::FrameSource;
 use clap::Subcommand;
 use serde::Serialize;
 use std::fmt::Display;

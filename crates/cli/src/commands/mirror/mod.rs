@@ -7,7 +7,6 @@ use crate::kiosk::Kiosk;
 use crate::options::{Drawing, Global, Size};
 use crate::watchdog::Watchdog;
 use crate::{browser, journal, output};
-use ::mirror::engine::Mirror;
 use ::mirror::live::LiveSettings;
 use ::mirror::live::protocol::PageSettings;
 use anyhow::Context;
@@ -90,10 +89,7 @@ pub fn run(options: &MirrorArgs, global: &Global) -> anyhow::Result<()> {
         browser::find().context("no browser found to fill the screen; hint: `narcissus doctor` names those that do")
     });
     let program = program.transpose()?;
-    let pack = global.open_pack()?;
-    let builder = Mirror::builder(&pack).precision(options.drawing.precision()?);
-    let mirror = builder.max_resolution(options.size.max_resolution()).build()?;
-    drop(pack);
+    let mirror = global.open_mirror(&options.drawing, &options.size)?;
     let settings =
         LiveSettings { views: options.faces.into(), release_still: source.is_living(), ..LiveSettings::default() };
     let page = PageSettings::new(source.stream.is_some(), options.gesture);

@@ -1,7 +1,7 @@
 //! A film of viewers beside their reflections.
 
 use crate::output::OutputDir;
-use camera::VideoReader;
+use camera::{FrameSource, VideoReader};
 use display::{VideoWriter, side_by_side};
 use frame::{Image, lock};
 use mirror::engine::Mirror;
@@ -90,10 +90,6 @@ impl Job for FilmJob {
             Err(error) => out.failure = Some(error.into()),
         }
     }
-
-    fn forget(&self) {
-        lock(&self.live).forget();
-    }
 }
 
 /// Writes `NAME.reflection.mp4`, viewer and reflection side by side; gives back its name. Its frames are steps of the bar.
@@ -110,7 +106,6 @@ pub fn write(
     let height = height(mirror);
     let width = source.width * height / source.height;
     let writer = VideoWriter::create(&out.file(&name), width + height, height, &source.rate)?;
-    let seconds = source.seconds_a_frame();
 
     let live = LiveMirror::new(mirror.clone(), LiveSettings::film());
     let client = Client::new(FilmJob {
@@ -123,16 +118,10 @@ pub fn write(
 
     // The next frame is analysed while a reflection is drawn and another encoded.
     let pipeline = Pipeline::start(Policy::Every)?;
-    let mut at = 0.0;
-    while let Some(image) = source.next_frame()? {
-        let is_over = pipeline.submit(&client, FilmFrame { image, at }).is_some();
-        if is_over || client.job().out().failure.is_some() {
-            break;
-        }
-        at += seconds;
-        progress.inc(1);
-    }
+    let submitted = submit_all(&mut source, &pipeline, &client, progress);
+    // Also after an error: what was begun beside the film is taken away with its writer, when the threads have ended.
     pipeline.finish();
+    submitted?;
 
     let job = Arc::into_inner(client).expect("the pipeline's threads have ended").into_job();
     let Output { writer, frames, failure } = job.out.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -142,4 +131,24 @@ pub fn write(
     anyhow::ensure!(frames > 0, "{}: no frame in it", path.display());
     writer.finish()?;
     Ok(name)
+}
+
+/// Hands in every frame of a video, until the film fails.
+fn submit_all(
+    source: &mut VideoReader,
+    pipeline: &Pipeline<FilmJob>,
+    client: &Arc<Client<FilmJob>>,
+    progress: &Progress,
+) -> anyhow::Result<()> {
+    let seconds = source.seconds_a_frame();
+    let mut at = 0.0;
+    while let Some(image) = source.next_frame()? {
+        let is_over = pipeline.submit(client, FilmFrame { image, at }).is_some();
+        if is_over || client.job().out().failure.is_some() {
+            break;
+        }
+        at += seconds;
+        progress.inc(1);
+    }
+    Ok(())
 }

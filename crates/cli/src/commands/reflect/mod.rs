@@ -84,10 +84,7 @@ pub fn run(options: &ReflectArgs, global: &Global) -> anyhow::Result<()> {
         host::ffmpeg()?;
     }
     let mut out = OutputDir::open(&options.out)?;
-    let pack = global.open_pack()?;
-    let builder = Mirror::builder(&pack).precision(options.drawing.precision()?);
-    let mirror = builder.max_resolution(options.size.max_resolution()).build().map(Arc::new)?;
-    drop(pack);
+    let mirror = Arc::new(global.open_mirror(&options.drawing, &options.size)?);
     let selection = options.selection.selection();
     let progress = bar(inputs.len() as u64, "inputs");
     let (mut sheet, mut lines) = (ContactSheet::new(), String::new());

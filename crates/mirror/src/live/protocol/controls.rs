@@ -62,10 +62,14 @@ impl Controls {
         Ok(controls)
     }
 
+    /// The features that the inverter may use.
+    pub fn selection(&self) -> FeatureSelection {
+        FeatureSelection { features: self.features, without: self.without.clone() }
+    }
+
     /// The part of them that concerns the inverter.
     pub fn inverter(&self) -> InverterControls {
-        let selection = FeatureSelection { features: self.features, without: self.without.clone() };
-        InverterControls { selection, overrides: self.overrides.clone(), drift: !self.calm }
+        InverterControls { selection: self.selection(), overrides: self.overrides.clone(), drift: !self.calm }
     }
 }
 

@@ -11,12 +11,11 @@ mod swd;
 pub use report::{Beside, GanReport, LevelDistance, Quantiles};
 
 use super::read;
-use crate::gan::{Dataset, Filter, Mix, Shares, portrait_folders};
+use crate::gan::{Filter, Mix, Shares, load_portraits, portrait_folders};
 use crate::runs::bar;
 use crate::statistics::{Estimate, Share, mean};
 use anyhow::{Context, Result};
 use frame::Image;
-use mirror::face::attributes::AttributeNet;
 use mirror::face::detector::Detector;
 use mirror::generator::{Generator, Painter, samples};
 use mirror::pack::{Net, Pack};
@@ -122,13 +121,9 @@ impl Bench {
         let detector = detector.with_context(|| options.detector.display().to_string())?;
 
         // Portraits of the generator's size; whose gender nobody knows, the net guesses.
-        let folders = match options.portraits.is_empty() {
-            true => portrait_folders(options.data.as_deref())?,
-            false => options.portraits.clone(),
-        };
-        let eyes = Pack::embedded()?.open(Net::Attributes, AttributeNet::from_weights)?;
+        let folders = portrait_folders(&options.portraits, options.data.as_deref())?;
         let level = generator.config().levels();
-        let dataset = Dataset::portraits(&folders, &options.filter, &options.shares, options.dark, &eyes, level)?;
+        let dataset = load_portraits(&folders, &options.filter, &options.shares, options.dark, level)?;
         let count = dataset.len(level);
         anyhow::ensure!(count >= 4, "{count} portraits are too few to compare with");
         Ok(Self {
