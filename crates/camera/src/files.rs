@@ -1,21 +1,42 @@
 //! Which files the paths on a command line mean.
 
 use crate::CameraError;
+use frame::Animation;
 use std::path::{Path, PathBuf};
 
-const PICTURES: [&str; 6] = ["jpg", "jpeg", "png", "bmp", "webp", "gif"];
-const VIDEOS: [&str; 7] = ["mp4", "m4v", "mov", "mkv", "webm", "avi", "mpg"];
+const PICTURES: [&str; 14] =
+    ["jpg", "jpeg", "jpe", "jfif", "png", "apng", "bmp", "webp", "gif", "tif", "tiff", "heic", "heif", "avif"];
+const VIDEOS: [&str; 14] =
+    ["mp4", "m4v", "mov", "qt", "mkv", "webm", "avi", "mpg", "mpeg", "3gp", "wmv", "flv", "mts", "m2ts"];
+/// Formats of pictures that may move.
+const MOVING: [&str; 4] = ["gif", "webp", "png", "apng"];
 
 /// A file to look at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
     /// One picture.
     Picture(PathBuf),
-    /// A video.
+    /// A video or a moving picture.
     Video(PathBuf),
 }
 
 impl Input {
+    /// What a file is: a video by its name, a moving picture by what is in it.
+    fn of(path: &Path) -> Self {
+        // What cannot be read is named by whoever reads it.
+        let moves = || has_extension(path, &MOVING) && matches!(Animation::open(path), Ok(Some(_)));
+        if has_extension(path, &VIDEOS) || moves() {
+            Self::Video(path.to_owned())
+        } else {
+            Self::Picture(path.to_owned())
+        }
+    }
+
+    /// Whether only ffmpeg can read it.
+    pub fn needs_ffmpeg(&self) -> bool {
+        matches!(self, Self::Video(path) if !has_extension(path, &MOVING)) || has_extension(self.path(), &["avif"])
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         let (Self::Picture(path) | Self::Video(path)) = self;
@@ -30,8 +51,7 @@ pub fn expand(paths: &[PathBuf]) -> Vec<Result<Input, CameraError>> {
         .iter()
         .flat_map(|path| match path.is_dir() {
             true => of_folder(path).map_or_else(|e| vec![Err(e)], |found| found.into_iter().map(Ok).collect()),
-            false if has_extension(path, &VIDEOS) => vec![Ok(Input::Video(path.clone()))],
-            false => vec![Ok(Input::Picture(path.clone()))],
+            false => vec![Ok(Input::of(path))],
         })
         .collect()
 }
@@ -41,12 +61,8 @@ fn of_folder(folder: &Path) -> Result<Vec<Input>, CameraError> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(io)? {
         let path = entry.map_err(io)?.path();
-        if path.is_dir() {
-            continue;
-        } else if has_extension(&path, &PICTURES) {
-            found.push(Input::Picture(path));
-        } else if has_extension(&path, &VIDEOS) {
-            found.push(Input::Video(path));
+        if !path.is_dir() && (has_extension(&path, &PICTURES) || has_extension(&path, &VIDEOS)) {
+            found.push(Input::of(&path));
         }
     }
     found.sort_by(|a, b| a.path().cmp(b.path()));

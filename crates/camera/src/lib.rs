@@ -5,18 +5,22 @@
 //! `display`.
 
 mod files;
+mod mounted;
 #[cfg(feature = "native")]
 mod native;
+mod rate;
 mod show;
 mod stream;
 mod video;
 
 pub use files::{Input, expand};
+pub use mounted::Mounted;
 #[cfg(feature = "native")]
 pub use native::Native;
+pub use rate::Rate;
 pub use show::Show;
 pub use stream::Stream;
-pub use video::VideoReader;
+pub use video::{VideoInfo, VideoReader};
 
 use frame::Image;
 use std::path::PathBuf;
@@ -33,6 +37,9 @@ pub enum CameraError {
     /// ffmpeg does not know the file.
     #[error("{}: ffmpeg finds no video in it", .0.display())]
     NotAVideo(PathBuf),
+    /// A video without a frame.
+    #[error("{}: a video without a single frame", .0.display())]
+    NoFrame(PathBuf),
     /// ffmpeg broke off in the middle.
     #[error("{}: a damaged video, ffmpeg gave up", .0.display())]
     Damaged(PathBuf),

@@ -63,8 +63,7 @@ impl Native {
 
 impl FrameSource for Native {
     fn next_frame(&mut self) -> Result<Option<Image>, CameraError> {
-        let image = self.take().map_err(|why| CameraError::Native { name: self.name.clone(), why })?;
-        Ok(Some(image.flip_horizontal()))
+        self.take().map(Some).map_err(|why| CameraError::Native { name: self.name.clone(), why })
     }
 }
 

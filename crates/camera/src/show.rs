@@ -69,7 +69,7 @@ impl FrameSource for Show {
                 }
                 Playing::Video { reader, due } => {
                     sleep(due.saturating_duration_since(Instant::now()));
-                    *due += Duration::from_secs_f64(reader.seconds_a_frame());
+                    *due += Duration::from_secs_f64(reader.info().seconds_a_frame());
                     reader.next_frame()?
                 }
             };

@@ -7,6 +7,7 @@ use ::mirror::inverter::FeatureSelection;
 use ::mirror::pack::{MANIFEST_FILE, Net, Pack};
 use anyhow::Context;
 use clap::Args;
+use frame::Mounting;
 use import::Network;
 use kernels::Precision;
 use std::path::{Path, PathBuf};
@@ -58,6 +59,53 @@ impl SelectionArgs {
 fn group(name: &str) -> Result<Group, String> {
     let named = Group::ALL.into_iter().find(|g| g.name() == name);
     named.ok_or_else(|| format!("there are {}", Group::ALL.map(Group::name).join(", ")))
+}
+
+/// How the camera hangs.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct MountingArgs {
+    /// Turn the camera's pictures clockwise by so many degrees: it hangs on its side, or upside down
+    #[arg(long, value_enum, default_value_t, value_name = "DEGREES")]
+    pub rotate: Degrees,
+    /// Exchange left and right [default: on for cameras, off for files]
+    #[arg(long, value_enum, value_name = "on|off", hide_possible_values = true)]
+    pub mirror: Option<Switch>,
+}
+
+impl MountingArgs {
+    /// For a camera, or for files that stand in for one.
+    pub fn mounting(self, is_camera: bool) -> Mounting {
+        let mirror = self.mirror.map_or(is_camera, |mirror| mirror == Switch::On);
+        Mounting { quarters: self.rotate as u8, mirror }
+    }
+}
+
+/// A turn, in degrees.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, Default)]
+#[repr(u8)]
+pub enum Degrees {
+    /// None.
+    #[default]
+    #[value(name = "0")]
+    None,
+    /// A quarter.
+    #[value(name = "90")]
+    Quarter,
+    /// Upside down.
+    #[value(name = "180")]
+    Half,
+    /// A quarter anticlockwise.
+    #[value(name = "270")]
+    ThreeQuarters,
+}
+
+/// On or off.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Switch {
+    /// Yes.
+    On,
+    /// No.
+    Off,
 }
 
 /// How large the generator draws.

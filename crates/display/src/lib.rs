@@ -12,7 +12,7 @@ pub mod window;
 
 pub use contact_sheet::ContactSheet;
 pub use layout::{fitted, row, scaled, side_by_side};
-pub use video::{VideoError, VideoWriter};
+pub use video::{Sound, VideoError, VideoWriter};
 
 use frame::Image;
 use jpeg_encoder::{ColorType, Encoder, EncodingError};

@@ -24,6 +24,18 @@ pub enum VideoError {
     },
 }
 
+/// Where a video's sound comes from.
+#[derive(Clone, Copy, Debug)]
+pub struct Sound<'a> {
+    /// A film with a sound track.
+    pub film: &'a Path,
+    /// Its codec, as ffmpeg calls it.
+    pub codec: &'a str,
+}
+
+/// Codecs that every player of mp4 files knows.
+const IN_MP4: [&str; 3] = ["aac", "mp3", "ac3"];
+
 /// An mp4 file that appears when it is finished.
 pub struct VideoWriter {
     child: Child,
@@ -33,19 +45,44 @@ pub struct VideoWriter {
 }
 
 impl VideoWriter {
-    /// A video of frames of this size, `rate` a second.
+    /// A video of frames of this size, `rate` a second: a number or a fraction. With the sound of a film, if one is named.
     ///
     /// # Errors
     /// If there is no ffmpeg or it does not start.
-    pub fn create(path: &Path, width: usize, height: usize, rate: &str) -> Result<Self, VideoError> {
+    pub fn create(
+        path: &Path,
+        [width, height]: [usize; 2],
+        rate: &str,
+        sound: Option<&Sound<'_>>,
+    ) -> Result<Self, VideoError> {
         let ffmpeg = host::ffmpeg()?;
         let beside = host::temporary_beside(path);
-        let mut child = Command::new(ffmpeg)
-            .args(["-hide_banner", "-loglevel", "error", "-y", "-f", "rawvideo", "-pix_fmt", "rgb24"])
-            .args(["-s", &format!("{width}x{height}"), "-r", rate, "-i", "pipe:0"])
-            // The players of phones and browsers want even sides and this pixel format.
-            .args(["-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2", "-pix_fmt", "yuv420p", "-movflags", "+faststart"])
-            .args(["-f", "mp4", &format!("file:{}", beside.display())])
+        let mut command = Command::new(ffmpeg);
+        command.args(["-hide_banner", "-loglevel", "error", "-y", "-f", "rawvideo", "-pix_fmt", "rgb24"]).args([
+            "-s",
+            &format!("{width}x{height}"),
+            "-r",
+            rate,
+            "-i",
+            "pipe:0",
+        ]);
+        if let Some(sound) = sound {
+            // Sound that fits an mp4 file stays as it is.
+            let codec = if IN_MP4.contains(&sound.codec) { "copy" } else { "aac" };
+            command
+                .args(["-i", &format!("file:{}", sound.film.display())])
+                .args(["-map", "0:v", "-map", "1:a:0", "-c:a", codec]);
+        }
+        let mut child = command
+            // The players of phones and browsers want even sides and this pixel format, and know the colours of HD television.
+            .args([
+                "-vf",
+                "pad=ceil(iw/2)*2:ceil(ih/2)*2,scale=out_color_matrix=bt709:out_range=tv",
+                "-pix_fmt",
+                "yuv420p",
+            ])
+            .args(["-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", "tv"])
+            .args(["-movflags", "+faststart", "-f", "mp4", &format!("file:{}", beside.display())])
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -104,7 +141,7 @@ mod tests {
         }
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("film.mp4");
-        let mut sink = VideoWriter::create(&path, 640, 480, "10").unwrap();
+        let mut sink = VideoWriter::create(&path, [640, 480], "10", None).unwrap();
         for i in 0..5 {
             sink.write(&Image::flat(640, 480, [40 * i; 3])).unwrap();
         }
@@ -126,7 +163,7 @@ mod tests {
             return;
         }
         let dir = tempfile::tempdir().unwrap();
-        let mut sink = VideoWriter::create(&dir.path().join("film.mp4"), 64, 48, "10").unwrap();
+        let mut sink = VideoWriter::create(&dir.path().join("film.mp4"), [64, 48], "10", None).unwrap();
         sink.write(&Image::flat(64, 48, [9; 3])).unwrap();
         drop(sink);
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);

@@ -58,6 +58,23 @@ impl Image {
         Self { width: self.width, height: self.height, data: flipped.copied().collect() }
     }
 
+    /// Turned clockwise by so many quarters of a circle.
+    pub fn turned(&self, quarters: u8) -> Self {
+        let (w, h) = (self.width, self.height);
+        let (width, height) = if quarters % 2 == 0 { (w, h) } else { (h, w) };
+        let mut turned = Self::flat(width, height, [0; 3]);
+        for (i, pixel) in turned.data.as_chunks_mut::<3>().0.iter_mut().enumerate() {
+            let (x, y) = (i % width, i / width);
+            *pixel = match quarters % 4 {
+                0 => self.pixel(x, y),
+                1 => self.pixel(y, h - 1 - x),
+                2 => self.pixel(w - 1 - x, h - 1 - y),
+                _ => self.pixel(w - 1 - y, x),
+            };
+        }
+        turned
+    }
+
     /// At another size: shrunk by averaging, so that nothing flickers, and enlarged by interpolation.
     /// Nothing becomes nothing: an empty picture, or a size without pixels, gives black.
     pub fn resized(&self, width: usize, height: usize) -> Self {
@@ -86,6 +103,20 @@ mod tests {
 
     fn numbered(width: usize, height: usize) -> Image {
         Image { width, height, data: (0..width * height).flat_map(|i| [i as u8; 3]).collect() }
+    }
+
+    #[test]
+    fn four_quarters_are_a_whole_turn() {
+        let picture = numbered(3, 2);
+        let quarter = picture.turned(1);
+        // 0 1 2    3 0
+        // 3 4 5    4 1
+        //          5 2
+        assert_eq!((quarter.width, quarter.height), (2, 3));
+        assert_eq!([quarter.pixel(0, 0)[0], quarter.pixel(1, 0)[0], quarter.pixel(0, 2)[0]], [3, 0, 5]);
+        assert_eq!(quarter.turned(1), picture.turned(2));
+        assert_eq!(picture.turned(3).turned(1), picture);
+        assert_eq!(picture.turned(4), picture);
     }
 
     #[test]

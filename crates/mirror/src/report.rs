@@ -11,6 +11,12 @@ use serde::{Serialize, Serializer};
 pub struct Analysis {
     /// The picture, as it was named.
     pub input: String,
+    /// Of a video: which of its frames it is, from 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frame: Option<usize>,
+    /// Of a video: when it is shown, seconds from the first frame.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<f64>,
     /// Its faces, the surest first.
     pub faces: Vec<FaceReport>,
 }
@@ -63,7 +69,12 @@ pub struct GenderReport {
 impl Analysis {
     /// Of what the eyes saw in a picture.
     pub fn new(input: impl Into<String>, faces: &[Observation]) -> Self {
-        Self { input: input.into(), faces: faces.iter().map(FaceReport::from).collect() }
+        Self { input: input.into(), frame: None, seconds: None, faces: faces.iter().map(FaceReport::from).collect() }
+    }
+
+    /// The same of a frame of a video, shown after so many seconds.
+    pub fn of_frame(self, frame: usize, seconds: f64) -> Self {
+        Self { frame: Some(frame), seconds: Some(seconds), ..self }
     }
 }
 

@@ -77,7 +77,7 @@ pub fn run(options: &DreamArgs, global: &Global) -> anyhow::Result<()> {
         let walk = Walk::new(painter.latent_size(), count, STEPS, options.seed);
         let progress = bar(walk.len() as u64, "frames");
         let side = WALK_SIDE.max(painter.resolution());
-        let mut film = VideoWriter::create(&out.file("walk.mp4"), side, side, RATE)?;
+        let mut film = VideoWriter::create(&out.file("walk.mp4"), [side, side], RATE, None)?;
         for latent in walk {
             film.write(&scaled(&painter.paint(&latent), side, side))?;
             progress.inc(1);

@@ -19,7 +19,7 @@ impl Setup {
     /// For this computer only.
     pub fn local(port: u16) -> Self {
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        Self { listen, remote: None, settings: PageSettings::new(false, false) }
+        Self { listen, remote: None, settings: PageSettings::default() }
     }
 }
 

@@ -42,7 +42,7 @@ pub fn run(which: &Evaluate) -> anyhow::Result<()> {
         Evaluate::Motion(args) => {
             let evaluation = args.evaluation();
             let mut clip = camera::VideoReader::open(&evaluation.clip()?)?;
-            let seconds = clip.seconds_a_frame();
+            let seconds = clip.info().seconds_a_frame();
             let frames = std::iter::from_fn(|| clip.next_frame().map_err(anyhow::Error::from).transpose());
             print(&measure::motion::run(&evaluation, seconds, frames)?, args.json)
         }

@@ -4,7 +4,7 @@ mod session;
 mod source;
 
 use crate::kiosk::Kiosk;
-use crate::options::{Drawing, Global, Size};
+use crate::options::{Drawing, Global, MountingArgs, Size};
 use crate::watchdog::Watchdog;
 use crate::{browser, journal, output};
 use ::mirror::live::LiveSettings;
@@ -31,6 +31,7 @@ Examples:
     narcissus mirror                          then open http://127.0.0.1:7860
     narcissus mirror --kiosk                  fills the screen with it
     narcissus mirror --faces 3                three reflections side by side
+    narcissus mirror --rotate 90              the camera hangs on its side
     narcissus mirror --source portraits/      pictures and videos stand in for the camera
     narcissus mirror --kiosk --gesture --log mirror.log      as in a gallery")]
 pub struct MirrorArgs {
@@ -76,6 +77,8 @@ pub struct MirrorArgs {
     #[arg(long, value_name = "TOKEN", hide_short_help = true, hide_default_value = true)]
     pub token: Option<String>,
     #[command(flatten)]
+    pub mounting: MountingArgs,
+    #[command(flatten)]
     pub drawing: Drawing,
     #[command(flatten)]
     pub size: Size,
@@ -84,7 +87,7 @@ pub struct MirrorArgs {
 /// Runs it.
 pub fn run(options: &MirrorArgs, global: &Global) -> anyhow::Result<()> {
     journal::open(options.log.as_deref(), global.verbose)?;
-    let source = source::open(&options.source)?;
+    let source = source::open(&options.source, options.mounting)?;
     let program = options.kiosk.then(|| {
         browser::find().context("no browser found to fill the screen; hint: `narcissus doctor` names those that do")
     });
@@ -92,7 +95,14 @@ pub fn run(options: &MirrorArgs, global: &Global) -> anyhow::Result<()> {
     let mirror = global.open_mirror(&options.drawing, &options.size)?;
     let settings =
         LiveSettings { views: options.faces.into(), release_still: source.is_living(), ..LiveSettings::default() };
-    let page = PageSettings::new(source.stream.is_some(), options.gesture);
+    let page = PageSettings {
+        has_camera: source.stream.is_some(),
+        gesture: options.gesture,
+        // A browser's camera is turned by the page.
+        rotate: 90 * u16::from(options.mounting.mounting(true).quarters),
+        mirror: options.mounting.mounting(true).mirror,
+        ..PageSettings::default()
+    };
     let watchdog = Arc::new(Watchdog::from_environment());
     let sessions =
         LiveSessions { mirror: Arc::new(mirror), settings, source: Arc::new(source), watchdog: watchdog.clone() };

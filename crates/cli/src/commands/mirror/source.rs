@@ -1,8 +1,9 @@
 //! What `--source` means.
 
+use crate::options::MountingArgs;
 use anyhow::Context;
-use camera::{Input, Show, Stream, expand};
-use frame::Image;
+use camera::{CameraError, FrameSource, Input, Mounted, Show, Stream, expand};
+use frame::{Image, Mounting};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -26,31 +27,38 @@ impl FrameInput {
 }
 
 /// Opens what a name stands for.
-pub fn open(name: &str) -> anyhow::Result<FrameInput> {
+pub fn open(name: &str, mounting: MountingArgs) -> anyhow::Result<FrameInput> {
     if name == "browser" {
         return Ok(FrameInput { stream: None, is_show: false });
     }
     if let Some(camera) = name.strip_prefix("camera:") {
-        return Ok(FrameInput { stream: Some(open_camera(camera)?), is_show: false });
+        return Ok(FrameInput { stream: Some(open_camera(camera, mounting.mounting(true))?), is_show: false });
     }
     let path = PathBuf::from(name);
     anyhow::ensure!(path.exists(), "{name}: no such file or folder");
     let inputs = expand(&[path]).into_iter().collect::<Result<Vec<Input>, _>>()?;
-    if inputs.iter().any(|input| matches!(input, Input::Video(_))) {
+    if inputs.iter().any(Input::needs_ffmpeg) {
         host::ffmpeg()?;
     }
-    let stream = Stream::start(move || Ok(Box::new(Show::new(inputs.clone()))), complain);
+    let mounting = mounting.mounting(false);
+    let open = move || -> Result<Box<dyn FrameSource>, CameraError> {
+        Ok(Box::new(Mounted::new(Show::new(inputs.clone()), mounting)))
+    };
+    let stream = Stream::start(open, complain);
     Ok(FrameInput { stream: Some(stream.context("cannot start a thread")?), is_show: true })
 }
 
 #[cfg(feature = "camera")]
-fn open_camera(name: &str) -> anyhow::Result<Stream> {
+fn open_camera(name: &str, mounting: Mounting) -> anyhow::Result<Stream> {
     let name = name.to_owned();
-    Stream::start(move || Ok(Box::new(camera::Native::open(&name)?)), complain).context("cannot start a thread")
+    let open = move || -> Result<Box<dyn FrameSource>, CameraError> {
+        Ok(Box::new(Mounted::new(camera::Native::open(&name)?, mounting)))
+    };
+    Stream::start(open, complain).context("cannot start a thread")
 }
 
 #[cfg(not(feature = "camera"))]
-fn open_camera(name: &str) -> anyhow::Result<Stream> {
+fn open_camera(name: &str, _: Mounting) -> anyhow::Result<Stream> {
     anyhow::bail!(
         "camera:{name}: this build reads no camera itself; hint: `--source browser` uses the browser's, or build with \
          `--features camera`"

@@ -1,11 +1,11 @@
 //! A film of viewers beside their reflections.
 
+use super::Reflector;
 use crate::output::OutputDir;
-use camera::{FrameSource, VideoReader};
-use display::{VideoWriter, side_by_side};
+use camera::{FrameSource, Mounted, VideoReader};
+use display::{Sound, VideoWriter, side_by_side};
 use frame::{Image, lock};
 use mirror::engine::Mirror;
-use mirror::inverter::FeatureSelection;
 use mirror::live::protocol::Controls;
 use mirror::live::{Client, DrawRequest, Job, LiveMirror, LiveSettings, Pipeline, Policy, Renderer};
 use std::path::Path;
@@ -94,18 +94,25 @@ impl Job for FilmJob {
 
 /// Writes `NAME.reflection.mp4`, viewer and reflection side by side; gives back its name. Its frames are steps of the bar.
 pub fn write(
-    mirror: &Arc<Mirror>,
-    selection: &FeatureSelection,
+    Reflector { mirror, selection, mounting }: &Reflector,
     path: &Path,
     out: &mut OutputDir,
     progress: &Progress,
 ) -> anyhow::Result<String> {
-    let mut source = VideoReader::open(path)?;
-    progress.inc_length(source.frames.unwrap_or(0) as u64);
+    let source = VideoReader::open(path)?;
+    let info = source.info().clone();
+    if let Some(caveat) = info.caveat {
+        progress.say(format!("{}: {caveat}", path.display()));
+    }
+    progress.inc_length(info.frames.unwrap_or(0) as u64);
     let name = out.name_for(path, "reflection.mp4");
     let height = height(mirror);
-    let width = source.width * height / source.height;
-    let writer = VideoWriter::create(&out.file(&name), width + height, height, &source.rate)?;
+    let is_turned = mounting.quarters % 2 == 1;
+    let (w, h) = if is_turned { (info.height, info.width) } else { (info.width, info.height) };
+    let width = (w * height / h).max(1);
+    let sound = info.sound.as_deref().map(|codec| Sound { film: path, codec });
+    let writer =
+        VideoWriter::create(&out.file(&name), [width + height, height], &info.rate.to_string(), sound.as_ref())?;
 
     let live = LiveMirror::new(mirror.clone(), LiveSettings::film());
     let client = Client::new(FilmJob {
@@ -118,7 +125,7 @@ pub fn write(
 
     // The next frame is analysed while a reflection is drawn and another encoded.
     let pipeline = Pipeline::start(Policy::Every)?;
-    let submitted = submit_all(&mut source, &pipeline, &client, progress);
+    let submitted = submit_all(Mounted::new(source, *mounting), info.seconds_a_frame(), &pipeline, &client, progress);
     // Also after an error: what was begun beside the film is taken away with its writer, when the threads have ended.
     pipeline.finish();
     submitted?;
@@ -135,19 +142,19 @@ pub fn write(
 
 /// Hands in every frame of a video, until the film fails.
 fn submit_all(
-    source: &mut VideoReader,
+    mut source: impl FrameSource,
+    seconds_a_frame: f64,
     pipeline: &Pipeline<FilmJob>,
     client: &Arc<Client<FilmJob>>,
     progress: &Progress,
 ) -> anyhow::Result<()> {
-    let seconds = source.seconds_a_frame();
     let mut at = 0.0;
     while let Some(image) = source.next_frame()? {
         let is_over = pipeline.submit(client, FilmFrame { image, at }).is_some();
         if is_over || client.job().out().failure.is_some() {
             break;
         }
-        at += seconds;
+        at += seconds_a_frame;
         progress.inc(1);
     }
     Ok(())

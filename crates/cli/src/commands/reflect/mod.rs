@@ -2,11 +2,11 @@
 
 mod film;
 
-use crate::options::{Drawing, Global, SelectionArgs, Size};
+use crate::options::{Drawing, Global, MountingArgs, SelectionArgs, Size};
 use crate::output::OutputDir;
 use camera::{Input, expand};
 use display::{ContactSheet, VideoWriter, fitted, side_by_side};
-use frame::Image;
+use frame::{Image, Mounting};
 use mirror::engine::{Mirror, nearest};
 use mirror::features::Group;
 use mirror::inverter::FeatureSelection;
@@ -23,15 +23,17 @@ use train::runs::bar;
 /// line a picture: {"input", "faces", "reflection", "viewer", "survived", "kept", "distance", "latent"}. "viewer" is what
 /// the machine saw (as in `analyse`), "survived" what it sees in its own reflection, "kept" how much of each group of features that is:
 /// 1 all, 0 as much as an average face keeps. A picture without a face has no
-/// reflection, and the line says so. Of several people the nearest is reflected. A video becomes NAME.reflection.mp4,
-/// viewer and reflection side by side; that needs ffmpeg. A file that is no picture is named on stderr, the
-/// others are still done, and the exit code is 1.
+/// reflection, and the line says so. Of several people the nearest is reflected. A video, or a moving GIF, WebP
+/// or PNG, becomes NAME.reflection.mp4, viewer and reflection side by side, with its sound; that needs ffmpeg. Pictures and videos are
+/// turned as the camera was held. A file that cannot be used is named on stderr and counted, the others are still done, and the exit
+/// code is 1.
 #[derive(clap::Args, Debug)]
 #[command(after_long_help = "\
 Examples:
     narcissus reflect me.jpg --out out
     narcissus reflect portraits/ --out out
     narcissus reflect dance.mp4 --out out
+    narcissus reflect dance.mp4 --rotate 90 --out out      a camera that hung on its side
     narcissus reflect me.jpg --features 8 --out out        by the eight numbers that say most
     narcissus reflect portraits/ --video --out out     also all of them as a film, a second each")]
 pub struct ReflectArgs {
@@ -44,6 +46,8 @@ pub struct ReflectArgs {
     /// Also reflections.mp4: the pictures, a second each, viewer and reflection side by side
     #[arg(long)]
     pub video: bool,
+    #[command(flatten)]
+    pub mounting: MountingArgs,
     #[command(flatten)]
     pub selection: SelectionArgs,
     #[command(flatten)]
@@ -76,6 +80,13 @@ struct Line {
     error: Option<String>,
 }
 
+/// How everything is reflected.
+struct Reflector {
+    mirror: Arc<Mirror>,
+    selection: FeatureSelection,
+    mounting: Mounting,
+}
+
 /// Runs it.
 pub fn run(options: &ReflectArgs, global: &Global) -> anyhow::Result<()> {
     let inputs = expand(&options.paths);
@@ -84,23 +95,28 @@ pub fn run(options: &ReflectArgs, global: &Global) -> anyhow::Result<()> {
         host::ffmpeg()?;
     }
     let mut out = OutputDir::open(&options.out)?;
-    let mirror = Arc::new(global.open_mirror(&options.drawing, &options.size)?);
-    let selection = options.selection.selection();
+    let reflector = Reflector {
+        mirror: Arc::new(global.open_mirror(&options.drawing, &options.size)?),
+        selection: options.selection.selection(),
+        mounting: options.mounting.mounting(false),
+    };
     let progress = bar(inputs.len() as u64, "inputs");
     let (mut sheet, mut lines) = (ContactSheet::new(), String::new());
     // A square for the viewer, a square for the reflection.
-    let side = film::height(&mirror);
-    let film = options.video.then(|| VideoWriter::create(&out.file("reflections.mp4"), 2 * side, side, "1"));
+    let side = film::height(&reflector.mirror);
+    let film = options.video.then(|| VideoWriter::create(&out.file("reflections.mp4"), [2 * side, side], "1", None));
     let mut film = film.transpose()?;
     let (mut reflected, mut failures) = (0, crate::failures::Failures::default());
     for input in &inputs {
-        let result =
-            match input {
-                Ok(Input::Picture(path)) => picture(&mirror, &selection, path, &mut out, &mut sheet, film.as_mut()),
-                Ok(Input::Video(path)) => film::write(&mirror, &selection, path, &mut out, &progress)
-                    .map(|name| Line { input: path.display().to_string(), reflection: Some(name), ..Line::default() }),
-                Err(error) => Err(anyhow::anyhow!("{error:#}")),
-            };
+        let result = match input {
+            Ok(Input::Picture(path)) => picture(&reflector, path, &mut out, &mut sheet, film.as_mut()),
+            Ok(Input::Video(path)) => film::write(&reflector, path, &mut out, &progress).map(|name| Line {
+                input: path.display().to_string(),
+                reflection: Some(name),
+                ..Line::default()
+            }),
+            Err(error) => Err(anyhow::anyhow!("{error:#}")),
+        };
         let line = result.unwrap_or_else(|error| {
             let error = failures.add(error, inputs.len(), &progress);
             let input = input.as_ref().map_or(String::new(), |i| i.path().display().to_string());
@@ -134,14 +150,13 @@ pub fn run(options: &ReflectArgs, global: &Global) -> anyhow::Result<()> {
 }
 
 fn picture(
-    mirror: &Mirror,
-    selection: &FeatureSelection,
+    Reflector { mirror, selection, mounting }: &Reflector,
     path: &Path,
     out: &mut OutputDir,
     sheet: &mut ContactSheet,
     film: Option<&mut VideoWriter>,
 ) -> anyhow::Result<Line> {
-    let image = Image::load(path)?;
+    let image = mounting.apply(Image::load(path)?);
     let input = path.display().to_string();
     let observations = mirror.eyes().analyse(&image)?;
     let faces = observations.len();

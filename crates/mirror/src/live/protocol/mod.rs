@@ -71,12 +71,16 @@ pub struct PageSettings {
     pub has_camera: bool,
     /// Whether eyes that stay closed for three seconds begin and end a visit.
     pub gesture: bool,
+    /// By how many degrees the page turns its camera's pictures clockwise, unless somebody chose otherwise there: 0, 90, 180 or 270.
+    pub rotate: u16,
+    /// Whether the page then exchanges left and right.
+    pub mirror: bool,
 }
 
-impl PageSettings {
-    /// For a mirror with or without a camera of its own and the gesture.
-    pub fn new(has_camera: bool, gesture: bool) -> Self {
-        Self { version: VERSION, groups: Group::ALL, has_camera, gesture }
+impl Default for PageSettings {
+    /// For the camera of the page, which hangs upright.
+    fn default() -> Self {
+        Self { version: VERSION, groups: Group::ALL, has_camera: false, gesture: false, rotate: 0, mirror: true }
     }
 }
 
@@ -142,7 +146,7 @@ mod tests {
 
     #[test]
     fn the_page_is_told_every_group() {
-        let settings = serde_json::to_value(PageSettings::new(true, false)).unwrap();
+        let settings = serde_json::to_value(PageSettings { has_camera: true, ..PageSettings::default() }).unwrap();
         assert_eq!(settings["groups"].as_array().unwrap().len(), Group::ALL.len());
         let expression = Group::ALL.iter().position(|g| *g == Group::Expression).unwrap();
         assert_eq!(settings["groups"][expression], "expression");

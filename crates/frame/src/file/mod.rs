@@ -1,12 +1,12 @@
 //! The files that a picture comes from and goes to.
 
+mod heif;
+mod jpeg;
+mod ppm;
+
 use crate::Image;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
-use zune_core::bytestream::ZCursor;
-use zune_core::colorspace::ColorSpace;
-use zune_core::options::DecoderOptions;
-use zune_jpeg::JpegDecoder;
 
 /// Pictures with a longer side than this are refused.
 pub const MAX_SIDE: usize = 16_384;
@@ -17,8 +17,11 @@ pub const MAX_PIXELS: usize = 64_000_000;
 #[derive(Debug, thiserror::Error)]
 pub enum ImageError {
     /// None of the formats that we read.
-    #[error("not a picture: {0}; JPEG, PNG, WebP, GIF and BMP can be read")]
+    #[error("not a picture: {0}; JPEG, PNG, WebP, GIF, TIFF, HEIC, AVIF and BMP can be read")]
     NotAPicture(String),
+    /// AVIF pictures are decoded by ffmpeg.
+    #[error("an AVIF picture, and {0}")]
+    Avif(#[from] host::NoFfmpeg),
     /// A picture of a known format that is cut short or wrong inside.
     #[error("a damaged {format} picture: {why}")]
     Damaged {
@@ -51,7 +54,7 @@ pub enum ImageError {
 }
 
 impl ImageError {
-    fn in_file(self, path: &Path) -> Self {
+    pub(crate) fn in_file(self, path: &Path) -> Self {
         Self::File { path: path.to_owned(), source: Box::new(self) }
     }
 }
@@ -63,11 +66,13 @@ impl Image {
     /// If it cannot be read, is no picture, damaged or too large; the error names the file.
     pub fn load(path: &Path) -> Result<Self, ImageError> {
         let read = std::fs::read(path).map_err(ImageError::Io);
-        read.and_then(|bytes| Self::decode(&bytes)).map_err(|e| e.in_file(path))
+        read.and_then(|bytes| if heif::is_avif(&bytes) { heif::decode_avif(&bytes) } else { Self::decode(&bytes) })
+            .map_err(|e| e.in_file(path))
     }
 
-    /// Decodes the bytes of a picture file and turns it upright where its EXIF data says how the camera was held.
-    /// Transparent pixels lose their transparency; of an animation the first picture counts.
+    /// Decodes the bytes of a picture file and turns it upright where the file says how the camera was held.
+    /// Transparent pixels lose their transparency; of an animation the first picture counts. AVIF is read by
+    /// [`load`](Self::load) only, as that starts another program.
     ///
     /// # Errors
     /// If they are no picture, damaged or too large.
@@ -81,8 +86,11 @@ impl Image {
     /// If they are no picture, damaged or too large.
     pub fn decode_within(bytes: &[u8], max_side: usize) -> Result<Self, ImageError> {
         let max_side = max_side.min(MAX_SIDE);
-        let jpeg = bytes.starts_with(&[0xff, 0xd8, 0xff]);
-        if jpeg { decode_jpeg(bytes, max_side) } else { decode_other(bytes, max_side) }
+        match bytes {
+            [0xff, 0xd8, 0xff, ..] => jpeg::decode(bytes, max_side),
+            _ if heif::is_heic(bytes) => heif::decode_heic(bytes, max_side),
+            _ => decode_other(bytes, max_side),
+        }
     }
 
     /// The bytes of a PNG file.
@@ -112,34 +120,6 @@ impl Image {
     }
 }
 
-fn decode_jpeg(bytes: &[u8], max_side: usize) -> Result<Image, ImageError> {
-    let damaged = |why: String| ImageError::Damaged { format: "JPEG", why };
-    let options = DecoderOptions::default()
-        .jpeg_set_out_colorspace(ColorSpace::RGB)
-        // Sizes are judged below, in our words.
-        .set_max_width(usize::from(u16::MAX))
-        .set_max_height(usize::from(u16::MAX));
-    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
-    decoder.decode_headers().map_err(|e| damaged(one_line(&e)))?;
-    let (width, height) = decoder.dimensions().ok_or_else(|| damaged("no size".into()))?;
-    check_size(width, height, max_side)?;
-    // The decoder fills what is missing with grey, which the mirror would take for a viewer's skin.
-    if !jpeg_is_complete(bytes) {
-        return Err(damaged("it is cut short".into()));
-    }
-    let data = decoder.decode().map_err(|e| damaged(one_line(&e)))?;
-    let held = decoder.exif().and_then(|exif| image::metadata::Orientation::from_exif_chunk(exif));
-    let (width, height) = (width as u32, height as u32);
-    let wrong = || damaged(format!("{} bytes for {width} x {height} pixels", data.len()));
-    if data.len() != width as usize * height as usize * 3 {
-        return Err(wrong());
-    }
-    let Some(picture) = image::RgbImage::from_raw(width, height, data) else {
-        return Err(damaged("no pixels".into()));
-    };
-    Ok(upright(picture.into(), held))
-}
-
 fn decode_other(bytes: &[u8], max_side: usize) -> Result<Image, ImageError> {
     let stranger = || ImageError::NotAPicture(what_is(bytes));
     let format = image::guess_format(bytes).map_err(|_| stranger())?;
@@ -148,6 +128,7 @@ fn decode_other(bytes: &[u8], max_side: usize) -> Result<Image, ImageError> {
         image::ImageFormat::WebP => "WebP",
         image::ImageFormat::Gif => "GIF",
         image::ImageFormat::Bmp => "BMP",
+        image::ImageFormat::Tiff => "TIFF",
         _ => return Err(stranger()),
     };
     let damaged = |e: image::ImageError| ImageError::Damaged { format: name, why: one_line(&e) };
@@ -167,44 +148,35 @@ fn upright(mut picture: image::DynamicImage, held: Option<image::metadata::Orien
     Image { width, height, data: picture.into_rgb8().into_raw() }
 }
 
-fn check_size(width: usize, height: usize, max_side: usize) -> Result<(), ImageError> {
+pub(crate) fn check_size(width: usize, height: usize, max_side: usize) -> Result<(), ImageError> {
     let fits = width <= max_side && height <= max_side && width * height <= MAX_PIXELS;
     if fits { Ok(()) } else { Err(ImageError::TooLarge { width, height, max_side }) }
 }
 
-/// Whether the scans are followed by the end marker. Tables between the scans of a progressive picture are stepped over
-/// by their length; inside a scan, 0xff stands before 0 (a byte of data), a restart marker or another 0xff only.
-fn jpeg_is_complete(bytes: &[u8]) -> bool {
-    let mut at = 2;
-    let mut scans = 0;
-    while let Some(&[first, marker]) = bytes.get(at..at + 2).and_then(|b| <&[u8; 2]>::try_from(b).ok()) {
-        match (first, marker) {
-            (0xff, 0xd9) => return scans > 0,
-            // Data of a scan, or padding between markers.
-            (0..=0xfe, _) | (0xff, 0xff) => at += 1,
-            (0xff, 0 | 1 | 0xd0..=0xd8) => at += 2,
-            (0xff, _) => {
-                let Some(&[high, low]) = bytes.get(at + 2..at + 4).and_then(|b| <&[u8; 2]>::try_from(b).ok()) else {
-                    return false;
-                };
-                scans += usize::from(marker == 0xda);
-                at += 2 + usize::from(u16::from_be_bytes([high, low]));
-            }
-        }
-    }
-    false
-}
+/// Beginnings of files that people take for pictures, where they stand, and what they are.
+const STRANGERS: [(usize, &[u8], &str); 6] = [
+    (4, b"ftypavi", "an AVIF picture, which is read from a file only"),
+    (4, b"ftyp", "a film"),
+    (0, b"\x1a\x45\xdf\xa3", "a film"),
+    (0, b"%PDF", "a PDF document"),
+    (0, b"\0\0\0\x0cJXL ", "a JPEG XL picture"),
+    (0, b"8BPS", "a Photoshop document"),
+];
 
-/// How a file begins that is no picture.
+/// What a file is that is no picture, or how it begins.
 fn what_is(bytes: &[u8]) -> String {
     if bytes.is_empty() {
         return "the file is empty".into();
+    }
+    let known = STRANGERS.iter().find(|(at, start, _)| bytes.get(*at..).is_some_and(|b| b.starts_with(start)));
+    if let Some((_, _, what)) = known {
+        return (*what).into();
     }
     let start = &bytes[..bytes.len().min(12)];
     format!("it starts with \"{}\"", start.escape_ascii())
 }
 
-fn one_line(error: &impl std::fmt::Display) -> String {
+pub(crate) fn one_line(error: &impl std::fmt::Display) -> String {
     error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -252,6 +224,7 @@ mod tests {
         assert!(file("cut.png", &png[..png.len() / 2]).contains("damaged PNG"));
         assert!(file("cut.jpg", &[0xff, 0xd8, 0xff, 0xe0, 0, 16]).contains("damaged JPEG"));
         assert!(file("icon.png", &[0, 0, 1, 0, 1, 0, 16, 16]).contains("not a picture"));
+        assert!(file("film.jpg", b"\0\0\0\x18ftypisom").contains("not a picture: a film"));
         let wide = file("wide.png", &slope(20_000, 2).to_png());
         assert!(wide.contains("20000 x 2 pixels") && wide.contains("16384"), "{wide}");
         let large = file("large.jpg", &jpeg(9_000, 8_000, false));
@@ -291,6 +264,59 @@ mod tests {
         let (plain, turned) = (Image::decode(&plain).unwrap(), Image::decode(&turned).unwrap());
         assert_eq!((turned.width, turned.height), (40, 48));
         assert_eq!(turned.pixel(39, 0), plain.pixel(0, 0));
+    }
+
+    /// The fixtures of one format, with the orientation that each is stored for.
+    fn held_in_all_ways(stem: &str, extension: &str) -> impl Iterator<Item = (usize, PathBuf)> {
+        let name = move |n| format!("pictures/{stem}-{n}.{extension}");
+        let files: Vec<_> = (1..=8).map(|n| (n, testing::testdata().join(name(n)))).collect();
+        files.into_iter()
+    }
+
+    fn assert_upright(picture: &Image, what: &str) {
+        assert_eq!((picture.width, picture.height), (48, 32), "{what}");
+        let quarters =
+            [(12, 8, [220, 30, 30]), (36, 8, [30, 180, 30]), (12, 24, [30, 30, 220]), (36, 24, [220, 220, 30])];
+        for (x, y, colour) in quarters {
+            let found = picture.pixel(x, y);
+            let error = (0..3).map(|c| found[c].abs_diff(colour[c])).max().unwrap_or(0);
+            assert!(error < 12, "{what} at ({x}, {y}): {found:?}, not {colour:?}");
+        }
+    }
+
+    #[test]
+    fn pictures_of_every_format_come_in_upright_however_the_camera_was_held() {
+        for (stem, extension) in [("jpeg", "jpg"), ("tiff", "tif"), ("heic", "heic"), ("avif", "avif")] {
+            if stem == "avif" && host::ffmpeg().is_err() {
+                eprintln!("skipped: AVIF pictures; ffmpeg is not in PATH");
+                continue;
+            }
+            for (n, path) in held_in_all_ways(stem, extension) {
+                assert_upright(&Image::load(&path).unwrap(), &format!("{stem} {n}"));
+            }
+        }
+    }
+
+    #[test]
+    fn a_heic_or_tiff_cut_anywhere_is_an_error() {
+        for file in ["pictures/heic-5.heic", "pictures/tiff-6.tif"] {
+            let whole = std::fs::read(testing::testdata().join(file)).unwrap();
+            for end in 0..whole.len() {
+                assert!(Image::decode(&whole[..end]).is_err(), "{file}: {end} of {} bytes", whole.len());
+            }
+        }
+    }
+
+    #[test]
+    fn an_avif_is_decoded_from_files_only_and_a_damaged_one_is_an_error() {
+        let whole = std::fs::read(testing::testdata().join("pictures/avif-1.avif")).unwrap();
+        assert!(Image::decode(&whole).unwrap_err().to_string().contains("an AVIF picture"));
+        if host::ffmpeg().is_ok() {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("cut.avif");
+            std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+            assert!(Image::load(&path).unwrap_err().to_string().contains("damaged AVIF"));
+        }
     }
 
     #[test]
