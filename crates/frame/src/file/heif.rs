@@ -3,7 +3,6 @@
 
 use super::{ImageError, MAX_PIXELS, MAX_SIDE, check_size, one_line};
 use crate::Image;
-use heic_rs::{DecodeOptions, PixelLayout};
 use std::io::Write;
 use std::process::{Command, Stdio};
 
@@ -24,22 +23,21 @@ fn brands(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     first.map_or(&[][..], |(_, content)| content).chunks_exact(4)
 }
 
-/// Decodes a HEIC picture, upright.
+/// Decodes a HEIC picture, upright, in the colours of sRGB: phones take pictures in Display P3.
 pub(super) fn decode_heic(bytes: &[u8], max_side: usize) -> Result<Image, ImageError> {
-    let damaged = |e: heic_rs::Error| ImageError::Damaged { format: "HEIC", why: one_line(&e) };
-    let info = heic_rs::probe(bytes).map_err(damaged)?;
-    check_size(info.width as usize, info.height as usize, max_side)?;
+    let damaged = |why: String| ImageError::Damaged { format: "HEIC", why };
     // The decoder makes up what is missing at the end.
     if child(bytes, b"mdat").is_none() {
-        return Err(ImageError::Damaged { format: "HEIC", why: "it is cut short".into() });
+        return Err(damaged("it is cut short".into()));
     }
-    let options = DecodeOptions::default().with_layout(PixelLayout::Rgb8).with_max_pixels(Some(MAX_PIXELS as u64));
-    let picture = heic_rs::decode(bytes, &options).map_err(damaged)?;
+    let options = heifer::Options { max_threads: 0, max_pixels: MAX_PIXELS as u64 };
+    let picture = heifer::decode_srgb_rgba8(bytes, &options)
+        // A colour space that it cannot convert, such as HDR's, is taken as it is.
+        .or_else(|_| heifer::decode_rgba8(bytes, &options))
+        .map_err(|e| damaged(one_line(&e)))?;
     let (width, height) = (picture.width as usize, picture.height as usize);
-    let picture = Image::new(width, height, picture.data)
-        .ok_or_else(|| ImageError::Damaged { format: "HEIC", why: format!("no {width} x {height} pixels") })?;
-    // heic-rs 0.1.4 mirrors about the other axis; half a turn makes that right.
-    Ok(if info.mirror.is_some() { picture.turned(2) } else { picture })
+    check_size(width, height, max_side)?;
+    Image::new(width, height, picture.into_rgb8()).ok_or_else(|| damaged(format!("no {width} x {height} pixels")))
 }
 
 /// Decodes an AVIF picture, upright, through ffmpeg.
