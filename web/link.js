@@ -10,6 +10,7 @@ let underWay = [];        // Frames that wait for their answer, oldest first.
 let newest = null;        // The picture that goes next; a newer one takes its place.
 let making = false, showsThumb = false;
 let reader = null, lastPicture = 0, lastAnswer = 0;
+let mounting = { quarters: 0, mirror: true };   // Quarters clockwise, then left and right exchanged.
 let emptyMs = 0;          // From one frame without a picture to the next, while there is no camera; 0: none.
 
 const now = () => performance.timeOrigin + performance.now();
@@ -18,6 +19,7 @@ onmessage = ({ data }) => {
   if ("pictures" in data) read(data.pictures);
   if (data.picture) take(data.picture);
   if (data.controls) { controls = data.controls; tell(); }
+  if (data.mounting) mounting = data.mounting;
   if ("thumb" in data) showsThumb = data.thumb;
   if ("emptyMs" in data) emptyMs = data.emptyMs;
 };
@@ -70,9 +72,10 @@ async function send() {
     const [w, h] = [picture.displayWidth ?? picture.width, picture.displayHeight ?? picture.height];
     const scale = Math.min(1, WIDTH / Math.max(w, h));
     const [width, height] = [w, h].map(side => Math.max(1, Math.round(side * scale)));
-    if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
+    const upright = mounting.quarters % 2 ? { width: height, height: width } : { width, height };
+    if (canvas.width !== upright.width || canvas.height !== upright.height) Object.assign(canvas, upright);
     await paint(picture, width, height);
-    const frame = { seq: ++seq, at: picture.at, width, height, thumb: showsThumb && seq % 2 ? await thumbnail() : null };
+    const frame = { seq: ++seq, at: picture.at, ...upright, thumb: showsThumb && seq % 2 ? await thumbnail() : null };
     const jpeg = await canvas.convertToBlob({ type: "image/jpeg", quality: 0.85 });
     if (isOpen()) post(frame, jpeg);
   } finally {
@@ -82,12 +85,16 @@ async function send() {
   send();
 }
 
-// A mirror exchanges left and right, before the machine looks: box and landmarks then fit what is shown.
+// The picture is turned, and mirrored, before the machine looks: box and landmarks then fit what is shown.
 let pixels = null;
 async function paint(picture, width, height) {
   const whole = picture.visibleRect;
   if (whole?.width !== width || whole.height !== height || !await copy(picture, width, height)) {
-    pen.setTransform(-1, 0, 0, 1, width, 0);
+    // The columns of the matrix: where a step to the right and a step down lead; last, where the top left corner comes to lie.
+    const [a, b, c, d, e, f] = [
+      [1, 0, 0, 1, 0, 0], [0, 1, -1, 0, height, 0], [-1, 0, 0, -1, width, height], [0, -1, 1, 0, 0, width],
+    ][mounting.quarters];
+    pen.setTransform(...(mounting.mirror ? [-a, b, -c, d, canvas.width - e, f] : [a, b, c, d, e, f]));
     pen.drawImage(picture, 0, 0, width, height);
   }
 }
@@ -100,10 +107,30 @@ async function copy(frame, width, height) {
   } catch {
     return false;
   }
-  const whole = new Uint32Array(pixels.data.buffer);
-  for (let y = 0; y < height; y++) whole.subarray(y * width, (y + 1) * width).reverse();
-  pen.putImageData(pixels, 0, 0);
+  pen.putImageData(upright(pixels), 0, 0);
   return true;
+}
+
+let turned = null;
+function upright(picture) {
+  const { quarters, mirror } = mounting, { width, height } = picture;
+  const from = new Uint32Array(picture.data.buffer);
+  if (quarters === 0) {
+    if (mirror) for (let y = 0; y < height; y++) from.subarray(y * width, (y + 1) * width).reverse();
+    return picture;
+  }
+  const [w, h] = quarters % 2 ? [height, width] : [width, height];
+  if (turned?.width !== w || turned.height !== h) turned = new ImageData(w, h);
+  const to = new Uint32Array(turned.data.buffer);
+  // Where the first pixel comes from, and what a step to the right and a step down mean there.
+  const [first, right, down] = [
+    null, [(height - 1) * width, -width, 1], [width * height - 1, -1, -width], [width - 1, width, -1],
+  ][quarters];
+  for (let y = 0, at = 0; y < h; y++) {
+    let source = first + y * down + (mirror ? (w - 1) * right : 0);
+    for (let x = 0; x < w; x++, source += mirror ? -right : right) to[at++] = from[source];
+  }
+  return turned;
 }
 
 // One canvas for all: what each new one holds is let go of late.

@@ -2,6 +2,7 @@
 
 import { Camera } from "./camera.js";
 import { Dissolve } from "./dissolve.js";
+import { hang } from "./mounting.js";
 import { Panel } from "./panel.js";
 import { LANGUAGES, preferred, say, speak } from "./words.js";
 
@@ -238,6 +239,7 @@ if (kiosk) {
   panel.open = true;
 }
 if (settings.gesture && !settings.has_camera) camera.start();
+hang(link, settings);
 stir();
 setInterval(fetchPicture, PANEL_PICTURE_MS);
 // An installation comes up by itself, its notice stays on the wall.

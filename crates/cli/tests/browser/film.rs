@@ -80,6 +80,19 @@ pub fn visitor(dir: &Path) -> PathBuf {
     save(dir, "visitor", (0..n).map(|i| frame(&[(3, swaying([320.0, 260.0], i as f32 / n as f32), 300.0)])))
 }
 
+/// The same visitor before a camera that hangs on its side: turned a quarter anticlockwise.
+pub fn visitor_on_their_side(dir: &Path) -> PathBuf {
+    let n = 3 * RATE;
+    let frames = (0..n).map(|i| {
+        let upright = scene(&[(3, swaying([320.0, 260.0], i as f32 / n as f32), 300.0)]);
+        let upright = imageops::crop_imm(&upright, 140, 0, 360, HEIGHT).to_image();
+        let mut turned = RgbImage::from_pixel(WIDTH, HEIGHT, WALL);
+        imageops::replace(&mut turned, &imageops::rotate270(&upright), 80, 60);
+        jpeg(&turned)
+    });
+    save(dir, "sideways", frames)
+}
+
 /// Nobody.
 pub fn nobody(dir: &Path) -> PathBuf {
     save(dir, "nobody", (0..RATE).map(|_| frame(&[])))

@@ -336,6 +336,71 @@ fn less_motion_is_respected() {
     assert!(page.value(slow).as_str().unwrap().split(',').all(|d| d.trim() == "0s"));
 }
 
+/// How far the head seems to lean, degrees; and the size of the frames that the mirror analyses.
+fn lean_and_frame(page: &mut Page) -> (f64, [u64; 2]) {
+    let lean = page.value("narcissus.report.faces[0].pose.roll").as_f64().unwrap();
+    let seen = "document.getElementById('seen')";
+    let side = |name: &str, page: &mut Page| page.value(&format!("{seen}.{name}")).as_u64().unwrap();
+    (lean, [side("width", page), side("height", page)])
+}
+
+#[test]
+fn a_camera_that_hangs_on_its_side_is_turned_and_the_page_remembers_how() {
+    let Some(chromium) = installed() else { return };
+    let (_alone, dir, server) = (alone(), tempfile::tempdir().unwrap(), Server::start(&["--rotate", "90"]));
+    let mut page = Page::open(&chromium, &Eye::Film(&film::visitor_on_their_side(dir.path())), &server.url);
+    page.begin();
+    page.wait(REFLECTING);
+    page.wait("document.getElementById('seen').width > 4");
+    let (lean, [width, height]) = lean_and_frame(&mut page);
+    assert!(lean.abs() < 15.0 && width < height, "{lean} degrees, {width} x {height}");
+
+    // Left and right change places: so does the face, which is not in the middle.
+    let place = "narcissus.report.faces[0]?.box[0] + narcissus.report.faces[0]?.box[2] / 2";
+    page.value("document.getElementById('mirror-camera').click()");
+    page.wait("narcissus.report?.faces.length === 1");
+    assert!(page.value(place).as_f64().is_some());
+    // A quarter more, and nobody stands upright; the page comes anew and has not forgotten it.
+    page.value("document.getElementById('turn-camera').click()");
+    page.wait("document.getElementById('seen').width > document.getElementById('seen').height");
+    let asked = r#"localStorage.getItem('narcissus-camera') === '{"rotate":180,"mirror":false}'"#;
+    page.wait(asked);
+    page.value("location.reload()");
+    page.wait("globalThis.narcissus?.report && !document.getElementById('mirror-camera').checked");
+    page.begin();
+    page.wait("document.getElementById('seen').width > document.getElementById('seen').height");
+    for _ in 0..3 {
+        page.value("document.getElementById('turn-camera').click()");
+    }
+    page.wait(REFLECTING);
+    let (lean, [width, height]) = lean_and_frame(&mut page);
+    assert!(lean.abs() < 15.0 && width < height, "{lean} degrees, {width} x {height}");
+    assert!(page.complaints.is_empty(), "{:?}", page.complaints);
+}
+
+#[test]
+fn a_screen_on_its_side_has_the_panel_under_the_glass() {
+    let Some(chromium) = installed() else { return };
+    let (_alone, dir, server) = (alone(), tempfile::tempdir().unwrap(), Server::start(&["--faces", "2"]));
+    let mut page = Page::open(&chromium, &Eye::Film(&film::two(dir.path())), &server.url);
+    let screen = json!({"width": 1080, "height": 1920, "deviceScaleFactor": 1, "mobile": false});
+    page.call("Emulation.setDeviceMetricsOverride", screen);
+    page.begin();
+    page.wait("narcissus.report?.views.every(v => v.viewer !== null && v.progress === 1)");
+    let edge = |of: &str, edge: &str, page: &mut Page| {
+        page.value(&format!("document.{of}.getBoundingClientRect().{edge}")).as_f64().unwrap()
+    };
+    let (first, last) = ("querySelector('#views div')", "querySelector('#views div:last-child')");
+    assert!(edge(last, "top", &mut page) >= edge(first, "bottom", &mut page), "one above the other");
+    assert!(edge(first, "height", &mut page) > edge(first, "width", &mut page), "tall glasses");
+    page.value("document.getElementById('panel').hidden && document.getElementById('toggle-panel').click()");
+    page.wait("!document.getElementById('panel').hidden");
+    assert!(edge("getElementById('panel')", "top", &mut page) >= edge(last, "bottom", &mut page) - 1.0);
+    if let Some(file) = std::env::var_os("NARCISSUS_SCREENSHOT") {
+        std::fs::write(file, page.picture()).unwrap();
+    }
+}
+
 #[test]
 fn pictures_stand_in_for_the_camera() {
     let Some(chromium) = installed() else { return };

@@ -10,13 +10,14 @@ macro_rules! file {
 }
 
 /// All of them.
-pub const FILES: [File; 14] = [
+pub const FILES: [File; 15] = [
     file!("/", "index.html", "text/html"),
     file!("/mirror.css", "mirror.css", "text/css"),
     file!("/mirror.js", "mirror.js", "text/javascript"),
     file!("/camera.js", "camera.js", "text/javascript"),
     file!("/link.js", "link.js", "text/javascript"),
     file!("/dissolve.js", "dissolve.js", "text/javascript"),
+    file!("/mounting.js", "mounting.js", "text/javascript"),
     file!("/panel.js", "panel.js", "text/javascript"),
     file!("/words.js", "words.js", "text/javascript"),
     file!("/texts/en.json", "texts/en.json", "application/json"),
