@@ -20,7 +20,7 @@ pub use native::Native;
 pub use rate::Rate;
 pub use show::Show;
 pub use stream::Stream;
-pub use video::{VideoInfo, VideoReader};
+pub use video::{TimedFrames, VideoInfo, VideoReader};
 
 use frame::Image;
 use std::path::PathBuf;

@@ -132,6 +132,114 @@ fn sound(line: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Write;
+
+    /// A film of one second whose quarters are red, green (above), blue, yellow (below), 96 pixels wide and 64 high.
+    fn quarters(path: &Path) -> bool {
+        let Ok(ffmpeg) = host::ffmpeg() else {
+            eprintln!("skipped: ffmpeg is not in PATH");
+            return false;
+        };
+        let colour = |x: usize, y: usize| match (x < 48, y < 32) {
+            (true, true) => [220, 30, 30],
+            (false, true) => [30, 180, 30],
+            (true, false) => [30, 30, 220],
+            (false, false) => [220, 220, 30],
+        };
+        let frame: Vec<u8> = (0..96 * 64).flat_map(|i| colour(i % 96, i / 96)).collect();
+        let mut child = Command::new(ffmpeg)
+            .args([
+                "-loglevel",
+                "error",
+                "-f",
+                "rawvideo",
+                "-pix_fmt",
+                "rgb24",
+                "-s",
+                "96x64",
+                "-r",
+                "10",
+                "-i",
+                "pipe:0",
+            ])
+            .args(["-pix_fmt", "yuv444p", "-f", "mp4"])
+            .arg(path)
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(&frame.repeat(10)).unwrap();
+        assert!(child.wait().unwrap().success());
+        true
+    }
+
+    /// Writes the first four numbers of the display matrix of an mp4 file's track (ISO/IEC 14496-12, 8.3.2), ones, zeros and minus ones.
+    fn set_matrix(film: &mut [u8], [a, b, c, d]: [i32; 4]) {
+        let header = film.windows(4).position(|w| w == b"tkhd").unwrap() + 4;
+        let matrix = header + 40;
+        assert_eq!(film[matrix..matrix + 4], 0x1_0000_i32.to_be_bytes(), "the matrix is not where it was taken to be");
+        for (at, value) in [(0, a), (4, b), (12, c), (16, d)] {
+            film[matrix + at..matrix + at + 4].copy_from_slice(&(value * 0x1_0000).to_be_bytes());
+        }
+    }
+
+    #[test]
+    fn films_come_in_upright_however_the_phone_was_held() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("film.mp4");
+        if !quarters(&path) {
+            return;
+        }
+        let film = std::fs::read(&path).unwrap();
+        let (r, g, b, y) = ("red", "green", "blue", "yellow");
+        // The matrix; then what has to be seen above, left and right, and below.
+        let ways = [
+            ([1, 0, 0, 1], [r, g, b, y]),
+            ([0, 1, -1, 0], [b, r, y, g]),
+            ([-1, 0, 0, -1], [y, b, g, r]),
+            ([0, -1, 1, 0], [g, y, r, b]),
+            ([-1, 0, 0, 1], [g, r, y, b]),
+            ([1, 0, 0, -1], [b, y, r, g]),
+            ([0, 1, 1, 0], [r, b, g, y]),
+            ([0, -1, -1, 0], [y, g, b, r]),
+        ];
+        for (matrix, expected) in ways {
+            let mut turned = film.clone();
+            set_matrix(&mut turned, matrix);
+            std::fs::write(&path, turned).unwrap();
+            let (mut reader, _) = FfmpegReader::open(&path).unwrap();
+            let frame = reader.next_frame().unwrap().unwrap();
+            let size = if matrix[0] == 0 { (64, 96) } else { (96, 64) };
+            assert_eq!((frame.width, frame.height), size, "{matrix:?}");
+            let (w, h) = size;
+            let seen = [(1, 1), (3, 1), (1, 3), (3, 3)].map(|(x, y)| match frame.pixel(w * x / 4, h * y / 4) {
+                [150..=255, 150..=255, _] => "yellow",
+                [150..=255, ..] => "red",
+                [_, 130..=255, _] => "green",
+                _ => "blue",
+            });
+            assert_eq!(seen, expected, "{matrix:?}");
+        }
+    }
+
+    #[test]
+    fn pixels_that_are_no_squares_become_squares() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("film.mp4");
+        if !quarters(&path) {
+            return;
+        }
+        let wide = dir.path().join("wide.mp4");
+        let made = Command::new(host::ffmpeg().unwrap())
+            .args(["-loglevel", "error", "-i"])
+            .arg(&path)
+            .args(["-vf", "scale=720:576,setsar=16/11"])
+            .arg(&wide)
+            .status();
+        assert!(made.unwrap().success());
+        let frame = FfmpegReader::open(&wide).unwrap().0.next_frame().unwrap().unwrap();
+        // 720 x 16 / 11 by 576, and the shorter side 480.
+        assert_eq!((frame.width, frame.height), (873, 480));
+    }
 
     #[test]
     fn the_duration_line_gives_seconds() {

@@ -2,12 +2,15 @@
 
 mod ffmpeg;
 mod moving;
+mod timed;
 
 use crate::{CameraError, FrameSource, Rate};
 use ffmpeg::FfmpegReader;
 use frame::{Animation, Image};
 use moving::SteadyAnimation;
 use std::path::Path;
+
+pub use timed::TimedFrames;
 
 /// Frames are shrunk until their shorter side has so many pixels.
 const SIDE: usize = 480;

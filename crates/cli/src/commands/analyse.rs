@@ -2,7 +2,7 @@
 
 use crate::options::{Global, MountingArgs};
 use crate::output;
-use camera::{FrameSource, Input, Mounted, VideoReader, expand};
+use camera::{Input, TimedFrames, expand};
 use frame::{Image, Mounting};
 use mirror::engine::Eyes;
 use mirror::face::attributes::GenderLabel;
@@ -16,8 +16,8 @@ use train::runs::Progress;
 /// With --json one line a picture: {"input", "faces": [{"box": [x,y,w,h], "score", "confidence", "landmarks":
 /// [[x,y] * 68], "pose": {"yaw","pitch","roll"}, "age": {"mean","low","high"}, "gender": {"label","female","male"},
 /// "features": [...]}]}, in pixels of the picture; the label is female, male or unsure. A picture without a face has an
-/// empty list. A video, or a moving GIF, WebP or PNG, gives a line a frame, with "frame" (from 0) and "seconds"; its frames are at most
-/// 480 pixels high or wide, whichever is less. Pictures and videos are turned as the camera was held. A file that cannot be used is named
+/// empty list. A video, or a moving GIF, WebP or PNG, gives a line a frame, with "frame" (from 0) and "seconds"; a video's frames are
+/// shrunk until their shorter side has 480 pixels. Pictures and videos are turned as the camera was held. A file that cannot be used is named
 /// on stderr and counted, the others are still done, and the exit code is 1.
 #[derive(clap::Args, Debug)]
 #[command(after_long_help = "\
@@ -83,18 +83,17 @@ fn video(
     progress: &Progress,
     print: impl Fn(&Analysis) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    let video = VideoReader::open(path)?;
-    let info = video.info().clone();
-    if let Some(caveat) = info.caveat {
+    let mut frames = TimedFrames::open(path)?;
+    let info = frames.info();
+    progress.inc_length(info.and_then(|info| info.frames).unwrap_or(0) as u64);
+    if let Some(caveat) = info.and_then(|info| info.caveat) {
         progress.say(format!("{}: {caveat}", path.display()));
     }
-    progress.inc_length(info.frames.unwrap_or(0) as u64);
-    let mut frames = Mounted::new(video, mounting);
     let mut frame = 0;
-    while let Some(image) = frames.next_frame()? {
+    while let Some((image, seconds)) = frames.next_frame()? {
         if frame % every.get() == 0 {
-            let seconds = frame as f64 * info.seconds_a_frame();
-            print(&Analysis::new(path.display().to_string(), &eyes.analyse(&image)?).of_frame(frame, seconds))?;
+            let seen = eyes.analyse(&mounting.apply(image))?;
+            print(&Analysis::new(path.display().to_string(), &seen).of_frame(frame, seconds))?;
         }
         frame += 1;
         progress.inc(1);

@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod commands;
+mod films;
 mod foreign;
 mod privacy;
 mod setting;

@@ -1,13 +1,16 @@
 //! Who is who from frame to frame, and who never moves.
 //!
 //! A face belongs to the track whose last place it overlaps most, or lies nearest to where somebody stepped aside fast. A
-//! painted or printed face keeps its place for good; nobody who breathes does.
+//! painted or printed face keeps its place for good; nobody who breathes does. Somebody who stands before it does not make it new.
 
 use super::geometry::{Landmarks, Rect};
 use std::collections::VecDeque;
 
 /// Seconds after which a face that is not seen has no track any more.
 pub const KEEP_SECS: f64 = 0.7;
+/// Seconds for which a painted face that is hidden is remembered, and how much of its place must be covered by a face that is it again.
+const REMEMBER_PAINTED_SECS: f64 = 600.0;
+const SAME_PLACE_IOU: f32 = 0.8;
 /// Seconds without movement after which a face counts as painted.
 pub const STILL_SECS: usize = 20;
 /// Faces that are followed at a time; the largest win.
@@ -58,13 +61,15 @@ impl Tracker {
     /// The faces of the frame at `at` seconds; gives back the track of each, in their order. `None` for the smallest ones of a
     /// crowd that is too large.
     pub fn follow(&mut self, faces: &[(Rect, &Landmarks)], at: f64) -> Vec<Option<u64>> {
-        self.tracks.retain(|t| at - t.last <= KEEP_SECS);
+        let is_gone = |t: &Track| at - t.last > KEEP_SECS;
+        self.tracks.retain(|t| !is_gone(t) || t.is_still() && at - t.last <= REMEMBER_PAINTED_SECS);
 
         // Faces that may belong to a track, the likeliest first.
         let mut pairs: Vec<(f32, usize, usize)> = Vec::new();
         for (t, track) in self.tracks.iter().enumerate() {
-            pairs
-                .extend(faces.iter().enumerate().filter_map(|(f, face)| Some((likeness(&track.rect, &face.0)?, t, f))));
+            let least = if is_gone(track) { SAME_PLACE_IOU } else { 0.0 };
+            let fits = |face: &Rect| likeness(&track.rect, face).filter(|likeness| *likeness >= least);
+            pairs.extend(faces.iter().enumerate().filter_map(|(f, face)| Some((fits(&face.0)?, t, f))));
         }
         pairs.sort_by(|a, b| b.0.total_cmp(&a.0));
 
@@ -100,7 +105,7 @@ impl Tracker {
         self.tracks.iter().find(|t| t.id == id)
     }
 
-    /// All that are kept.
+    /// All that are kept, hidden painted faces included.
     pub fn tracks(&self) -> &[Track] {
         &self.tracks
     }
