@@ -221,7 +221,8 @@ mod tests {
     fn half_sent_requests_are_closed_and_meanwhile_the_page_is_served() {
         let address = start(Setup::local(0));
         let head = format!("GET / HTTP/1.1\r\nHost: {address}\r\n");
-        let upgrade = format!("GET /ws HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-We");
+        let upgrade =
+            format!("GET /ws HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-We");
         let h2 = "PRI * HTTP/2.0\r\n\r\n";
         let half: Vec<&str> = ["", "G", &head, &upgrade, h2].into_iter().cycle().take(200).collect();
         let mut half: Vec<TcpStream> = half.iter().map(|bytes| open(&address, bytes.as_bytes())).collect();

@@ -23,7 +23,7 @@ use mirror::live::{Pipeline, Policy};
 use site::Site;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use tokio_rustls::TlsAcceptor;
 
 /// Letters of the shortest token: with 64 letters to choose from, 96 bits.
@@ -94,6 +94,7 @@ async fn listen(setup: Setup, sessions: Arc<dyn SessionFactory>, ready: impl FnO
         pipeline: Pipeline::start(Policy::Newest).map_err(ServerError::Broken)?,
         metrics: Arc::default(),
         pages: AtomicUsize::new(0),
+        is_full: AtomicBool::new(false),
         policy: routes::policy(&guard),
         guard,
         settings,

@@ -41,20 +41,27 @@ struct PagePermit(Arc<Site>);
 
 impl PagePermit {
     fn take(site: Arc<Site>) -> Option<Self> {
-        let taken = site.pages.fetch_add(1, Ordering::Relaxed);
-        let permit = Self(site);
-        if taken >= MAX_PAGES {
-            tracing::warn!(pages = taken, "too many pages use the mirror");
-            return None;
+        let one_more = |pages| (pages < MAX_PAGES).then_some(pages + 1);
+        match site.pages.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more) {
+            Ok(before) => {
+                tracing::info!(pages = before + 1, "a page came");
+                Some(Self(site))
+            }
+            Err(pages) => {
+                // Once, however many come, until a place is free again.
+                if !site.is_full.swap(true, Ordering::Relaxed) {
+                    tracing::warn!(pages, "too many pages use the mirror");
+                }
+                None
+            }
         }
-        tracing::info!(pages = taken + 1, "a page came");
-        Some(permit)
     }
 }
 
 impl Drop for PagePermit {
     fn drop(&mut self) {
         let pages = self.0.pages.fetch_sub(1, Ordering::Relaxed) - 1;
+        self.0.is_full.store(false, Ordering::Relaxed);
         tracing::info!(pages, "a page went");
     }
 }
