@@ -1,5 +1,6 @@
 // The page: begins and ends, shows reflections, says what the machine says.
 
+import { isAwake, keepAwake } from "./awake.js";
 import { Camera } from "./camera.js";
 import { Dissolve } from "./dissolve.js";
 import { hang } from "./mounting.js";
@@ -41,6 +42,7 @@ function begin() {
   lastSomebody = performance.now();
   document.body.classList.add("begun");
   part("welcome").inert = true;
+  keepAwake(true);
   if (!settings.has_camera) camera.start();
   trouble("camera", troubles.camera);
   tell();
@@ -50,6 +52,7 @@ function stop() {
   begun = false;
   document.body.classList.remove("begun");
   part("welcome").inert = false;
+  keepAwake(kiosk);
   part("begin").focus();
   part("words").textContent = "";
   // The gesture needs the camera, which until then looks for closed eyes only.
@@ -232,6 +235,7 @@ chosen.value = preferred();
 chosen.addEventListener("change", () => speak(chosen.value));
 await speak(chosen.value);
 part("gesture").hidden = !settings.gesture;
+keepAwake(kiosk);
 if (kiosk) {
   document.body.classList.add("kiosk");
   part("promise").hidden = false;
@@ -251,6 +255,7 @@ globalThis.narcissus = {
   get report() { return latest?.report; },
   get controls() { return latest?.controls; },
   get performance() { return latest?.performance; },
+  get awake() { return isAwake(); },
   get times() { return { ...times, dissolve: dissolve.length }; },
   speed: () => speed().exact,
 };

@@ -23,11 +23,14 @@ const MAX_BYTES: u64 = 5_000_000;
 pub fn open(file: Option<&Path>, verbose: u8) -> anyhow::Result<()> {
     let ours = |level| Targets::new().with_targets([("narcissus", level), ("display", level)]);
     let level = [LevelFilter::WARN, LevelFilter::INFO, LevelFilter::DEBUG][usize::from(verbose.min(2))];
-    let words = fmt::layer().with_writer(io::stderr).without_time().with_target(false).with_filter(ours(level));
+    // What cannot be written is lost. The layers would complain about it on stderr, and panic where that is closed too.
+    let words = fmt::layer().with_writer(io::stderr).without_time().with_target(false).log_internal_errors(false);
+    let words = words.with_filter(ours(level));
     let lines = file
         .map(|path| CappedFile::open(path, MAX_BYTES).with_context(|| format!("cannot write to {}", path.display())));
     let lines = lines.transpose()?;
-    let lines = lines.map(|f| fmt::layer().json().with_writer(f).with_filter(ours(LevelFilter::INFO)));
+    let lines = lines
+        .map(|f| fmt::layer().json().with_writer(f).log_internal_errors(false).with_filter(ours(LevelFilter::INFO)));
     // Whoever already listens in this process goes on to.
     let _ = registry().with(words).with(lines).try_init();
     Ok(())
@@ -37,26 +40,33 @@ pub fn open(file: Option<&Path>, verbose: u8) -> anyhow::Result<()> {
 struct CappedFile {
     path: PathBuf,
     max_bytes: u64,
-    open: Mutex<(File, u64)>,
+    open: Mutex<Open>,
+}
+
+struct Open {
+    file: File,
+    len: u64,
+    /// Whether the last line could not be written.
+    lost: bool,
 }
 
 impl CappedFile {
     fn open(path: &Path, max_bytes: u64) -> io::Result<Self> {
         let file = OpenOptions::new().create(true).append(true).open(path)?;
         let len = file.metadata()?.len();
-        Ok(Self { path: path.to_owned(), max_bytes, open: Mutex::new((file, len)) })
+        Ok(Self { path: path.to_owned(), max_bytes, open: Mutex::new(Open { file, len, lost: false }) })
     }
 }
 
 /// Writes one line at a time.
 struct Line<'a> {
     of: &'a CappedFile,
-    open: MutexGuard<'a, (File, u64)>,
+    open: MutexGuard<'a, Open>,
 }
 
-impl Write for Line<'_> {
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        let (file, len) = &mut *self.open;
+impl Line<'_> {
+    fn put(&mut self, line: &[u8]) -> io::Result<()> {
+        let Open { file, len, .. } = &mut *self.open;
         if *len > 0 && *len + line.len() as u64 > self.of.max_bytes {
             let mut aside = self.of.path.clone().into_os_string();
             aside.push(".1");
@@ -64,13 +74,26 @@ impl Write for Line<'_> {
             *file = OpenOptions::new().create(true).append(true).open(&self.of.path)?;
             *len = 0;
         }
-        file.write_all(line)?;
+        // A full disk may take half a line: the next one must not continue it.
+        file.write_all(line).inspect_err(|_| drop(file.set_len(*len)))?;
         *len += line.len() as u64;
-        Ok(line.len())
+        Ok(())
+    }
+}
+
+impl Write for Line<'_> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let written = self.put(line);
+        if let (Err(error), false) = (&written, self.open.lost) {
+            // Once, until the next line that can be written; who has closed stderr does not want to know.
+            let _ = writeln!(io::stderr(), "warning: {}: {error}; lines are lost", self.of.path.display());
+        }
+        self.open.lost = written.is_err();
+        written.map(|()| line.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.open.0.flush()
+        self.open.file.flush()
     }
 }
 
@@ -85,6 +108,18 @@ impl<'a> MakeWriter<'a> for CappedFile {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A device on which every write finds the disk full.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_full_disk_loses_lines_and_nothing_else() {
+        let log = CappedFile::open(Path::new("/dev/full"), 100).unwrap();
+        for lost in [false, true] {
+            assert_eq!(frame::lock(&log.open).lost, lost);
+            let error = writeln!(log.make_writer(), "a line").unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+        }
+    }
 
     #[test]
     fn a_full_file_is_put_aside_and_both_stay_within_the_bound() {

@@ -3,6 +3,7 @@
 //! It is told after a picture was drawn, by the thread that draws: a mirror that no longer reflects is started again, whatever
 //! its other threads do.
 
+use frame::lock;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -10,28 +11,40 @@ use std::time::{Duration, Instant};
 const INTERVAL: Duration = Duration::from_secs(2);
 
 /// Whoever wants to know.
-pub struct Watchdog(Option<Mutex<Option<Instant>>>);
+pub struct Watchdog {
+    /// When a picture was last drawn, to [`INTERVAL`]; at first, when this was made.
+    last: Mutex<Instant>,
+    /// Whether there is a service manager.
+    is_heard: bool,
+}
 
 impl Watchdog {
     /// The one that the environment names.
     pub fn from_environment() -> Self {
-        Self(std::env::var_os("NOTIFY_SOCKET").map(|_| Mutex::default()))
+        Self { last: Mutex::new(Instant::now()), is_heard: std::env::var_os("NOTIFY_SOCKET").is_some() }
     }
 
     /// The page can be opened.
     pub fn ready(&self) {
-        if self.0.is_some() {
+        if self.is_heard {
             notify::ready();
         }
     }
 
     /// A picture was drawn.
     pub fn ping(&self) {
-        let Some(Ok(mut last)) = self.0.as_ref().map(Mutex::lock) else { return };
-        if last.is_none_or(|at| at.elapsed() >= INTERVAL) {
-            *last = Some(Instant::now());
-            notify::alive();
+        let mut last = lock(&self.last);
+        if last.elapsed() >= INTERVAL {
+            *last = Instant::now();
+            if self.is_heard {
+                notify::alive();
+            }
         }
+    }
+
+    /// For how long no picture was drawn.
+    pub fn silence(&self) -> Duration {
+        lock(&self.last).elapsed()
     }
 }
 

@@ -1,5 +1,6 @@
 //! A headless Chromium with a film in place of a camera, spoken to over its DevTools protocol.
 
+use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -26,15 +27,21 @@ pub enum Eye<'a> {
     Denied,
 }
 
-/// A browser with one page.
+/// A page of a browser.
 pub struct Page {
-    process: Child,
+    /// The browser, where it belongs to the page.
+    browser: Option<Browser>,
     socket: WebSocket<TcpStream>,
     session: String,
     next_id: u64,
     /// Addresses that the page asked for, and what it complained about.
     pub requests: Vec<String>,
     pub complaints: Vec<String>,
+}
+
+/// A browser's process; it ends when this is dropped.
+struct Browser {
+    process: Child,
     _profile: TempDir,
 }
 
@@ -66,26 +73,40 @@ impl Page {
         };
         command.arg(format!("--user-data-dir={}", profile.path().display())).arg("about:blank");
         let process = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("chromium starts");
-        let port_file = profile.path().join("DevToolsActivePort");
-        let (port, path) = eventually("the browser opens its port", || {
-            let text = std::fs::read_to_string(&port_file).ok()?;
-            let (port, path) = text.trim().split_once('\n')?;
-            Some((port.parse::<u16>().ok()?, path.to_owned()))
-        });
-        let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        let (socket, _) = tungstenite::client(format!("ws://127.0.0.1:{port}{path}"), stream).unwrap();
-        let (requests, complaints) = (Vec::new(), Vec::new());
-        let session = String::new();
-        let mut page = Self { process, socket, session, next_id: 0, requests, complaints, _profile: profile };
+        eventually("the browser opens its port", || port(profile.path()));
+        let mut page = Self::connect(profile.path(), PATIENCE).unwrap();
+        page.browser = Some(Browser { process, _profile: profile });
         let target = page.call("Target.createTarget", json!({"url": "about:blank"}))["targetId"].clone();
-        let attached = page.call("Target.attachToTarget", json!({"targetId": target, "flatten": true}));
-        page.session = attached["sessionId"].as_str().unwrap().to_owned();
+        page.attach(&target).unwrap();
         for domain in ["Page", "Runtime", "Network", "Log"] {
             page.call(&format!("{domain}.enable"), json!({}));
         }
         page.go(url);
         page
+    }
+
+    /// The first page of the browser that runs with this profile; `patience` is how long each answer may take.
+    pub fn of_profile(profile: &Path, patience: Duration) -> anyhow::Result<Self> {
+        let mut page = Self::connect(profile, patience)?;
+        let targets = page.ask("Target.getTargets", json!({}))?["targetInfos"].clone();
+        let target = targets.as_array().into_iter().flatten().find(|target| target["type"] == "page");
+        page.attach(&target.context("the browser has no page")?["targetId"])?;
+        Ok(page)
+    }
+
+    fn connect(profile: &Path, patience: Duration) -> anyhow::Result<Self> {
+        let (port, path) = port(profile).context("the browser has no port")?;
+        let stream = TcpStream::connect(("127.0.0.1", port))?;
+        stream.set_read_timeout(Some(patience))?;
+        let (socket, _) = tungstenite::client(format!("ws://127.0.0.1:{port}{path}"), stream)?;
+        let (requests, complaints, session) = (Vec::new(), Vec::new(), String::new());
+        Ok(Self { browser: None, socket, session, next_id: 0, requests, complaints })
+    }
+
+    fn attach(&mut self, target: &Value) -> anyhow::Result<()> {
+        let attached = self.ask("Target.attachToTarget", json!({"targetId": target, "flatten": true}))?;
+        self.session = attached["sessionId"].as_str().context("no session")?.to_owned();
+        Ok(())
     }
 
     /// Goes to another address.
@@ -96,24 +117,30 @@ impl Page {
 
     /// The number of the browser's process.
     pub fn process(&self) -> u32 {
-        self.process.id()
+        self.browser.as_ref().expect("a page with a browser of its own").process.id()
+    }
+
+    /// A command of the protocol, which must succeed.
+    #[track_caller]
+    pub fn call(&mut self, method: &str, parameters: Value) -> Value {
+        self.ask(method, parameters).unwrap()
     }
 
     /// A command of the protocol.
-    pub fn call(&mut self, method: &str, parameters: Value) -> Value {
+    pub fn ask(&mut self, method: &str, parameters: Value) -> anyhow::Result<Value> {
         self.next_id += 1;
         let id = self.next_id;
         let mut message = json!({"id": id, "method": method, "params": parameters});
         if !self.session.is_empty() {
             message["sessionId"] = self.session.clone().into();
         }
-        self.socket.send(Message::text(message.to_string())).unwrap();
+        self.socket.send(Message::text(message.to_string()))?;
         loop {
-            let Message::Text(text) = self.socket.read().expect("the browser answers") else { continue };
-            let answer: Value = serde_json::from_str(&text).unwrap();
+            let Message::Text(text) = self.socket.read().context("the browser does not answer")? else { continue };
+            let answer: Value = serde_json::from_str(&text)?;
             if answer["id"] == id {
-                assert!(answer["error"].is_null(), "{method}: {}", answer["error"]);
-                return answer["result"].clone();
+                ensure!(answer["error"].is_null(), "{method}: {}", answer["error"]);
+                return Ok(answer["result"].clone());
             }
             self.take_note(&answer);
         }
@@ -136,12 +163,18 @@ impl Page {
         }
     }
 
-    /// The value of an expression; a promise is awaited.
+    /// The value of an expression, which must have one; a promise is awaited.
+    #[track_caller]
     pub fn value(&mut self, expression: &str) -> Value {
+        self.evaluate(expression).unwrap()
+    }
+
+    /// The value of an expression; a promise is awaited.
+    pub fn evaluate(&mut self, expression: &str) -> anyhow::Result<Value> {
         let parameters = json!({"expression": expression, "awaitPromise": true, "returnByValue": true});
-        let answer = self.call("Runtime.evaluate", parameters);
-        assert!(answer["exceptionDetails"].is_null(), "{expression}: {}", answer["exceptionDetails"]);
-        answer["result"]["value"].clone()
+        let answer = self.ask("Runtime.evaluate", parameters)?;
+        ensure!(answer["exceptionDetails"].is_null(), "{expression}: {}", answer["exceptionDetails"]);
+        Ok(answer["result"]["value"].clone())
     }
 
     /// Waits until an expression is true; gives back for how long.
@@ -190,6 +223,16 @@ impl Page {
         self.call("Input.dispatchKeyEvent", json!({"type": "keyUp", "key": key, "windowsVirtualKeyCode": code}));
     }
 
+    /// Opens another tab before this one; gives back its name.
+    pub fn open_tab(&mut self) -> String {
+        self.call("Target.createTarget", json!({"url": "about:blank"}))["targetId"].as_str().unwrap().to_owned()
+    }
+
+    /// Closes a tab.
+    pub fn close_tab(&mut self, tab: &str) {
+        self.call("Target.closeTarget", json!({ "targetId": tab }));
+    }
+
     /// A number that tells reflections apart: all that is drawn, added up.
     pub fn drawn(&mut self) -> f64 {
         let sum = "[...document.querySelectorAll('#views canvas')].flatMap(c => [...c.getContext('2d')\
@@ -207,12 +250,19 @@ impl Page {
     }
 }
 
-impl Drop for Page {
+impl Drop for Browser {
     fn drop(&mut self) {
         // It may have ended already, then there is nothing to end.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// The port and the path at which the browser that runs with this profile hears commands, once it does.
+fn port(profile: &Path) -> Option<(u16, String)> {
+    let text = std::fs::read_to_string(profile.join("DevToolsActivePort")).ok()?;
+    let (port, path) = text.trim().split_once('\n')?;
+    Some((port.parse().ok()?, path.to_owned()))
 }
 
 /// Asks again until there is an answer.

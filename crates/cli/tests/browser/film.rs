@@ -14,7 +14,7 @@ pub const RATE: usize = 30;
 
 static DREAMS: LazyLock<TempDir> = LazyLock::new(|| {
     let dir = tempfile::tempdir().unwrap();
-    let status = Command::new(env!("CARGO_BIN_EXE_narcissus"))
+    let status = Command::new(crate::narcissus())
         .args(["dream", "--count", "8", "--seed", "11", "--out"])
         .arg(dir.path())
         .status()

@@ -5,6 +5,7 @@
 //! a picture takes there and back (`MIRROR_PACK` and `MIRROR_SIZE` name another pack and a lower level of its generator), and
 //! `… five_minutes` watches the memory for as long.
 
+#[allow(dead_code)]
 mod chromium;
 mod film;
 mod server;
@@ -12,8 +13,14 @@ mod server;
 use chromium::{Eye, Page, installed};
 use serde_json::json;
 use server::{Server, resident_mb};
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+/// The program under test.
+fn narcissus() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_narcissus"))
+}
 
 /// One browser at a time: they take what processors there are.
 fn alone() -> MutexGuard<'static, ()> {
@@ -295,6 +302,27 @@ fn dissolved(page: &mut Page, intervals: &str) -> Vec<Vec<f64>> {
 }
 
 #[test]
+fn the_screen_stays_on_while_it_begins_and_again_after_the_page_was_hidden() {
+    let Some(chromium) = installed() else { return };
+    let (_alone, dir, server) = (alone(), tempfile::tempdir().unwrap(), Server::start(&[]));
+    let mut page = Page::open(&chromium, &Eye::Film(&film::visitor(dir.path())), &server.url);
+    page.wait("globalThis.narcissus");
+    assert_eq!(page.value("narcissus.awake"), false);
+    page.begin();
+    page.wait("narcissus.awake");
+    let other = page.open_tab();
+    page.wait("document.hidden && !narcissus.awake");
+    page.close_tab(&other);
+    page.wait("!document.hidden && narcissus.awake");
+    page.press("Escape");
+    page.wait("!narcissus.awake");
+    // A kiosk waits for visitors: its screen stays on.
+    page.go(&format!("{}/#kiosk", server.url));
+    page.value("location.reload()");
+    page.wait("globalThis.narcissus?.awake");
+}
+
+#[test]
 fn slow_pictures_dissolve_and_fast_ones_are_shown_at_once() {
     let Some(chromium) = installed() else { return };
     let (_alone, server) = (alone(), Server::start(&[]));
@@ -417,7 +445,7 @@ fn pictures_stand_in_for_the_camera() {
 }
 
 /// Holds a visitor before the mirror for a while; neither it nor the browser may take more and more memory.
-fn memory_stays(chromium: &std::path::Path, warm: Duration, watched: Duration) {
+fn memory_stays(chromium: &Path, warm: Duration, watched: Duration) {
     let (dir, server) = (tempfile::tempdir().unwrap(), Server::start(&[]));
     let mut page = Page::open(chromium, &Eye::Film(&film::coming_and_going(dir.path())), &server.url);
     page.begin();

@@ -13,7 +13,7 @@ pub struct Server {
 impl Server {
     /// Starts `narcissus mirror` with these arguments; without `--port` at any that is free.
     pub fn start(arguments: &[&str]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_narcissus"));
+        let mut command = Command::new(crate::narcissus());
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("NARCISSUS_")) {
             command.env_remove(name);
         }

@@ -180,15 +180,36 @@ fn bench_reports_every_stage() {
 }
 
 #[test]
-fn doctor_has_a_cure_for_every_failure() {
+fn doctor_has_a_hint_for_everything_that_is_not_well() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let outcome = narcissus(&["doctor", "--port", &port]);
     outcome.assert_one_error(&["port"]);
     let lines: Vec<&str> = outcome.stdout.lines().collect();
-    assert!(lines.iter().any(|l| l.starts_with("ok    pack")), "{}", outcome.stdout);
-    for (i, _) in lines.iter().enumerate().filter(|(_, l)| l.starts_with("FAIL") || l.starts_with("lack")) {
-        assert!(lines[i + 1].trim_start().starts_with("cure: "), "{}", outcome.stdout);
+    assert!(lines.iter().any(|l| l.starts_with("ok       pack")), "{}", outcome.stdout);
+    assert!(lines.iter().any(|l| l.starts_with("failure  port")), "{}", outcome.stdout);
+    for (i, _) in lines.iter().enumerate().filter(|(_, l)| l.starts_with("failure") || l.starts_with("warning")) {
+        assert!(lines[i + 1].trim_start().starts_with("hint: "), "{}", outcome.stdout);
+    }
+}
+
+#[test]
+fn doctor_says_the_same_as_json_and_ends_with_the_same_code() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    for (port, works) in [(port.as_str(), false), ("0", true)] {
+        let outcome = narcissus(&["doctor", "--json", "--port", port]);
+        assert_eq!(outcome.code, i32::from(!works), "{}", outcome.stderr);
+        let checks = json_lines(&outcome.stdout)[0]["checks"].as_array().unwrap().clone();
+        let state =
+            |name: &str| checks.iter().find(|c| c["name"] == name).map(|c| c["state"].as_str().unwrap().to_owned());
+        assert_eq!(state("port").unwrap(), if works { "ok" } else { "failure" });
+        assert!(["processor", "pack", "browser", "ffmpeg", "camera"].iter().all(|name| state(name).is_some()));
+        for check in &checks {
+            assert!(["ok", "warning", "failure"].iter().any(|state| check["state"] == *state), "{check}");
+            assert!(check["found"].as_str().is_some_and(|words| !words.is_empty()), "{check}");
+            assert_eq!(check["hint"].is_string(), check["state"] != "ok", "{check}");
+        }
     }
 }
 

@@ -10,10 +10,11 @@ macro_rules! file {
 }
 
 /// All of them.
-pub const FILES: [File; 15] = [
+pub const FILES: [File; 16] = [
     file!("/", "index.html", "text/html"),
     file!("/mirror.css", "mirror.css", "text/css"),
     file!("/mirror.js", "mirror.js", "text/javascript"),
+    file!("/awake.js", "awake.js", "text/javascript"),
     file!("/camera.js", "camera.js", "text/javascript"),
     file!("/link.js", "link.js", "text/javascript"),
     file!("/dissolve.js", "dissolve.js", "text/javascript"),

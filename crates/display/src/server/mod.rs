@@ -4,6 +4,7 @@
 //! messages are those of [`mirror::live::protocol`]. One [`Pipeline`] serves all pages in turn; [`page`] says what it does with a page's
 //! frames.
 
+mod connection;
 mod files;
 mod guard;
 mod metrics;
@@ -17,14 +18,13 @@ mod tls;
 pub use setup::{RemoteAccess, ServerError, Setup};
 pub use site::SessionFactory;
 
-use axum_server::accept::NoDelayAcceptor;
-use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use guard::Guard;
 use mirror::live::{Pipeline, Policy};
 use site::Site;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
+use tokio_rustls::TlsAcceptor;
 
 /// Letters of the shortest token: with 64 letters to choose from, 96 bits.
 const MIN_TOKEN_LENGTH: usize = 16;
@@ -76,8 +76,7 @@ async fn listen(setup: Setup, sessions: Arc<dyn SessionFactory>, ready: impl FnO
 
     // The address is taken before anything is started.
     let port = |source| ServerError::Port { port: listen.port(), source };
-    let listener = std::net::TcpListener::bind(listen).map_err(port)?;
-    listener.set_nonblocking(true).map_err(ServerError::Broken)?;
+    let listener = tokio::net::TcpListener::bind(listen).await.map_err(port)?;
     let address = listener.local_addr().map_err(ServerError::Broken)?;
 
     let (guard, certificate) = match remote {
@@ -85,7 +84,7 @@ async fn listen(setup: Setup, sessions: Arc<dyn SessionFactory>, ready: impl FnO
         Some(RemoteAccess { name, certificate, key, token }) => {
             let loaded = tls::config(&certificate, &key);
             let loaded = loaded.map_err(|why| ServerError::Certificate { certificate, key, why: why.to_string() })?;
-            (Guard::remote(&name, address.port(), token), Some(RustlsConfig::from_config(Arc::new(loaded))))
+            (Guard::remote(&name, address.port(), token), Some(TlsAcceptor::from(Arc::new(loaded))))
         }
     };
 
@@ -95,23 +94,16 @@ async fn listen(setup: Setup, sessions: Arc<dyn SessionFactory>, ready: impl FnO
         pipeline: Pipeline::start(Policy::Newest).map_err(ServerError::Broken)?,
         metrics: Arc::default(),
         pages: AtomicUsize::new(0),
+        is_full: AtomicBool::new(false),
         policy: routes::policy(&guard),
         guard,
         settings,
     });
-    let pages = routes::router(site).into_make_service();
+    let router = routes::router(site);
     tracing::info!(%url, "the mirror is open");
     ready(&url);
-
-    // Words and picture of an answer are two messages: with Nagle's algorithm the second would wait 40 ms for the page's system to
-    // acknowledge the first.
-    let no_delay = NoDelayAcceptor::new();
-    let server = axum_server::from_tcp(listener).map_err(ServerError::Broken)?;
-    match certificate {
-        None => server.acceptor(no_delay).serve(pages).await,
-        Some(certificate) => server.acceptor(RustlsAcceptor::new(certificate).acceptor(no_delay)).serve(pages).await,
-    }
-    .map_err(ServerError::Broken)
+    connection::accept_all(&listener, certificate, &router).await;
+    Ok(())
 }
 
 /// Whether an address that others can reach is protected well enough.
@@ -128,7 +120,7 @@ fn check_protection(listen: SocketAddr, remote: Option<&RemoteAccess>) -> Result
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use frame::Image;
     use mirror::engine::MirrorError;
@@ -154,14 +146,14 @@ mod tests {
     }
 
     /// The server lives until the tests end; gives back `host:port`.
-    fn start(setup: Setup) -> String {
+    pub(super) fn start(setup: Setup) -> String {
         let (tell, hear) = std::sync::mpsc::channel();
         std::thread::spawn(move || serve(setup, Nobody, |url| tell.send(url.to_owned()).unwrap()));
         let url: String = hear.recv().unwrap();
         url.split_once("://").unwrap().1.to_owned()
     }
 
-    fn ask(address: &str, path: &str, headers: &str) -> String {
+    pub(super) fn ask(address: &str, path: &str, headers: &str) -> String {
         let mut stream = TcpStream::connect(address).unwrap();
         write!(stream, "GET {path} HTTP/1.1\r\n{headers}Connection: close\r\n\r\n").unwrap();
         let mut reply = String::new();
@@ -221,14 +213,28 @@ mod tests {
             assert!(matches!(serve(setup, Nobody, |_| ()), Err(ServerError::Token)), "{weak}");
         }
         let setup = Setup { remote: Some(remote("0123456789abcdef")), ..everywhere };
-        assert!(matches!(serve(setup.clone(), Nobody, |_| ()), Err(ServerError::Certificate { .. })));
+        assert!(matches!(serve(setup, Nobody, |_| ()), Err(ServerError::Certificate { .. })));
+    }
+
+    /// A server with a certificate of its own for `localhost`: its `host:port`, and whom its clients trust.
+    pub(super) fn start_tls(token: &str) -> (String, rustls::RootCertStore) {
+        let dir = tempfile::tempdir().unwrap();
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let (certificate, key) = (dir.path().join("cert.pem"), dir.path().join("key.pem"));
         std::fs::write(&certificate, made.cert.pem()).unwrap();
         std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
-        let address = start(setup);
-        let port = address.rsplit(':').next().unwrap();
+        let remote = RemoteAccess { name: "localhost".into(), certificate, key, token: token.into() };
+        let listen = SocketAddr::from(([0, 0, 0, 0], 0));
+        let address = start(Setup { listen, remote: Some(remote), ..Setup::local(0) });
         let mut roots = rustls::RootCertStore::empty();
         roots.add(made.cert.der().clone()).unwrap();
+        (address, roots)
+    }
+
+    #[test]
+    fn who_knows_the_token_may_look_from_another_computer() {
+        let (address, roots) = start_tls("0123456789abcdef");
+        let port = address.rsplit(':').next().unwrap();
         let mut client = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
         // As browsers do.
         client.alpn_protocols = vec![b"h2".into(), b"http/1.1".into()];

@@ -5,6 +5,7 @@ use super::guard::{Access, Guard};
 use super::site::Site;
 use super::socket;
 use axum::Router;
+use axum::body::HttpBody;
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
@@ -56,6 +57,11 @@ async fn only_our_page(State(site): State<Arc<Site>>, request: Request, next: Ne
                 None => (StatusCode::FORBIDDEN, "the mirror's token is missing or wrong\n").into_response(),
             };
         }
+    }
+    // Nothing here takes a body: it is not read, and the connection ends.
+    if !request.body().is_end_stream() {
+        let why = "this server takes no request body\n";
+        return (StatusCode::PAYLOAD_TOO_LARGE, [(header::CONNECTION, "close")], why).into_response();
     }
     let mut response = next.run(request).await;
     let headers = response.headers_mut();

@@ -8,7 +8,7 @@ use frame::Image;
 use mirror::live::protocol::PageSettings;
 use mirror::live::{Pipeline, Session};
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 
 /// Opens a session for each page.
 pub trait SessionFactory: Send + Sync + 'static {
@@ -28,6 +28,8 @@ pub(super) struct Site {
     pub metrics: Arc<Metrics>,
     /// Pages that are connected now.
     pub pages: AtomicUsize,
+    /// Whether a page was turned away since one last went.
+    pub is_full: AtomicBool,
     pub guard: Guard,
     pub policy: HeaderValue,
     pub settings: PageSettings,

@@ -119,12 +119,13 @@ pub fn run(options: &MirrorArgs, global: &Global) -> anyhow::Result<()> {
     };
     // Held until the server ends: the browser ends with it.
     let mut window = None;
+    let pictures = watchdog.clone();
     let mut announced = Ok(());
     serve(setup, sessions, |url| {
         announced = output::print_line(&format_args!("the mirror is at {url}"));
         watchdog.ready();
         // The page then begins by itself: nobody is there to press its button.
-        window = program.map(|program| Kiosk::open(program, format!("{url}/#kiosk")));
+        window = program.map(|program| Kiosk::open(program, format!("{url}/#kiosk"), pictures));
     })?;
     drop(window);
     announced
