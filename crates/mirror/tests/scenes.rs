@@ -182,7 +182,7 @@ fn sunglasses_and_masks_hide_few_and_a_camera_on_its_side_nearly_all() {
         fill(p, [0.385, 0.42], [0.1, 0.07], [18, 16, 15]);
         fill(p, [0.615, 0.42], [0.1, 0.07], [18, 16, 15]);
     });
-    let mask = each(|p| fill(p, [0.5, 0.68], [0.2, 0.17], [150, 180, 205]));
+    let mask = each(|p| fill(p, [0.5, 0.76], [0.28, 0.24], [150, 180, 205]));
     let sideways: Vec<Image> = each(|_| {}).iter().map(|room| room.turned(1)).collect();
     if let Some(folder) = std::env::var_os("NARCISSUS_SCENES") {
         let file = |name: &str| std::path::Path::new(&folder).join(name);
