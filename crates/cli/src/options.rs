@@ -6,6 +6,7 @@ use ::mirror::generator::Generator;
 use ::mirror::inverter::FeatureSelection;
 use ::mirror::pack::{MANIFEST_FILE, Net, Pack};
 use anyhow::Context;
+use camera::Input;
 use clap::Args;
 use frame::Mounting;
 use import::Network;
@@ -106,6 +107,26 @@ pub enum Switch {
     On,
     /// No.
     Off,
+}
+
+/// Who stands in for visitors.
+#[derive(Args, Debug)]
+pub struct VisitorsArgs {
+    /// A folder with pictures of people who stand in for visitors [default: the people of the pack's table]
+    #[arg(long, value_name = "DIR")]
+    visitors: Option<PathBuf>,
+}
+
+impl VisitorsArgs {
+    /// Their pictures; `None` where the pack's table shall serve.
+    pub fn pictures(&self) -> anyhow::Result<Option<Vec<PathBuf>>> {
+        let Some(folder) = &self.visitors else { return Ok(None) };
+        let inputs: Vec<Input> = camera::expand(std::slice::from_ref(folder)).into_iter().collect::<Result<_, _>>()?;
+        let picture = |input| if let Input::Picture(path) = input { Some(path) } else { None };
+        let pictures: Vec<PathBuf> = inputs.into_iter().filter_map(picture).collect();
+        anyhow::ensure!(!pictures.is_empty(), "{}: no picture in it", folder.display());
+        Ok(Some(pictures))
+    }
 }
 
 /// How large the generator draws.

@@ -2,13 +2,10 @@
 
 use crate::{ImportError, ImportOptions, read_generator};
 use mirror::generator::Generator;
-use mirror::pack::{CARD_FILE, FORMAT, MANIFEST_FILE, Manifest, Net, Pack, seal};
+use mirror::pack::{CARD_FILE, FORMAT, MANIFEST_FILE, Manifest, Net, Pack, VISITORS_FILE, seal};
 use nn::io::Dtype;
 use std::collections::BTreeMap;
 use std::path::Path;
-
-/// The nets that look at faces; they know nothing of the generator, so that any pack can share them.
-const FACE_NETS: [Net; 3] = [Net::Detector, Net::Landmarks, Net::Attributes];
 
 /// What came of an import.
 pub struct Imported {
@@ -18,7 +15,7 @@ pub struct Imported {
     pub missing: Vec<Net>,
 }
 
-/// Makes a pack in the folder `out` of the generator in `file` and of the face nets of another pack.
+/// Makes a pack in the folder `out` of the generator in `file` and of another pack's face nets, with the people whom they measured.
 ///
 /// The inverter stays behind: it knows one generator, and with another, even of the same latent size, it would answer
 /// with faces that have nothing to do with the viewer. The pack can dream at once, and reflect after
@@ -41,14 +38,17 @@ pub fn import(file: &Path, options: ImportOptions, face_nets: &Pack, out: &Path)
         Ok(host::write_atomically(&folder.path().join(name), bytes)?)
     };
 
-    // The nets.
+    // The nets, and the people to train an inverter with.
     write(Net::Generator.file(), &generator.to_bytes(generator.metadata(), dtype_for(&generator, options.half)))?;
     let mut missing = vec![Net::Inverter];
-    for net in FACE_NETS {
+    for net in Net::EYES {
         match face_nets.weights(net) {
             Ok(bytes) => write(net.file(), bytes)?,
             Err(_) => missing.push(net),
         }
+    }
+    if let Some(bytes) = face_nets.file(VISITORS_FILE) {
+        write(VISITORS_FILE, bytes)?;
     }
 
     // What the pack says of itself.
@@ -151,8 +151,10 @@ fn open_to_readers(_folder: &Path) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mirror::features::{FEATURES, FeatureVector};
     use mirror::generator::{Config, Painter};
     use mirror::latent::Latent;
+    use mirror::pack::{PackError, Visitors};
     use nn::{Layer, Rng};
 
     const TINY: Config = Config { resolution: 8, fmap_base: 16, fmap_max: 4, fmap_min: 1, latent_size: 3 };
@@ -186,6 +188,28 @@ mod tests {
         let drawn = Painter::new(&pack.open(Net::Generator, Generator::from_bytes).unwrap()).paint(&latent);
         let wanted = Painter::new(&Generator::load(&file).unwrap()).paint(&latent);
         assert!(drawn.data.iter().zip(&wanted.data).all(|(a, b)| a.abs_diff(*b) <= 1));
+    }
+
+    #[test]
+    fn people_come_with_the_face_nets_that_measured_them() {
+        let (dir, donor) = setting();
+        let file = dir.path().join("gs.safetensors");
+        let plain = dir.path().join("plain");
+        import(&file, ImportOptions::default(), &donor, &plain).unwrap();
+        assert!(matches!(Pack::load(&plain).unwrap().visitors(), Err(PackError::NoVisitors(_))));
+
+        let folder = dir.path().join("donor");
+        for net in [Net::Landmarks, Net::Attributes] {
+            std::fs::copy(folder.join(Net::Detector.file()), folder.join(net.file())).unwrap();
+        }
+        seal(&folder).unwrap();
+        let people = Visitors { men: vec![FeatureVector::new([0.5; FEATURES]).unwrap()], ..Visitors::default() };
+        let bytes = people.to_bytes(&Pack::load(&folder).unwrap()).unwrap();
+        std::fs::write(folder.join(VISITORS_FILE), bytes).unwrap();
+        seal(&folder).unwrap();
+        let peopled = dir.path().join("peopled");
+        import(&file, ImportOptions::default(), &Pack::load(&folder).unwrap(), &peopled).unwrap();
+        assert_eq!(Pack::load(&peopled).unwrap().visitors().unwrap(), people);
     }
 
     #[test]

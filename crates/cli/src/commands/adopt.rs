@@ -1,25 +1,26 @@
 //! `narcissus adopt`: from a generator that was trained elsewhere to a mirror, in one command.
 
-use crate::options::Global;
-use crate::options::Part;
+use crate::options::{Global, Part, VisitorsArgs};
 use anyhow::{Context, ensure};
 use clap::Args;
 use import::Network;
+use mirror::pack::Pack;
 use std::path::{Path, PathBuf};
 use train::evaluate::inverter::InverterEvaluation;
 use train::inverter::InverterOptions;
+use train::inverter::visitors::LEAST_PEOPLE;
 
 /// Make a mirror of a generator that was trained elsewhere.
 ///
 /// Imports it (as `narcissus import` does), draws pairs of latents and pictures, looks at the pictures, teaches an inverter on that,
 /// measures it, and writes the pack with its card; the licence is left for you to fill in. What is half done lies in OUT.adopt, and
-/// --resume goes on from the pairs there; the pack appears when it is whole. Portraits of real people stand in for visitors: they are
-/// looked for in --data, as `narcissus train inverter` does.
+/// --resume goes on from the pairs there; the pack appears when it is whole. People whom the pack holds as numbers stand in for
+/// visitors, or those in pictures of yours (--visitors).
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Examples:
     narcissus adopt karras2018iclr-celebahq-1024x1024.pkl --out celebahq.pack --minutes 240
-    narcissus adopt celebahq.pkl --max-resolution 256 --out celebahq-256.pack
+    narcissus adopt celebahq.pkl --max-resolution 64 --visitors portraits/ --out ours.pack
     narcissus mirror --pack celebahq.pack")]
 pub struct AdoptArgs {
     /// The generator
@@ -38,9 +39,8 @@ pub struct AdoptArgs {
     /// Pairs to draw, if the time allows
     #[arg(long, default_value_t = 20_000)]
     pub pairs: usize,
-    /// Folder with `congress` and `eval/visitors` [default: $NARCISSUS_DATA or ../shared/data]
-    #[arg(long)]
-    pub data: Option<PathBuf>,
+    #[command(flatten)]
+    pub visitors: VisitorsArgs,
     /// Go on in OUT.adopt
     #[arg(long)]
     pub resume: bool,
@@ -48,60 +48,78 @@ pub struct AdoptArgs {
 
 /// Samples to measure by: at 1024 pixels, as many as fit the memory.
 const SAMPLES: usize = 100;
+/// One in so many of the user's pictures is measured on and not learned from.
+const MEASURED: usize = 5;
 
 /// Runs it.
 pub fn run(options: &AdoptArgs, global: &Global) -> anyhow::Result<()> {
     ensure!(options.minutes > 0.0, "--minutes must be positive");
     ensure!(!options.out.exists(), "{}: already exists; choose another name or remove it first", options.out.display());
-    // Before hours of drawing.
-    let data = train::runs::data_root(options.data.as_deref())?;
-    train::data::read_table(&data).context("no portraits to stand in for visitors")?;
     let work = work_folder(&options.out)?;
-    let pack = work.join("pack");
-    import_into(&pack, &work, options, global)?;
+    let folder = work.join("pack");
+
+    // Whoever stands in for visitors is looked for before anything is written.
+    let face_nets = global.open_pack().context("no pack to take the face nets from")?;
+    let (measured, learned) = options.visitors.pictures()?.map(split).unzip();
+    match &learned {
+        None => drop(face_nets.visitors()?),
+        Some(pictures) => ensure!(
+            pictures.len() >= LEAST_PEOPLE,
+            "--visitors: {} pictures to learn from, beside one in {MEASURED} to measure on: expected {LEAST_PEOPLE} or more\nhint: without --visitors, people of the pack's table stand in for visitors",
+            pictures.len()
+        ),
+    }
+    import_into(&folder, &work, options, &face_nets)?;
+    let pack = Pack::load(&folder)?;
 
     eprintln!("2 of 4: pairs and inverter, {} minutes", options.minutes);
     let lesson = InverterOptions {
-        data: Some(data.clone()),
-        nets: pack.clone(),
+        visitors: learned,
         out: work.join("inverter"),
         minutes: options.minutes,
         pairs: options.pairs,
         resume: options.resume,
         ..InverterOptions::default()
     };
-    let trained = train::inverter::train(&lesson)?;
+    let trained = train::inverter::train(&pack, &lesson)?;
     eprintln!("{trained}");
 
     eprintln!("3 of 4: measuring");
-    let figures = measure(&pack, &trained.weights, &data);
+    let figures = measure(&pack, &trained.weights, measured);
 
     eprintln!("4 of 4: card and pack");
     let name = options.out.file_name().unwrap_or_default().to_string_lossy();
-    import::complete(&pack, &name, &trained.weights, &figures)?;
-    mirror::engine::Mirror::new(&mirror::pack::Pack::load(&pack)?)?;
-    std::fs::rename(&pack, &options.out).with_context(|| options.out.display().to_string())?;
+    import::complete(&folder, &name, &trained.weights, &figures)?;
+    mirror::engine::Mirror::new(&Pack::load(&folder)?)?;
+    std::fs::rename(&folder, &options.out).with_context(|| options.out.display().to_string())?;
     eprintln!("{}: reflects; the pairs and the log are in {}", options.out.display(), lesson.out.display());
     eprintln!("licence: not known; write it into {}", options.out.join(mirror::pack::MANIFEST_FILE).display());
     Ok(())
 }
 
 /// Makes the pack that has no inverter yet, unless an earlier run has made it.
-fn import_into(pack: &Path, work: &Path, options: &AdoptArgs, global: &Global) -> anyhow::Result<()> {
+fn import_into(pack: &Path, work: &Path, options: &AdoptArgs, face_nets: &Pack) -> anyhow::Result<()> {
     if options.resume && pack.is_dir() {
         eprintln!("1 of 4: {} is there already", pack.display());
         return Ok(());
     }
     ensure!(!work.exists(), "{}: already exists; --resume goes on there, or remove it", work.display());
-    let face_nets = global.open_pack().context("no pack to take the face nets from")?;
     let imported =
-        import::import(&options.file, options.part.of(options.network), &face_nets, pack).inspect_err(|_| {
+        import::import(&options.file, options.part.of(options.network), face_nets, pack).inspect_err(|_| {
             // Made for the pack that was not; it is empty, and otherwise stays.
             let _ = std::fs::remove_dir(work);
         })?;
     let size = imported.generator.config().resolution;
     eprintln!("1 of 4: a generator of {size}x{size} pixels");
     Ok(())
+}
+
+/// Pictures to measure on, and the others, to learn from.
+fn split(pictures: Vec<PathBuf>) -> (Vec<PathBuf>, Vec<PathBuf>) {
+    let numbered = pictures.into_iter().enumerate();
+    let (measured, learned): (Vec<_>, Vec<_>) = numbered.partition(|(i, _)| i % MEASURED == 0);
+    let files = |all: Vec<(usize, PathBuf)>| all.into_iter().map(|(_, path)| path).collect();
+    (files(measured), files(learned))
 }
 
 /// `OUT.adopt`, beside the pack that is to be.
@@ -112,15 +130,14 @@ fn work_folder(out: &Path) -> anyhow::Result<PathBuf> {
 }
 
 /// The figures of the inverter, as the card shows them. That they cannot be measured is no reason to throw hours of training away.
-fn measure(pack: &Path, inverter: &Path, data: &Path) -> String {
+fn measure(pack: &Pack, inverter: &Path, visitors: Option<Vec<PathBuf>>) -> String {
     let evaluation = InverterEvaluation {
-        data: Some(data.to_owned()),
-        nets: pack.to_owned(),
+        visitors,
         weights: Some(inverter.to_owned()),
         samples: SAMPLES,
         ..InverterEvaluation::default()
     };
-    match train::evaluate::inverter::run(&evaluation) {
+    match train::evaluate::inverter::run(pack, &evaluation) {
         Ok(report) => format!("```\n{report}\n```\n"),
         Err(error) => {
             let why = crate::failures::one_line(&error);

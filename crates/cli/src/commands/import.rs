@@ -16,7 +16,7 @@ use std::path::PathBuf;
 Examples:
     narcissus import karras2018iclr-celebahq-1024x1024.pkl --out celebahq.pack
     narcissus import gs.safetensors --out my-pack
-    narcissus import network-snapshot.pkl --network G --max-resolution 256 --out half-way
+    narcissus import network-snapshot.pkl --network G --max-resolution 16 --out half-way
     narcissus import network-final.pkl --network D --out discriminator.safetensors
     narcissus dream --pack celebahq.pack --out dreams")]
 pub struct ImportArgs {

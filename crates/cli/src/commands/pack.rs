@@ -3,7 +3,8 @@
 use crate::options::Global;
 use crate::output;
 use clap::Subcommand;
-use mirror::engine::Mirror;
+use mirror::engine::{Eyes, Mirror};
+use mirror::pack::{Manifest, Pack, PackError, VISITORS_FILE, Visitors};
 use std::path::PathBuf;
 
 /// What to do with a pack.
@@ -12,7 +13,8 @@ use std::path::PathBuf;
 Examples:
     narcissus pack info                 the built-in pack
     narcissus pack verify my-pack
-    narcissus pack seal my-pack         after a net in it has been trained again")]
+    narcissus pack seal my-pack         after a net in it has been trained again
+    narcissus pack visitors my-pack     after a face net in it has been trained again; needs labelled portraits")]
 pub enum PackCommand {
     /// What is inside, its licence and its data
     Info {
@@ -28,6 +30,15 @@ pub enum PackCommand {
     Seal {
         /// The pack's folder
         folder: PathBuf,
+    },
+    /// Measure people with the pack's face nets, write their numbers into the pack, and seal it: they stand in for visitors when
+    /// an inverter is trained
+    Visitors {
+        /// The pack's folder
+        folder: PathBuf,
+        /// Folder with `congress`, labelled portraits (docs/data.md); may also be $NARCISSUS_DATA
+        #[arg(long, value_name = "DIR")]
+        data: Option<PathBuf>,
     },
 }
 
@@ -45,15 +56,38 @@ pub fn run(what: &PackCommand, global: &Global) -> anyhow::Result<()> {
         PackCommand::Verify { folder } => {
             let pack = open(folder)?;
             Mirror::new(&pack)?;
+            visitors_of(&pack)?;
             let files = pack.manifest().files.len();
             output::print_line(&format_args!("{}: {files} files as sealed, every net fits", pack.origin()))?;
         }
         PackCommand::Seal { folder } => {
-            let manifest = mirror::pack::seal(folder)?;
-            for (name, file) in &manifest.files {
-                output::print_line(&format_args!("{}  {name}  {} bytes", file.sha256, file.bytes))?;
+            print_files(&mirror::pack::seal(folder)?)?;
+            if let Err(stale) = visitors_of(&Pack::load(folder)?) {
+                eprintln!("note: {}", crate::failures::one_line(&stale));
             }
+        }
+        PackCommand::Visitors { folder, data } => {
+            let pack = Pack::load(folder)?;
+            let data = train::runs::data_root(data.as_deref())?;
+            let people = train::inverter::visitors::of_archive(&data, &Eyes::new(&pack)?)?;
+            output::write_atomically(&folder.join(VISITORS_FILE), &people.to_bytes(&pack)?)?;
+            print_files(&mirror::pack::seal(folder)?)?;
         }
     }
     Ok(())
+}
+
+/// The people of a pack, if it has any; an error if they were not measured by its face nets.
+fn visitors_of(pack: &Pack) -> anyhow::Result<Option<Visitors>> {
+    match pack.visitors() {
+        Err(PackError::NoVisitors(_)) => Ok(None),
+        people => Ok(Some(people?)),
+    }
+}
+
+fn print_files(manifest: &Manifest) -> anyhow::Result<()> {
+    manifest
+        .files
+        .iter()
+        .try_for_each(|(name, file)| output::print_line(&format_args!("{}  {name}  {} bytes", file.sha256, file.bytes)))
 }

@@ -1,5 +1,6 @@
 //! `narcissus select`: which few numbers of a face say most.
 
+use crate::options::Global;
 use crate::output::{print_line, write_atomically};
 use anyhow::ensure;
 use clap::{Args, ValueEnum};
@@ -14,6 +15,7 @@ use train::select::paper::{self, PaperOptions, Sequences};
     narcissus select --protocol paper                            nobody's faces: shows how it works
     narcissus select --protocol paper --pairs faces.csv --out selection.json
     narcissus select --protocol paper --ck-plus CK+ --relabel S999_001=fear
+    narcissus select --protocol mirror                           of the pack's generator
     narcissus select --protocol mirror --drawn runs/inverter/pairs.safetensors --curve curve.png")]
 pub struct SelectArgs {
     /// What to choose for
@@ -38,9 +40,6 @@ pub struct SelectArgs {
     /// Try only so many pairs, drawn at random: fast, but may miss the best. Without it the search is exact
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     sample_pairs: Option<u64>,
-    /// Mirror: the folder with the generator and the nets that look
-    #[arg(long, value_name = "DIR", default_value = "packs/congress")]
-    nets: PathBuf,
     /// Mirror: faces that `train inverter` drew; without them, new ones are drawn
     #[arg(long, value_name = "FILE")]
     drawn: Option<PathBuf>,
@@ -86,14 +85,14 @@ enum TargetName {
 }
 
 /// Runs it.
-pub fn run(options: &SelectArgs) -> anyhow::Result<()> {
+pub fn run(options: &SelectArgs, global: &Global) -> anyhow::Result<()> {
     // Before an hour's work.
     if let Some(folder) = options.out.as_deref().and_then(Path::parent).filter(|f| !f.as_os_str().is_empty()) {
         ensure!(folder.is_dir(), "cannot write to {}: no such folder", folder.display());
     }
     let (text, json) = match options.protocol {
         Protocol::Paper => texts(&paper::run(&options.paper())?)?,
-        Protocol::Mirror => texts(&order::run(&options.order())?)?,
+        Protocol::Mirror => texts(&order::run(&global.open_pack()?, &options.order())?)?,
     };
     if let Some(path) = &options.out {
         write_atomically(path, json.as_bytes())?;
@@ -119,7 +118,6 @@ impl SelectArgs {
 
     fn order(&self) -> OrderOptions {
         OrderOptions {
-            nets: self.nets.clone(),
             drawn: self.drawn.clone(),
             samples: self.samples,
             target: match self.target {

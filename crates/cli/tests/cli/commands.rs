@@ -1,6 +1,6 @@
 //! What the commands do when all is well.
 
-use crate::setting::{DREAMT, Setting, files, json_lines, narcissus, pack_copy, viewer};
+use crate::setting::{DREAMT, Setting, files, json_lines, narcissus, pack_copy, pairs_of_faces, viewer};
 use std::collections::HashSet;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Command, Stdio};
@@ -136,7 +136,7 @@ fn the_built_in_pack_is_whole_and_is_the_one_in_the_repository() {
         lines.filter_map(|l| l.split("sha256 ").nth(1)).map(str::to_owned).collect()
     };
     let known = hashes(&["pack", "info"]);
-    assert_eq!(known.len(), 5);
+    assert_eq!(known.len(), 6);
     assert_eq!(known, hashes(&["pack", "info", copy.path().to_str().unwrap()]));
 }
 
@@ -150,6 +150,31 @@ fn a_resealed_pack_is_accepted_again() {
     assert_eq!(narcissus(&["pack", "verify", path]).code, 1);
     narcissus(&["pack", "seal", path]).assert_success();
     narcissus(&["pack", "verify", path]).assert_success();
+}
+
+#[test]
+fn people_whom_other_face_nets_measured_are_not_learned_from() {
+    let copy = pack_copy();
+    let path = copy.path().to_str().unwrap();
+    let out = tempfile::tempdir().unwrap();
+    let train = ["train", "inverter", "--pack", path, "--out", out.path().to_str().unwrap(), "--minutes", "0.01"];
+    // The same net, trained by somebody else.
+    let net = copy.path().join("landmarks.safetensors");
+    let mut weights = nn::io::read(&std::fs::read(&net).unwrap()).unwrap();
+    weights.metadata.insert("seed".to_owned(), "99".to_owned());
+    std::fs::write(&net, nn::io::write(&weights, nn::io::Dtype::F16)).unwrap();
+    let sealed = narcissus(&["pack", "seal", path]);
+    assert!(sealed.assert_success().stderr.contains("note: ") && sealed.stderr.contains("pack visitors FOLDER"));
+    narcissus(&["pack", "verify", path]).assert_one_error(&["other face nets", "visitors.safetensors"]);
+    narcissus(&train).assert_one_error(&["other face nets", "--visitors DIR"]);
+
+    std::fs::remove_file(copy.path().join("visitors.safetensors")).unwrap();
+    assert_eq!(narcissus(&["pack", "seal", path]).assert_success().stderr, "");
+    narcissus(&["pack", "verify", path]).assert_success();
+    narcissus(&train).assert_one_error(&["no \"visitors.safetensors\"", "--visitors DIR"]);
+    narcissus(&["evaluate", "inverter", "--pack", path]).assert_one_error(&["no \"visitors.safetensors\""]);
+    narcissus(&["evaluate", "inverter", "--sheet", "s.png"]).assert_one_error(&["--sheet", "--visitors DIR"]);
+    assert!(files(out.path()).is_empty(), "nothing is begun");
 }
 
 #[test]
@@ -266,23 +291,7 @@ fn the_mirror_prints_its_address_and_is_healthy() {
 fn select_finds_the_landmarks_that_move() {
     let folder = tempfile::tempdir().unwrap();
     let (table, out) = (folder.path().join("pairs.csv"), folder.path().join("selection.json"));
-    // Twelve people whose faces are alike but for a little noise; whoever smiles moves the corners of the mouth apart, whoever does
-    // not moves the brows up.
-    let mut text = String::new();
-    for i in 0..24 {
-        let smiles = i % 2 == 0;
-        let noise = |p: usize| ((i * 31 + p * 17) % 13) as f32 / 10.0;
-        let neutral: Vec<f32> = (0..136).map(|c| (c * 7 % 100) as f32 + noise(c)).collect();
-        let mut expressive: Vec<f32> = neutral.iter().enumerate().map(|(c, v)| v + noise(c + 5)).collect();
-        if smiles {
-            (expressive[48 * 2], expressive[54 * 2]) = (neutral[48 * 2] - 15.0, neutral[54 * 2] + 15.0);
-        } else {
-            (17..27).for_each(|p| expressive[p * 2 + 1] = neutral[p * 2 + 1] - 12.0);
-        }
-        let columns: Vec<String> = neutral.iter().chain(&expressive).map(f32::to_string).collect();
-        text += &format!("{},{},{}\n", i / 2, if smiles { "smile" } else { "brows" }, columns.join(","));
-    }
-    std::fs::write(&table, text).unwrap();
+    std::fs::write(&table, pairs_of_faces()).unwrap();
     let (table, file) = (table.to_str().unwrap(), out.to_str().unwrap());
     let outcome = narcissus(&["select", "--pairs", table, "--sample-pairs", "400", "--out", file, "--json"]);
     let report = json_lines(&outcome.assert_success().stdout).swap_remove(0);

@@ -1,6 +1,6 @@
 //! Generators from elsewhere, on the command line.
 
-use crate::setting::{Setting, files, narcissus, viewer};
+use crate::setting::{Setting, files, narcissus, pack_copy, viewer};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -71,16 +71,16 @@ fn a_refused_file_is_named_and_leaves_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
     std::fs::write(path("evil.pkl"), b"\x80\x02cos\nsystem\nX\x02\x00\x00\x00ls\x85R.").unwrap();
-    // Whoever adopts needs people to stand in for visitors; here a table of none.
-    let data = tempfile::tempdir().unwrap();
-    std::fs::create_dir(data.path().join("congress")).unwrap();
-    std::fs::write(data.path().join("congress/faces.csv"), "file\n").unwrap();
-    let data = data.path().to_str().unwrap();
-    narcissus(&["adopt", &path("evil.pkl"), "--data", data, "--out", &path("new")])
-        .assert_one_error(&["\"os.system\""]);
+    narcissus(&["adopt", &path("evil.pkl"), "--out", &path("new")]).assert_one_error(&["\"os.system\""]);
     assert_eq!(files(dir.path()), ["evil.pkl"]);
-    narcissus(&["adopt", &path("evil.pkl"), "--data", &path("nowhere"), "--out", &path("new")])
-        .assert_one_error(&["nowhere", "no such folder"]);
+    narcissus(&["adopt", &path("evil.pkl"), "--visitors", &path("nowhere"), "--out", &path("new")])
+        .assert_one_error(&["--visitors", "expected 20 or more"]);
+    let without = pack_copy();
+    std::fs::remove_file(without.path().join("visitors.safetensors")).unwrap();
+    let pack = without.path().to_str().unwrap();
+    narcissus(&["pack", "seal", pack]).assert_success();
+    narcissus(&["adopt", &path("evil.pkl"), "--pack", pack, "--out", &path("new")])
+        .assert_one_error(&["no \"visitors.safetensors\"", "--visitors DIR"]);
     narcissus(&["import", &path("evil.pkl"), "--out", &path("new")]).assert_one_error(&[
         "evil.pkl",
         "byte 2",

@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod commands;
+mod examples;
 mod films;
 mod foreign;
 mod privacy;

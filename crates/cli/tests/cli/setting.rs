@@ -75,12 +75,37 @@ static DREAMS: LazyLock<TempDir> = LazyLock::new(|| {
 
 /// A picture of 640x480 pixels with a dreamt face in its middle.
 pub fn viewer(index: usize) -> RgbImage {
-    let dream = image::open(DREAMS.path().join(format!("dream-{:04}.png", index + 1))).unwrap().to_rgb8();
+    scene(&DREAMS.path().join(format!("dream-{:04}.png", index + 1)))
+}
+
+/// A picture of 640x480 pixels with the face of a picture in its middle.
+pub fn scene(dream: &Path) -> RgbImage {
+    let dream = image::open(dream).unwrap().to_rgb8();
     let face = imageops::resize(&dream, 256, 256, imageops::FilterType::CatmullRom);
     // The colour of the corner goes on around it, so that the edge of the dream looks less like an edge.
     let mut scene = RgbImage::from_pixel(640, 480, *dream.get_pixel(0, 0));
     imageops::replace(&mut scene, &face, 192, 112);
     scene
+}
+
+/// A table for `select --pairs`: twelve people whose faces are alike but for a little noise. Whoever smiles moves the corners of the
+/// mouth apart, whoever does not moves the brows up.
+pub fn pairs_of_faces() -> String {
+    let mut text = String::new();
+    for i in 0..24 {
+        let smiles = i % 2 == 0;
+        let noise = |p: usize| ((i * 31 + p * 17) % 13) as f32 / 10.0;
+        let neutral: Vec<f32> = (0..136).map(|c| (c * 7 % 100) as f32 + noise(c)).collect();
+        let mut expressive: Vec<f32> = neutral.iter().enumerate().map(|(c, v)| v + noise(c + 5)).collect();
+        if smiles {
+            (expressive[48 * 2], expressive[54 * 2]) = (neutral[48 * 2] - 15.0, neutral[54 * 2] + 15.0);
+        } else {
+            (17..27).for_each(|p| expressive[p * 2 + 1] = neutral[p * 2 + 1] - 12.0);
+        }
+        let columns: Vec<String> = neutral.iter().chain(&expressive).map(f32::to_string).collect();
+        text += &format!("{},{},{}\n", i / 2, if smiles { "smile" } else { "brows" }, columns.join(","));
+    }
+    text
 }
 
 /// A picture without anybody: a slope of grey.

@@ -1,6 +1,6 @@
 //! Why a pack cannot be used.
 
-use super::format::{FORMAT, MANIFEST_FILE};
+use super::format::{FORMAT, MANIFEST_FILE, VISITORS_FILE};
 use crate::generator::LevelError;
 use std::path::PathBuf;
 
@@ -18,6 +18,16 @@ pub enum PackError {
         /// The file.
         file: String,
     },
+    /// It holds no table of people.
+    #[error(
+        "{0}: no \"{VISITORS_FILE}\" in it, the table of people who stand in for visitors\nhint: name a folder with pictures of people instead, --visitors DIR"
+    )]
+    NoVisitors(String),
+    /// Its table of people was made before one of its eyes was replaced.
+    #[error(
+        "{0}: other face nets than this pack's measured the people of its \"{VISITORS_FILE}\"\nhint: measure them anew with `narcissus pack visitors FOLDER`, or name a folder with pictures of people, --visitors DIR"
+    )]
+    OtherEyes(String),
     /// The manifest lists a file with a path, or one whose size is out of all bounds.
     #[error("{pack}: \"{file}\" cannot be a file of a pack: {why}")]
     BadEntry {

@@ -7,6 +7,8 @@ pub const FORMAT: u32 = 1;
 pub const MANIFEST_FILE: &str = "pack.toml";
 /// The name of the text for people inside a pack.
 pub const CARD_FILE: &str = "CARD.md";
+/// The name of the table of people inside a pack, which may lack it.
+pub const VISITORS_FILE: &str = "visitors.safetensors";
 /// Larger files than this are refused: the largest generator known (1024x1024, 512 maps, f32) has 92 MB.
 pub(super) const MAX_FILE_BYTES: u64 = 1 << 30;
 
@@ -28,6 +30,9 @@ pub enum Net {
 impl Net {
     /// All of them, in the order of the flow.
     pub const ALL: [Self; 5] = [Self::Detector, Self::Landmarks, Self::Attributes, Self::Inverter, Self::Generator];
+
+    /// Those that look at faces. They know nothing of the generator, so that any pack can share them.
+    pub const EYES: [Self; 3] = [Self::Detector, Self::Landmarks, Self::Attributes];
 
     /// The name of its file inside a pack.
     pub fn file(self) -> &'static str {

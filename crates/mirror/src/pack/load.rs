@@ -1,4 +1,4 @@
-//! Reads packs: the one in the program, those in folders, and folders of nets that are not sealed yet.
+//! Reads packs: the one in the program, and those in folders.
 
 use super::error::PackError;
 use super::format::{CARD_FILE, MANIFEST_FILE, Net};
@@ -63,27 +63,6 @@ impl Pack {
         Ok(Self { origin, manifest, files, card })
     }
 
-    /// Takes whatever nets lie in a folder, sealed or not: for trainers, which fill a pack net by net.
-    ///
-    /// # Errors
-    /// If the folder or a net in it cannot be read.
-    pub fn gather(folder: &Path) -> Result<Self, PackError> {
-        let manifest = match Manifest::of_folder(folder) {
-            Ok(manifest) => manifest,
-            Err(PackError::NotAPack(_)) if folder.is_dir() => Manifest::unnamed(folder),
-            Err(error) => return Err(error),
-        };
-        let mut files = BTreeMap::new();
-        for net in Net::ALL {
-            let path = folder.join(net.file());
-            if path.is_file() {
-                let bytes = std::fs::read(&path).map_err(|source| PackError::Io { path, source })?;
-                files.insert(net.file().to_owned(), Cow::Owned(bytes));
-            }
-        }
-        Ok(Self { origin: folder.display().to_string(), manifest, files, card: None })
-    }
-
     /// What the pack says of itself.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
@@ -104,8 +83,13 @@ impl Pack {
     /// # Errors
     /// If the pack does not have it.
     pub fn weights(&self, net: Net) -> Result<&[u8], PackError> {
-        let bytes = self.files.get(net.file()).map(|bytes| bytes.as_ref());
-        bytes.ok_or_else(|| PackError::Missing { pack: self.origin.clone(), file: net.file().to_owned() })
+        let missing = || PackError::Missing { pack: self.origin.clone(), file: net.file().to_owned() };
+        self.file(net.file()).ok_or_else(missing)
+    }
+
+    /// The bytes of a file, if the pack has it.
+    pub fn file(&self, name: &str) -> Option<&[u8]> {
+        self.files.get(name).map(|bytes| bytes.as_ref())
     }
 
     /// Builds a net from its file with the net's own reader.

@@ -1,11 +1,12 @@
 //! Writes down what a folder of nets holds.
 
 use super::error::PackError;
-use super::format::{FORMAT, MANIFEST_FILE, Net};
+use super::format::{FORMAT, MANIFEST_FILE, Net, VISITORS_FILE};
 use super::manifest::{FileEntry, Manifest};
 use std::path::Path;
 
-/// Writes the sizes, hashes and metadata of the nets in a folder into its `pack.toml`; keeps its name, licence and data.
+/// Writes the sizes, hashes and metadata of the nets in a folder, and of its table of people, into its `pack.toml`; keeps its
+/// name, licence and data.
 ///
 /// A folder without a manifest gets one with the folder's name, to be completed by hand. Comments in it are lost.
 ///
@@ -19,22 +20,19 @@ pub fn seal(folder: &Path) -> Result<Manifest, PackError> {
         Err(error) => return Err(error),
     };
 
-    // An entry for each net that is there and can be read.
+    // An entry for each file that is there and can be read.
     manifest.format = FORMAT;
     manifest.files.clear();
-    for net in Net::ALL {
-        let path = folder.join(net.file());
+    for file in Net::ALL.map(Net::file).into_iter().chain([VISITORS_FILE]) {
+        let path = folder.join(file);
         let bytes = match std::fs::read(&path) {
             Ok(bytes) => bytes,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => continue,
             Err(source) => return Err(PackError::Io { path, source }),
         };
-        let weights = nn::io::read(&bytes).map_err(|source| PackError::Weights {
-            pack: pack.clone(),
-            file: net.file(),
-            source,
-        })?;
-        manifest.files.insert(net.file().to_owned(), FileEntry::of(&bytes, weights.metadata));
+        let wrong = |source| PackError::Weights { pack: pack.clone(), file, source };
+        let weights = nn::io::read(&bytes).map_err(wrong)?;
+        manifest.files.insert(file.to_owned(), FileEntry::of(&bytes, weights.metadata));
     }
     if manifest.files.is_empty() {
         return Err(PackError::Missing { pack, file: Net::Generator.file().to_owned() });

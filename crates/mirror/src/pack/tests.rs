@@ -1,6 +1,7 @@
 //! Packs that are sealed, damaged, or cut short.
 
 use super::*;
+use crate::features::{FEATURES, FeatureVector};
 use std::collections::BTreeMap;
 use std::fs;
 
@@ -72,8 +73,56 @@ fn sealed_but_truncated_weights_name_the_file() {
     let folder = sealed();
     let good = net_bytes();
     fs::write(folder.path().join(Net::Generator.file()), &good[..good.len() - 5]).unwrap();
-    let pack = Pack::gather(folder.path()).unwrap();
-    let error = pack.open(Net::Generator, nn::io::read).unwrap_err();
+    let error = seal(folder.path()).unwrap_err();
     assert!(matches!(&error, PackError::Weights { file: "generator.safetensors", .. }), "{error}");
-    assert!(seal(folder.path()).is_err(), "a broken net must not be sealed");
+}
+
+/// A sealed folder with three files for eyes, which need not be real ones.
+fn with_eyes() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    Net::EYES.iter().for_each(|net| fs::write(folder.path().join(net.file()), net_bytes()).unwrap());
+    seal(folder.path()).unwrap();
+    folder
+}
+
+fn person(value: f32) -> FeatureVector {
+    FeatureVector::new([value; FEATURES]).unwrap()
+}
+
+#[test]
+fn people_come_back_as_they_were_sealed() {
+    let folder = with_eyes();
+    let pack = Pack::load(folder.path()).unwrap();
+    assert!(matches!(pack.visitors(), Err(PackError::NoVisitors(_))));
+    let (women, men, measured) = (vec![person(1.5), person(-2.0)], vec![person(0.25)], vec![]);
+    let people = Visitors { women, men, measured };
+    fs::write(folder.path().join(VISITORS_FILE), people.to_bytes(&pack).unwrap()).unwrap();
+    let manifest = seal(folder.path()).unwrap();
+    assert_eq!(manifest.files[VISITORS_FILE].metadata["people"], "2 women, 1 men; 0 to measure on");
+    assert_eq!(Pack::load(folder.path()).unwrap().visitors().unwrap(), people);
+}
+
+#[test]
+fn people_whom_other_eyes_measured_are_refused() {
+    let folder = with_eyes();
+    let bytes = Visitors::default().to_bytes(&Pack::load(folder.path()).unwrap()).unwrap();
+    fs::write(folder.path().join(VISITORS_FILE), bytes).unwrap();
+    let mut other = net_bytes();
+    *other.last_mut().unwrap() ^= 1;
+    fs::write(folder.path().join(Net::Landmarks.file()), other).unwrap();
+    seal(folder.path()).unwrap();
+    let error = Pack::load(folder.path()).unwrap().visitors().unwrap_err();
+    assert!(matches!(error, PackError::OtherEyes(_)), "{error}");
+}
+
+#[test]
+fn a_table_of_another_width_is_refused() {
+    let folder = with_eyes();
+    let pack = Pack::load(folder.path()).unwrap();
+    let mut file = nn::io::read(&Visitors::default().to_bytes(&pack).unwrap()).unwrap();
+    file.tensors.insert("men".to_owned(), (vec![1, 3], vec![0.0; 3]));
+    fs::write(folder.path().join(VISITORS_FILE), nn::io::write(&file, nn::io::Dtype::F16)).unwrap();
+    seal(folder.path()).unwrap();
+    let error = Pack::load(folder.path()).unwrap().visitors().unwrap_err().to_string();
+    assert!(error.contains("tensor \"men\": expected [1, 155], file has [1, 3]"), "{error}");
 }

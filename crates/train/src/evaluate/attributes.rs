@@ -4,7 +4,7 @@
 //! which that data set sorts people. The groups are here to show for whom the net works worse, nothing else. The
 //! archive holds nobody under 25, so gender is judged from 20 years on, age from 30 on (and for all).
 
-use super::read;
+use super::open;
 use crate::runs::data_root;
 use crate::statistics::{interval, mean};
 use anyhow::{Context, Result};
@@ -13,6 +13,7 @@ use mirror::face::align::{Similarity, portrait_crop};
 use mirror::face::attributes::{AttributeNet, Attributes, GenderLabel};
 use mirror::face::landmarks::{LandmarkNet, crop_of_box};
 use mirror::face::{Landmarks, Rect};
+use mirror::pack::{Net, Pack};
 use rayon::prelude::*;
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
@@ -24,10 +25,10 @@ use std::path::{Path, PathBuf};
 pub struct AttributeEvaluation {
     /// Folder with `eval`; `None`: see [`data_root`].
     pub data: Option<PathBuf>,
-    /// Weights of the net.
-    pub weights: PathBuf,
-    /// Weights of the landmark net that aligns the faces.
-    pub landmarks: PathBuf,
+    /// Other weights than the pack's.
+    pub weights: Option<PathBuf>,
+    /// Other weights than the pack's for the landmark net that aligns the faces.
+    pub landmarks: Option<PathBuf>,
     /// Takes every face to lie in the middle of its picture instead.
     pub centre: bool,
 }
@@ -102,15 +103,13 @@ impl AttributeFigure {
 ///
 /// # Errors
 /// If weights or data cannot be read.
-pub fn run(options: &AttributeEvaluation) -> Result<AttributeReport> {
+pub fn run(pack: &Pack, options: &AttributeEvaluation) -> Result<AttributeReport> {
     let folder = data_root(options.data.as_deref())?.join("eval");
-    let net =
-        AttributeNet::from_weights(&read(&options.weights)?).with_context(|| options.weights.display().to_string())?;
+    let net = open(pack, Net::Attributes, options.weights.as_deref(), AttributeNet::from_weights)?;
     let landmarks = if options.centre {
         None
     } else {
-        let path = &options.landmarks;
-        Some(LandmarkNet::from_weights(&read(path)?).with_context(|| path.display().to_string())?)
+        Some(open(pack, Net::Landmarks, options.landmarks.as_deref(), LandmarkNet::from_weights)?)
     };
 
     let table = read_table(&folder.join("age-gender.csv"))?;

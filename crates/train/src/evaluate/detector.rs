@@ -6,7 +6,7 @@
 //! the hand-checked points, by the proportions that the teacher's boxes have on the portraits; those of the crowd are a detector's
 //! opinion.
 
-use super::{pictures, read, skin};
+use super::{open, pictures, skin};
 use crate::data::{load_negatives, numbers};
 use crate::runs::data_root;
 use crate::statistics::{Share, mean};
@@ -37,10 +37,10 @@ const BOX_SIZE: [f32; 2] = [2.04, 2.78];
 pub struct DetectorEvaluation {
     /// Folder with `eval` and `negatives`; `None`: see [`data_root`].
     pub data: Option<PathBuf>,
-    /// Weights of the detector.
-    pub weights: PathBuf,
-    /// Weights of the landmark net, which confirms what the detector found.
-    pub landmarks: PathBuf,
+    /// Other weights than the pack's.
+    pub weights: Option<PathBuf>,
+    /// Other weights than the pack's for the landmark net, which confirms what the detector found.
+    pub landmarks: Option<PathBuf>,
     /// Measures the detector alone: what it finds needs no confirmation.
     pub alone: bool,
     /// Another score than the weights' own from which on a find is a face.
@@ -98,9 +98,9 @@ impl fmt::Display for DetectorReport {
 ///
 /// # Errors
 /// If weights or data cannot be read.
-pub fn run(options: &DetectorEvaluation) -> Result<DetectorReport> {
+pub fn run(pack: &Pack, options: &DetectorEvaluation) -> Result<DetectorReport> {
     let root = data_root(options.data.as_deref())?;
-    let finder = Finder::open(options)?;
+    let finder = Finder::open(pack, options)?;
     let cases = Cases::load(&root, &finder)?;
     if let Some(folder) = &options.failures {
         cases.draw_failures(folder)?;
@@ -123,10 +123,8 @@ enum Judge {
 }
 
 impl Finder {
-    fn open(options: &DetectorEvaluation) -> Result<Self> {
-        let name = |path: &Path| path.display().to_string();
-        let weights = &options.weights;
-        let mut detector = Detector::from_weights(&read(weights)?).with_context(|| name(weights))?;
+    fn open(pack: &Pack, options: &DetectorEvaluation) -> Result<Self> {
+        let mut detector = open(pack, Net::Detector, options.weights.as_deref(), Detector::from_weights)?;
         if let Some(threshold) = options.threshold {
             detector = detector.with_threshold(threshold);
         }
@@ -136,9 +134,8 @@ impl Finder {
         }
 
         // The eyes need age and gender of a face to describe it; which ones decides nothing here.
-        let weights = &options.landmarks;
-        let landmarks = LandmarkNet::from_weights(&read(weights)?).with_context(|| name(weights))?;
-        let attributes = Pack::embedded()?.open(Net::Attributes, AttributeNet::from_weights)?;
+        let landmarks = open(pack, Net::Landmarks, options.landmarks.as_deref(), LandmarkNet::from_weights)?;
+        let attributes = pack.open(Net::Attributes, AttributeNet::from_weights)?;
         let eyes = Eyes::from_nets(detector, landmarks, attributes);
         Ok(Self { threshold, judge: Judge::Eyes(Box::new(eyes)) })
     }

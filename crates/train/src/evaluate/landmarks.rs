@@ -4,7 +4,7 @@
 //! the outer corners of the eyes. The net never saw these people, nor these conventions: its teacher puts jaw and
 //! brows elsewhere and has an error of 5.4 % itself.
 
-use super::{read, skin};
+use super::{open, read, skin};
 use crate::runs::data_root;
 use crate::statistics::{interval, mean, median};
 use anyhow::{Context, Result};
@@ -12,6 +12,7 @@ use frame::Image;
 use mirror::face::detector::Detector;
 use mirror::face::landmarks::{LandmarkNet, box_of_crop};
 use mirror::face::{Face, LANDMARKS, Landmarks, Rect};
+use mirror::pack::{Net, Pack};
 use nn::Rng;
 use rayon::prelude::*;
 use serde::{Serialize, Serializer};
@@ -24,8 +25,8 @@ use std::path::{Path, PathBuf};
 pub struct LandmarkEvaluation {
     /// Folder with `eval`; `None`: see [`data_root`].
     pub data: Option<PathBuf>,
-    /// Weights of the net.
-    pub weights: PathBuf,
+    /// Other weights than the pack's.
+    pub weights: Option<PathBuf>,
     /// Starts from the boxes of this detector instead of jittered true boxes.
     pub detector: Option<PathBuf>,
     /// How often the net looks at a face.
@@ -127,11 +128,10 @@ impl Case {
 ///
 /// # Errors
 /// If weights or data cannot be read, or no face is found.
-pub fn run(options: &LandmarkEvaluation) -> Result<LandmarkReport> {
+pub fn run(pack: &Pack, options: &LandmarkEvaluation) -> Result<LandmarkReport> {
     let folder = data_root(options.data.as_deref())?.join("eval");
-    let net = LandmarkNet::from_weights(&read(&options.weights)?)
-        .with_context(|| options.weights.display().to_string())?
-        .with_looks(options.looks);
+    let net = open(pack, Net::Landmarks, options.weights.as_deref(), LandmarkNet::from_weights)?;
+    let net = net.with_looks(options.looks);
     let detector = match &options.detector {
         Some(path) => Some(Detector::from_weights(&read(path)?).with_context(|| path.display().to_string())?),
         None => None,

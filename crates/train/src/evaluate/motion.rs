@@ -1,7 +1,6 @@
 //! Measures how a reflection moves: does it follow its viewer, is it calm when they are, does the place in the picture matter.
 
 use crate::faces::turn::{Relief, Turn};
-use crate::runs::data_root;
 use crate::statistics::{correlation, root_mean_square};
 use anyhow::{Result, ensure};
 use frame::Image;
@@ -15,32 +14,7 @@ use nn::Rng;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
-
-/// What is measured, and on which video.
-#[derive(Clone, Debug)]
-pub struct MotionEvaluation {
-    /// A video with one face that moves; `None`: `eval/clips/d0.mp4` of the data.
-    pub clip: Option<PathBuf>,
-    /// Folder with `eval/clips`; `None`: see [`data_root`].
-    pub data: Option<PathBuf>,
-    /// Folder with the nets.
-    pub nets: PathBuf,
-}
-
-impl MotionEvaluation {
-    /// The video to look at.
-    ///
-    /// # Errors
-    /// If none is named and the data are not there.
-    pub fn clip(&self) -> Result<PathBuf> {
-        match &self.clip {
-            Some(clip) => Ok(clip.clone()),
-            None => Ok(data_root(self.data.as_deref())?.join("eval/clips/d0.mp4")),
-        }
-    }
-}
 
 /// Frames that the still face stands there.
 const STILL: usize = 90;
@@ -164,16 +138,12 @@ fn yaw(features: &FeatureVector) -> f32 {
     features.group(Group::Pose)[0]
 }
 
-/// Measures; `frames` are the clip's, `seconds` from one to the next.
+/// Measures the mirror of a pack; `frames` are the clip's, `seconds` from one to the next.
 ///
 /// # Errors
 /// If the nets or a frame cannot be read, or hardly a frame shows a face.
-pub fn run(
-    options: &MotionEvaluation,
-    seconds: f64,
-    frames: impl Iterator<Item = Result<Image>>,
-) -> Result<MotionReport> {
-    let mirror = Arc::new(Mirror::new(&Pack::gather(&options.nets)?)?);
+pub fn run(pack: &Pack, seconds: f64, frames: impl Iterator<Item = Result<Image>>) -> Result<MotionReport> {
+    let mirror = Arc::new(Mirror::new(pack)?);
 
     // The clip, followed smoothly and frame by frame.
     let (mut viewers, mut smoothed, mut single) = (Vec::new(), Film::default(), Film::default());

@@ -10,12 +10,12 @@ pub mod forward;
 pub mod models;
 pub mod pairs;
 pub mod ridge;
-mod visitors;
+pub mod visitors;
 
-use self::visitors::{share_of_women, visitors};
-use crate::runs::{TrainingRun, say};
+use self::visitors::{StandIns, share_of_women};
+use crate::runs::{TrainingRun, bar, say};
 use crate::select::order::{self, Order, Target};
-use anyhow::Result;
+use anyhow::{Context, Result};
 use mirror::engine::Eyes;
 use mirror::features::greedy::{CANDIDATES, Number};
 use mirror::features::{FeatureVector, Group, spatial};
@@ -32,20 +32,16 @@ use std::time::Instant;
 /// How an inverter is trained.
 #[derive(Clone, Debug)]
 pub struct InverterOptions {
-    /// Folder with `congress`, whose portraits stand in for visitors; `None`: see [`crate::runs::data_root`].
-    pub data: Option<PathBuf>,
-    /// Folder with the generator and the nets that look.
-    pub nets: PathBuf,
+    /// Pictures of people who stand in for visitors; `None`: the people of the pack's table do.
+    pub visitors: Option<Vec<PathBuf>>,
     /// Folder for pairs, `log.csv` and `inverter.safetensors`.
     pub out: PathBuf,
-    /// Time for everything; at most 60 % of it goes into pairs.
+    /// Time for everything but the first hundred faces; at most 60 % of it goes into pairs.
     pub minutes: f64,
     /// Pairs to draw, if the time allows.
     pub pairs: usize,
     /// Numbers that the greedy search chooses; those of the other features that it did not choose come after them.
     pub numbers: usize,
-    /// Portraits that stand in for visitors.
-    pub portraits: usize,
     /// Start of the random numbers.
     pub seed: u64,
     /// Goes on from the pairs in `out`; the nets, which take minutes, begin anew.
@@ -64,13 +60,11 @@ pub struct InverterOptions {
 impl Default for InverterOptions {
     fn default() -> Self {
         Self {
-            data: None,
-            nets: "packs/congress".into(),
+            visitors: None,
             out: "runs/inverter".into(),
             minutes: 25.0,
             pairs: 20_000,
             numbers: 96,
-            portraits: 1200,
             seed: 1,
             resume: false,
             individuality: 0.5,
@@ -104,6 +98,9 @@ const HELD_OUT: usize = 10;
 
 /// Fewest faces among the samples to learn from.
 const LEAST_FACES: usize = 100;
+/// Faces among all samples that hold so many after the held-out ones, and pictures after which a generator is believed to draw none.
+const FEWEST_FACES: usize = 125;
+const PATIENCE: usize = 1000;
 
 /// Shares of the time that is left after the pairs: until when the first forward model learns; how much longer the first inverter;
 /// until when pairs are drawn where that goes; then until when the second forward model learns. The second inverter has the rest.
@@ -112,35 +109,45 @@ const FIRST_INVERTER: f32 = 0.1;
 const SECOND_PAIRS: f32 = 0.4;
 const SECOND_FORWARD: f32 = 0.5;
 
-/// Trains an inverter for a generator.
+/// Trains an inverter for the generator of a pack, by what the pack's eyes see.
 ///
 /// # Errors
-/// On missing nets, unreadable data or an unwritable output.
-pub fn train(options: &InverterOptions) -> Result<TrainedInverter> {
+/// On missing nets, nobody who stands in for visitors, or an unwritable output.
+pub fn train(pack: &Pack, options: &InverterOptions) -> Result<TrainedInverter> {
     anyhow::ensure!((0.0..=1.0).contains(&options.individuality), "--individuality must lie between 0 and 1");
     anyhow::ensure!(options.minutes > 0.0, "--minutes must be positive");
-    let pack = Pack::gather(&options.nets)?;
-    let eyes = Eyes::new(&pack)?;
+    let eyes = Eyes::new(pack)?;
+    let stand_ins = StandIns::new(pack, &eyes, options.visitors.as_deref())?;
     let generator = pack.open(Net::Generator, Generator::from_bytes)?;
     let painter = Painter::new(&generator);
-    let columns = ["forward_loss", "misfit", "energy", "latent_loss", "lr"];
-    let mut run = TrainingRun::open(&options.out, "inverter", Some(options.minutes), &columns, (0, 0.0))?;
+    std::fs::create_dir_all(&options.out).with_context(|| options.out.display().to_string())?;
 
-    // Pairs of latents and features.
+    // Pairs of latents and features. As many as learning needs at least are drawn before the time begins: otherwise nothing of a short
+    // time would be left for learning.
     let latent_size = generator.config().latent_size;
     let pairs_path = options.out.join("pairs.safetensors");
-    let before = match options.resume && pairs_path.exists() {
+    let mut pairs = match options.resume && pairs_path.exists() {
         true => Pairs::load(&pairs_path, latent_size)?,
         false => Pairs::new(latent_size, options.seed),
     };
-    let mut pairs = draw(before, &painter, &eyes, options, &mut run, &pairs_path)?;
+    draw_fewest(&mut pairs, &painter, &eyes, options.pairs)?;
+    let columns = ["forward_loss", "misfit", "energy", "latent_loss", "lr"];
+    let mut run = TrainingRun::open(&options.out, "inverter", Some(options.minutes), &columns, (0, 0.0))?;
+    draw(&mut pairs, &painter, &eyes, options, &mut run, &pairs_path)?;
     let random = pairs.len();
 
-    // An inverter that knows nothing but how unusual each feature is.
+    // An inverter that knows nothing but how unusual each feature is. Women are as frequent among visitors as among samples: were
+    // they rarer here, men would come back as women, and women as men where they are commoner.
     let mut rng = Rng::new(options.seed ^ 0x5EED);
     let mut inverter = Inverter::new(config(&pairs, latent_size, options)?, &mut rng);
     let samples = pairs.found();
-    let visitors = visitors(&eyes, share_of_women(&samples), options)?;
+    let women = share_of_women(&samples);
+    let visitors = stand_ins.with_share_of_women(women);
+    say(format_args!(
+        "{} people stand in for visitors; {:.0} % women, as of the samples",
+        visitors.len(),
+        100.0 * women
+    ));
     inverter.fit(&samples, &visitors);
     let ask = |f: &FeatureVector| inverter.input(f, Population::Visitors, &FeatureSelection::default()).scores;
     let strangers: Vec<Vec<f32>> = visitors.iter().map(ask).collect();
@@ -148,7 +155,11 @@ pub fn train(options: &InverterOptions) -> Result<TrainedInverter> {
     // First lesson of the forward model and of the inverter.
     let (train, held) = pairs.scored(&inverter).split(HELD_OUT);
     let faces = train.found().len();
-    anyhow::ensure!(faces >= LEAST_FACES, "only {faces} faces among the samples: too few");
+    anyhow::ensure!(
+        faces >= LEAST_FACES,
+        "a face in {faces} of {} pictures to learn from: expected {LEAST_FACES} or more\nhint: draw more --pairs; does the generator draw faces?",
+        train.rows.len()
+    );
     let (began, left) = (run.fraction(), 1.0 - run.fraction());
     let until = began + FIRST_FORWARD * left;
     forward::train(&mut inverter, &train.all(), &held.all(), until, &mut run, &mut rng)?;
@@ -231,20 +242,34 @@ fn choose(pairs: &Pairs, count: usize) -> Result<Vec<Number>> {
 /// Share of the time that may go into pairs.
 const TIME_FOR_PAIRS: f32 = 0.6;
 
+/// Draws pairs, at most `most`, until an inverter can learn from them.
+fn draw_fewest(pairs: &mut Pairs, painter: &Painter, eyes: &Eyes, most: usize) -> Result<()> {
+    let bar = bar(FEWEST_FACES as u64, "first faces");
+    while pairs.len() < most.min(PATIENCE) && pairs.faces().count() < FEWEST_FACES {
+        pairs.draw_more(painter, eyes, at_a_time(painter))?;
+        bar.set_position(pairs.faces().count() as u64);
+    }
+    bar.finish_and_clear();
+    Ok(())
+}
+
+/// Pictures drawn before anybody looks at the time: at 1024 pixels one takes a good part of a second.
+fn at_a_time(painter: &Painter) -> usize {
+    (8192 / painter.resolution()).clamp(1, 64)
+}
+
 /// Draws pairs until there are enough or the time for it is up; stores them once a minute and at the end.
 fn draw(
-    mut pairs: Pairs,
+    pairs: &mut Pairs,
     painter: &Painter,
     eyes: &Eyes,
     options: &InverterOptions,
     run: &mut TrainingRun,
     path: &Path,
-) -> Result<Pairs> {
+) -> Result<()> {
     let (began, at_first) = (Instant::now(), pairs.len());
-    // At 1024 pixels a picture takes a good part of a second.
-    let at_a_time = (8192 / painter.resolution()).clamp(1, 64);
     while pairs.len() < options.pairs && run.fraction() < TIME_FOR_PAIRS {
-        pairs.draw_more(painter, eyes, at_a_time)?;
+        pairs.draw_more(painter, eyes, at_a_time(painter))?;
 
         // How long the rest takes, if the time allows it.
         let rate = (pairs.len() - at_first) as f64 / began.elapsed().as_secs_f64();
@@ -262,7 +287,7 @@ fn draw(
     }
     pairs.save(path)?;
     say(format_args!("{} pairs, {} with a face", pairs.len(), pairs.found().len()));
-    Ok(pairs)
+    Ok(())
 }
 
 #[cfg(test)]

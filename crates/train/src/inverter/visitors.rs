@@ -1,88 +1,195 @@
-//! Who stands in for visitors while the inverter learns: portraits of the archive.
+//! Who stands in for visitors while the inverter learns: people of the pack's table, or of somebody's own pictures.
 
-use super::InverterOptions;
-use crate::data::{self, Gender};
-use crate::runs::{bar, data_root, say};
-use anyhow::{Context, Result};
+use crate::data::{Gender, Portrait, read_table};
+use crate::runs::bar;
+use anyhow::{Result, ensure};
+use frame::Image;
 use mirror::engine::{Eyes, nearest};
 use mirror::features::{FeatureVector, Group};
+use mirror::pack::{Pack, Visitors};
 use rayon::prelude::*;
+use std::path::{Path, PathBuf};
 
 /// Least share of either gender: where a generator draws hardly any women, some must say what a woman is.
 const LEAST_SHARE: f32 = 0.05;
+/// Fewest people to learn from how people differ.
+pub const LEAST_PEOPLE: usize = 20;
+/// Most women, and most men, of a pack's table.
+const MOST_PEOPLE: usize = 600;
+
+/// People to learn from.
+pub struct StandIns {
+    women: Vec<FeatureVector>,
+    men: Vec<FeatureVector>,
+}
+
+impl StandIns {
+    /// Those in these pictures, women and men as the eyes judge; without pictures, those of the pack's table.
+    ///
+    /// # Errors
+    /// If the pack has no table that its eyes measured, or too few of the pictures show a face.
+    pub fn new(pack: &Pack, eyes: &Eyes, pictures: Option<&[PathBuf]>) -> Result<Self> {
+        let Some(pictures) = pictures else {
+            let Visitors { women, men, .. } = pack.visitors()?;
+            return Ok(Self { women, men });
+        };
+        let people = faces_in(pictures, eyes, |_, features| features);
+        ensure!(
+            people.len() >= LEAST_PEOPLE,
+            "a face in {} of {} pictures: expected {LEAST_PEOPLE} or more people to learn from\nhint: without --visitors, people of the pack's table stand in for visitors",
+            people.len(),
+            pictures.len()
+        );
+        let (women, men) = people.into_iter().partition(is_woman);
+        Ok(Self { women, men })
+    }
+
+    /// As many as there can be if `share` of them shall be women. Where all are women, or all men, everybody.
+    pub fn with_share_of_women(&self, share: f32) -> Vec<FeatureVector> {
+        let [women, men] = counts([self.women.len(), self.men.len()], share);
+        spread(&self.women, women).chain(spread(&self.men, men)).cloned().collect()
+    }
+}
 
 /// Share of faces that look to the net more like a woman's than like a man's.
 pub(super) fn share_of_women(faces: &[FeatureVector]) -> f32 {
-    let women = faces.iter().filter(|f| f.group(Group::Gender)[0] > 0.5).count();
-    women as f32 / faces.len().max(1) as f32
+    faces.iter().filter(|face| is_woman(face)).count() as f32 / faces.len().max(1) as f32
 }
 
-/// Which of the portraits of people of these genders, about `count`, `share` of them women, or fewer where there are not enough; evenly
-/// spread over the table.
-fn stand_ins(genders: &[Option<Gender>], count: usize, share: f32) -> Vec<usize> {
-    let share = share.clamp(LEAST_SHARE, 1.0 - LEAST_SHARE);
-    let of = |gender| -> Vec<usize> { (0..genders.len()).filter(|i| genders[*i] == Some(gender)).collect() };
-    let groups = [(of(Gender::Female), share), (of(Gender::Male), 1.0 - share)];
-    let most = groups.iter().map(|(all, share)| all.len() as f32 / share).fold(count as f32, f32::min);
-    let chosen = groups.iter().flat_map(|(all, share)| {
-        let wanted = (share * most).round() as usize;
-        (0..wanted).map(move |i| all[i * all.len() / wanted])
-    });
-    chosen.collect()
+fn is_woman(features: &FeatureVector) -> bool {
+    features.group(Group::Gender)[0] > 0.5
 }
 
-/// Features of the archive's colour portraits: what people in front of the mirror may look like to it. As many of them are women as
-/// of the samples: were women rarer here, men would come back as women, and women as men where they are commoner.
-pub(super) fn visitors(eyes: &Eyes, women: f32, options: &InverterOptions) -> Result<Vec<FeatureVector>> {
-    let root = data_root(options.data.as_deref())?;
-    let usable: Vec<_> = data::read_table(&root)?.into_iter().filter(|p| p.colour).collect();
-    let genders: Vec<Option<Gender>> = usable.iter().map(|p| p.gender).collect();
-    let chosen = stand_ins(&genders, options.portraits, women);
+/// The most women and men, of so many each, among whom women have that share.
+fn counts(most: [usize; 2], women: f32) -> [usize; 2] {
+    if most.contains(&0) {
+        return most;
+    }
+    let women = women.clamp(LEAST_SHARE, 1.0 - LEAST_SHARE);
+    let shares = [women, 1.0 - women];
+    let all = (most[0] as f32 / shares[0]).min(most[1] as f32 / shares[1]);
+    shares.map(|share| (share * all).round() as usize)
+}
 
-    let bar = bar(chosen.len() as u64, "portraits");
-    let seen: Vec<Option<FeatureVector>> = chosen
+/// `count` of them, or all if there are fewer, evenly spread.
+fn spread<T>(all: &[T], count: usize) -> impl Iterator<Item = &T> {
+    let count = count.min(all.len());
+    (0..count).map(move |i| &all[i * all.len() / count])
+}
+
+/// What `keep` makes of the nearest face in each picture, in their order. A picture without a face is left out; so is one that
+/// cannot be read, with a line that says why.
+pub fn faces_in<T: Send>(
+    pictures: &[PathBuf],
+    eyes: &Eyes,
+    keep: impl Fn(&Image, FeatureVector) -> T + Sync,
+) -> Vec<T> {
+    let bar = bar(pictures.len() as u64, "pictures");
+    let look = |path: &PathBuf| -> Result<Option<T>> {
+        let image = Image::load(path)?;
+        Ok(nearest(eyes.analyse(&image)?).map(|seen| keep(&image, seen.features)))
+    };
+    let seen: Vec<Option<T>> = pictures
         .par_iter()
-        .map(|i| {
+        .map(|path| {
+            let seen = look(path).unwrap_or_else(|error| {
+                bar.say(format_args!("left out: {error:#}"));
+                None
+            });
             bar.inc(1);
-            let path = root.join("congress/portraits").join(&usable[*i].file);
-            let image = frame::Image::load(&path).with_context(|| path.display().to_string())?;
-            Ok(nearest(eyes.analyse(&image)?).map(|s| s.features))
+            seen
         })
-        .collect::<Result<_>>()?;
+        .collect();
     bar.finish_and_clear();
+    seen.into_iter().flatten().collect()
+}
 
-    let found: Vec<FeatureVector> = seen.into_iter().flatten().collect();
-    let share = 100.0 * women;
-    say(format_args!(
-        "{} of {} portraits with a face; {share:.0} % women, as of the samples",
-        found.len(),
-        chosen.len()
-    ));
-    anyhow::ensure!(!found.is_empty(), "no face in any portrait");
-    Ok(found)
+/// The people of the archive's colour portraits, for the table of the pack whose eyes these are.
+///
+/// # Errors
+/// If the archive's table cannot be read, or its portraits show too few people.
+pub fn of_archive(root: &Path, eyes: &Eyes) -> Result<Visitors> {
+    let portraits = read_table(root)?;
+    let [women, men, measured] = groups(&portraits).map(|files| {
+        let pictures: Vec<PathBuf> = files.iter().map(|f| root.join("congress/portraits").join(f)).collect();
+        faces_in(&pictures, eyes, |_, features| features)
+    });
+    let people = women.len() + men.len();
+    ensure!(
+        people >= LEAST_PEOPLE,
+        "{}: a face in {people} colour portraits: expected {LEAST_PEOPLE} or more",
+        root.join("congress/portraits").display()
+    );
+    Ok(Visitors { women, men, measured })
+}
+
+/// The files of women and of men to learn from, and of people to measure on: the members whom no net learns from.
+fn groups(portraits: &[Portrait]) -> [Vec<&str>; 3] {
+    let files = |wanted: &dyn Fn(&Portrait) -> bool| -> Vec<&str> {
+        portraits.iter().filter(|p| p.colour && wanted(p)).map(|p| p.file.as_str()).collect()
+    };
+    let [women, men] = [Gender::Female, Gender::Male].map(|gender| {
+        let all = files(&|p| p.gender == Some(gender) && !p.is_held_out());
+        spread(&all, MOST_PEOPLE).copied().collect()
+    });
+    [women, men, files(&Portrait::is_held_out)]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mirror::face::{Landmarks, Rect};
+    use std::collections::BTreeSet;
 
     #[test]
-    fn stand_ins_are_women_as_often_as_asked_and_all_different() {
-        let genders: Vec<Option<Gender>> = (0..500)
-            .map(|i| match i % 10 {
-                0 => None,
-                1 | 2 => Some(Gender::Female),
-                _ => Some(Gender::Male),
-            })
-            .collect();
-        for (count, share, expected) in [(100, 0.5, 100), (100, 0.12, 100), (400, 0.5, 200), (100, 0.0, 100)] {
-            let chosen = stand_ins(&genders, count, share);
-            let women = chosen.iter().filter(|i| genders[**i] == Some(Gender::Female)).count();
-            let different: std::collections::BTreeSet<usize> = chosen.iter().copied().collect();
-            assert_eq!((chosen.len(), different.len()), (expected, expected));
-            assert_eq!(women, (share.max(0.05) * expected as f32).round() as usize);
-            assert!(chosen.iter().all(|i| genders[*i].is_some()) && *different.last().unwrap() > 400);
+    fn women_have_the_share_that_is_asked_and_as_many_as_can_be_are_taken() {
+        for (most, share, expected) in [
+            ([300, 600], 0.5, [300, 300]),
+            ([300, 600], 0.25, [200, 600]),
+            ([300, 600], 0.0, [32, 600]),
+            ([300, 600], 1.0, [300, 16]),
+            ([0, 7], 0.5, [0, 7]),
+        ] {
+            assert_eq!(counts(most, share), expected, "{share}");
         }
-        assert!(stand_ins(&genders[..1], 100, 0.5).is_empty());
+    }
+
+    #[test]
+    fn whoever_is_chosen_is_spread_over_all_and_nobody_is_chosen_twice() {
+        let all: Vec<usize> = (0..500).collect();
+        let chosen: BTreeSet<&usize> = spread(&all, 120).collect();
+        assert!(chosen.len() == 120 && **chosen.last().unwrap() > 490);
+        assert_eq!(spread(&all[..3], 120).count(), 3);
+    }
+
+    #[test]
+    fn nobody_is_learned_from_and_measured_on() {
+        let portrait = |i: usize| Portrait {
+            file: format!("{i}.jpg"),
+            bioguide: format!("A{:06}", i / 2),
+            age: None,
+            gender: [Some(Gender::Female), Some(Gender::Male), Some(Gender::Male), None][i % 4],
+            gender_source: String::new(),
+            photo_year: 2000,
+            colour: !i.is_multiple_of(5),
+            rect: Rect { x: 0.0, y: 0.0, w: 1.0, h: 1.0 },
+            pts5: [[0.0; 2]; 5],
+            landmarks: Landmarks::schematic(),
+            aligned: None,
+            sharpness: 0.0,
+            upsampling: 1.0,
+            inside: 1.0,
+            yaw_cue: 0.0,
+            image: Image { width: 0, height: 0, data: Vec::new() },
+        };
+        let all: Vec<Portrait> = (0..4000).map(portrait).collect();
+        let groups = groups(&all);
+        assert_eq!((groups[0].len(), groups[1].len()), (MOST_PEOPLE, MOST_PEOPLE));
+        assert!((100..260).contains(&groups[2].len()), "{}", groups[2].len());
+        let members = |group: &[&str]| -> BTreeSet<usize> {
+            group.iter().map(|f| f.trim_end_matches(".jpg").parse::<usize>().unwrap() / 2).collect()
+        };
+        let learned = &members(&groups[0]) | &members(&groups[1]);
+        assert!(learned.is_disjoint(&members(&groups[2])));
     }
 }

@@ -6,19 +6,19 @@ use train::evaluate::attributes::AttributeEvaluation;
 /// What is measured of the age and gender nets, and how.
 #[derive(Debug, clap::Args)]
 pub struct AttributeArgs {
-    /// Folder with `eval`.
+    /// Folder with `eval` (docs/data.md); may also be $NARCISSUS_DATA
     #[arg(long)]
     data: Option<PathBuf>,
-    /// Weights of the net.
-    #[arg(long, default_value = "packs/congress/attributes.safetensors")]
-    weights: PathBuf,
-    /// Weights of the landmark net that aligns the faces.
-    #[arg(long, default_value = "packs/congress/landmarks.safetensors")]
-    landmarks: PathBuf,
-    /// Takes every face to lie in the middle of its picture instead.
+    /// Other weights than the pack's
+    #[arg(long, value_name = "FILE")]
+    weights: Option<PathBuf>,
+    /// Other weights than the pack's for the landmark net that aligns the faces
+    #[arg(long, value_name = "FILE")]
+    landmarks: Option<PathBuf>,
+    /// Takes every face to lie in the middle of its picture instead
     #[arg(long)]
     centre: bool,
-    /// Prints one JSON object.
+    /// Prints one JSON object
     #[arg(long)]
     pub json: bool,
 }

@@ -6,15 +6,15 @@ use train::evaluate::detector::DetectorEvaluation;
 /// What is measured of the face detector, and how.
 #[derive(Debug, clap::Args)]
 pub struct DetectorEvaluationArgs {
-    /// Folder with `eval` and `negatives` [default: $NARCISSUS_DATA or ../shared/data]
+    /// Folder with `eval` and `negatives` (docs/data.md); may also be $NARCISSUS_DATA
     #[arg(long)]
     data: Option<PathBuf>,
-    /// Weights of the net
-    #[arg(long, default_value = "packs/congress/detector.safetensors")]
-    weights: PathBuf,
-    /// Weights of the landmark net, which confirms what the detector found
-    #[arg(long, default_value = "packs/congress/landmarks.safetensors")]
-    landmarks: PathBuf,
+    /// Other weights than the pack's
+    #[arg(long, value_name = "FILE")]
+    weights: Option<PathBuf>,
+    /// Other weights than the pack's for the landmark net, which confirms what the detector found
+    #[arg(long, value_name = "FILE")]
+    landmarks: Option<PathBuf>,
     /// Measures the detector alone: what it finds needs no confirmation
     #[arg(long)]
     alone: bool,

@@ -7,16 +7,13 @@ use train::evaluate::gan::GanEvaluation;
 /// What is measured of the generator, and how.
 #[derive(Debug, clap::Args)]
 pub struct GanEvaluationArgs {
-    /// Weights of the generator, instead of those of a pack
-    #[arg(long, value_name = "FILE", conflicts_with = "pack")]
+    /// Another generator than the pack's
+    #[arg(long, value_name = "FILE")]
     generator: Option<PathBuf>,
-    /// Folder with the generator
-    #[arg(long, value_name = "DIR", default_value = "packs/congress")]
-    pack: PathBuf,
-    /// Weights of the detector that looks for faces
-    #[arg(long, value_name = "FILE", default_value = "packs/congress/detector.safetensors")]
-    detector: PathBuf,
-    /// Folder with `congress` and `office` [default: $NARCISSUS_DATA or ../shared/data]
+    /// Other weights than the pack's for the detector that looks for faces
+    #[arg(long, value_name = "FILE")]
+    detector: Option<PathBuf>,
+    /// Folder with `congress` and `office` (docs/data.md); may also be $NARCISSUS_DATA
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Pictures drawn for each figure; distances fall with their number, so compare like with like
@@ -52,7 +49,6 @@ impl GanEvaluationArgs {
     pub fn evaluation(&self) -> GanEvaluation {
         GanEvaluation {
             generator: self.generator.clone(),
-            pack: self.pack.clone(),
             detector: self.detector.clone(),
             data: self.data.clone(),
             samples: self.samples,

@@ -1,5 +1,6 @@
 //! The flags of `evaluate inverter`.
 
+use crate::options::VisitorsArgs;
 use std::path::PathBuf;
 use train::evaluate::inverter::InverterEvaluation;
 
@@ -8,15 +9,12 @@ use train::evaluate::inverter::InverterEvaluation;
 #[command(after_long_help = "Examples:
     narcissus evaluate inverter
     narcissus evaluate inverter --pairs runs/inverter/pairs.safetensors --curve curve.png      beside other models
-    narcissus evaluate inverter --features 8                                                  by eight numbers")]
+    narcissus evaluate inverter --features 8                                                  by eight numbers
+    narcissus evaluate inverter --visitors portraits/ --sheet sheet.png                       on people of yours")]
 pub struct InverterEvaluationArgs {
-    /// Folder with `eval/visitors` [default: $NARCISSUS_DATA or ../shared/data]
-    #[arg(long)]
-    data: Option<PathBuf>,
-    /// Folder with the generator, the inverter and the nets that look
-    #[arg(long, default_value = "packs/congress")]
-    nets: PathBuf,
-    /// Another inverter than the one in --nets
+    #[command(flatten)]
+    visitors: VisitorsArgs,
+    /// Another inverter than the pack's
     #[arg(long, value_name = "WEIGHTS")]
     weights: Option<PathBuf>,
     /// The pairs that `train inverter` drew: other models learn from them and are measured beside the mirror's
@@ -43,7 +41,7 @@ pub struct InverterEvaluationArgs {
     /// Another number of gradient steps than the one in the weights
     #[arg(long)]
     refine_steps: Option<usize>,
-    /// Writes visitors and each model's reflections below one another; the pictures show people
+    /// With --visitors: writes them and each model's reflections below one another; the picture shows people
     #[arg(long, value_name = "FILE")]
     sheet: Option<PathBuf>,
     /// Prints one JSON object
@@ -53,10 +51,9 @@ pub struct InverterEvaluationArgs {
 
 impl InverterEvaluationArgs {
     /// In the evaluation's words.
-    pub fn evaluation(&self) -> InverterEvaluation {
-        InverterEvaluation {
-            data: self.data.clone(),
-            nets: self.nets.clone(),
+    pub fn evaluation(&self) -> anyhow::Result<InverterEvaluation> {
+        Ok(InverterEvaluation {
+            visitors: self.visitors.pictures()?,
             weights: self.weights.clone(),
             pairs: self.pairs.clone(),
             original: self.original.clone(),
@@ -67,6 +64,6 @@ impl InverterEvaluationArgs {
             individuality: self.individuality,
             refine_steps: self.refine_steps,
             sheet: self.sheet.clone(),
-        }
+        })
     }
 }

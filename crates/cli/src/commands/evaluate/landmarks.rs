@@ -6,12 +6,12 @@ use train::evaluate::landmarks::LandmarkEvaluation;
 /// What is measured of the landmark net, and how.
 #[derive(Debug, clap::Args)]
 pub struct LandmarkArgs {
-    /// Folder with `eval`.
+    /// Folder with `eval` (docs/data.md); may also be $NARCISSUS_DATA
     #[arg(long)]
     data: Option<PathBuf>,
-    /// Weights of the net.
-    #[arg(long, default_value = "packs/congress/landmarks.safetensors")]
-    weights: PathBuf,
+    /// Other weights than the pack's
+    #[arg(long, value_name = "FILE")]
+    weights: Option<PathBuf>,
     /// Start from the boxes of this detector instead of jittered true boxes.
     #[arg(long, value_name = "WEIGHTS")]
     detector: Option<PathBuf>,

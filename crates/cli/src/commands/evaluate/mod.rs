@@ -7,6 +7,7 @@ mod inverter;
 mod landmarks;
 mod motion;
 
+use crate::options::Global;
 use crate::output::print_line;
 use camera::FrameSource;
 use clap::Subcommand;
@@ -15,7 +16,16 @@ use std::fmt::Display;
 use train::evaluate as measure;
 
 /// Which net to measure.
+///
+/// Inverter and motion are measured with what everybody has: the pack, or pictures and a video of yours. The other nets are
+/// measured on labelled photographs, which do not come with narcissus.
 #[derive(Debug, Subcommand)]
+#[command(after_long_help = "\
+Examples:
+    narcissus evaluate inverter                        the built-in pack's, on people whom it has as numbers
+    narcissus evaluate inverter --pack celebahq.pack --visitors portraits/ --json
+    narcissus evaluate motion dance.mp4
+    narcissus evaluate landmarks --data faces/         docs/data.md says what the folder holds")]
 pub enum Evaluate {
     /// The face detector
     Detector(detector::DetectorEvaluationArgs),
@@ -32,19 +42,19 @@ pub enum Evaluate {
 }
 
 /// Runs it.
-pub fn run(which: &Evaluate) -> anyhow::Result<()> {
+pub fn run(which: &Evaluate, global: &Global) -> anyhow::Result<()> {
+    let pack = &global.open_pack()?;
     match which {
-        Evaluate::Detector(args) => print(&measure::detector::run(&args.evaluation())?, args.json),
-        Evaluate::Landmarks(args) => print(&measure::landmarks::run(&args.evaluation())?, args.json),
-        Evaluate::Attributes(args) => print(&measure::attributes::run(&args.evaluation())?, args.json),
-        Evaluate::Gan(args) => print(&measure::gan::run(&args.evaluation())?, args.json),
-        Evaluate::Inverter(args) => print(&measure::inverter::run(&args.evaluation())?, args.json),
+        Evaluate::Detector(args) => print(&measure::detector::run(pack, &args.evaluation())?, args.json),
+        Evaluate::Landmarks(args) => print(&measure::landmarks::run(pack, &args.evaluation())?, args.json),
+        Evaluate::Attributes(args) => print(&measure::attributes::run(pack, &args.evaluation())?, args.json),
+        Evaluate::Gan(args) => print(&measure::gan::run(pack, &args.evaluation())?, args.json),
+        Evaluate::Inverter(args) => print(&measure::inverter::run(pack, &args.evaluation()?)?, args.json),
         Evaluate::Motion(args) => {
-            let evaluation = args.evaluation();
-            let mut clip = camera::VideoReader::open(&evaluation.clip()?)?;
+            let mut clip = camera::VideoReader::open(&args.film)?;
             let seconds = clip.info().seconds_a_frame();
             let frames = std::iter::from_fn(|| clip.next_frame().map_err(anyhow::Error::from).transpose());
-            print(&measure::motion::run(&evaluation, seconds, frames)?, args.json)
+            print(&measure::motion::run(pack, seconds, frames)?, args.json)
         }
     }
 }

@@ -1,21 +1,18 @@
 //! The flags of `train inverter`.
 
+use crate::options::VisitorsArgs;
 use std::path::PathBuf;
 use train::inverter::InverterOptions;
 
 /// Of the inverter.
 #[derive(Debug, clap::Args)]
 pub struct InverterArgs {
-    /// Folder with `congress`, whose portraits stand in for visitors [default: $NARCISSUS_DATA or ../shared/data]
-    #[arg(long)]
-    data: Option<PathBuf>,
-    /// Folder with the generator and the nets that look
-    #[arg(long, default_value = "packs/congress")]
-    nets: PathBuf,
+    #[command(flatten)]
+    visitors: VisitorsArgs,
     /// Folder for pairs, log.csv and inverter.safetensors
     #[arg(long, default_value = "runs/inverter")]
     out: PathBuf,
-    /// Time for everything; at most 60 % of it goes into pairs
+    /// Time for everything but the first hundred faces; at most 60 % of it goes into pairs
     #[arg(long, default_value_t = 25.0)]
     minutes: f64,
     /// Pairs to draw, if the time allows
@@ -24,9 +21,6 @@ pub struct InverterArgs {
     /// Numbers that the greedy search chooses; those of the other features that it did not choose come after them
     #[arg(long, default_value_t = 96, value_parser = clap::value_parser!(u64).range(1..=512))]
     numbers: u64,
-    /// Portraits that stand in for visitors
-    #[arg(long, default_value_t = 1200)]
-    portraits: usize,
     /// Start of the random numbers
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -50,21 +44,19 @@ pub struct InverterArgs {
 
 impl InverterArgs {
     /// In the trainer's words.
-    pub fn options(&self) -> InverterOptions {
-        InverterOptions {
-            data: self.data.clone(),
-            nets: self.nets.clone(),
+    pub fn options(&self) -> anyhow::Result<InverterOptions> {
+        Ok(InverterOptions {
+            visitors: self.visitors.pictures()?,
             out: self.out.clone(),
             minutes: self.minutes,
             pairs: self.pairs,
             numbers: self.numbers as usize,
-            portraits: self.portraits,
             seed: self.seed,
             resume: self.resume,
             individuality: self.individuality,
             refine_steps: self.refine_steps,
             quality: self.quality,
             prior_weight: self.prior_weight,
-        }
+        })
     }
 }

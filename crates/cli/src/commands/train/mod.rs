@@ -5,10 +5,20 @@ mod inverter;
 mod lesson;
 pub mod portraits;
 
+use crate::options::Global;
 use clap::Subcommand;
 
 /// Which net to teach.
+///
+/// The inverter learns from what a pack holds: whoever has a generator can train one. The other nets learn from labelled
+/// photographs, which do not come with narcissus; the GAN also from any pictures.
 #[derive(Debug, Subcommand)]
+#[command(after_long_help = "\
+Examples:
+    narcissus train inverter --pack celebahq.pack --minutes 60
+    narcissus train inverter --visitors portraits/       people of yours say how visitors differ
+    narcissus train gan --pictures portraits/ --resolution 64 --minutes 600
+    narcissus train landmarks --data faces/              docs/data.md says what the folder holds")]
 pub enum Train {
     /// The face detector
     Detector(lesson::DetectorArgs),
@@ -23,13 +33,16 @@ pub enum Train {
 }
 
 /// Runs it. What comes of it is in the run's folder; a word about it goes to stderr.
-pub fn run(which: &Train) -> anyhow::Result<()> {
+pub fn run(which: &Train, global: &Global) -> anyhow::Result<()> {
     match which {
         Train::Detector(args) => eprintln!("{}", train::faces::detector::train(&args.lesson.options(), args.side)?),
         Train::Landmarks(args) => eprintln!("{}", train::faces::landmarks::train(&args.options())?),
         Train::Attributes(args) => eprintln!("{}", train::faces::attributes::train(&args.options())?),
         Train::Gan(args) => eprintln!("{}", train::gan::train(&args.options())?),
-        Train::Inverter(args) => eprintln!("{}", train::inverter::train(&args.options())?),
+        Train::Inverter(args) => {
+            eprintln!("{}", train::inverter::train(&global.open_pack()?, &args.options()?)?);
+            eprintln!("to use it, copy it into the pack's folder, then: narcissus pack seal FOLDER");
+        }
     }
     Ok(())
 }

@@ -10,11 +10,11 @@ mod swd;
 
 pub use report::{Beside, GanReport, LevelDistance, Quantiles};
 
-use super::read;
+use super::open;
 use crate::gan::{Filter, Mix, Shares, load_portraits, portrait_folders};
 use crate::runs::bar;
 use crate::statistics::{Estimate, Share, mean};
-use anyhow::{Context, Result};
+use anyhow::Result;
 use frame::Image;
 use mirror::face::detector::Detector;
 use mirror::generator::{Generator, Painter, samples};
@@ -33,10 +33,8 @@ const HELD_OUT: usize = 500;
 pub struct GanEvaluation {
     /// Weights of the generator, instead of those of the pack.
     pub generator: Option<PathBuf>,
-    /// Folder with the generator.
-    pub pack: PathBuf,
-    /// Weights of the detector that looks for faces.
-    pub detector: PathBuf,
+    /// Other weights than the pack's for the detector that looks for faces.
+    pub detector: Option<PathBuf>,
     /// Folder with `congress` and `office`; `None`: see [`crate::runs::data_root`].
     pub data: Option<PathBuf>,
     /// Pictures drawn for each figure; distances fall with their number, so compare like with like.
@@ -59,11 +57,11 @@ pub struct GanEvaluation {
 ///
 /// # Errors
 /// If the generator, the detector or the portraits cannot be read, or there are too few pictures to compare.
-pub fn run(options: &GanEvaluation) -> Result<GanReport> {
+pub fn run(pack: &Pack, options: &GanEvaluation) -> Result<GanReport> {
     anyhow::ensure!(options.samples >= 2, "--samples must be 2 or more: pairs are compared");
     anyhow::ensure!(options.draws >= 1, "--draws must be 1 or more");
-    let (name, generator) = generator(options)?;
-    let bench = Bench::open(options, &generator)?;
+    let (name, generator) = generator(pack, options)?;
+    let bench = Bench::open(pack, options, &generator)?;
 
     let (swd, swd_mean) = bench.swd(options.samples, options.draws, options.seed);
     let fakes = bench.draw(options.samples, options.seed);
@@ -83,18 +81,10 @@ pub fn run(options: &GanEvaluation) -> Result<GanReport> {
 }
 
 /// The generator and its name.
-fn generator(options: &GanEvaluation) -> Result<(String, Generator)> {
-    let (name, generator) = match &options.generator {
-        Some(path) => {
-            let name = path.display().to_string();
-            let generator = Generator::from_bytes(&read(path)?).with_context(|| name.clone())?;
-            (name, generator)
-        }
-        None => (
-            options.pack.display().to_string(),
-            Pack::gather(&options.pack)?.open(Net::Generator, Generator::from_bytes)?,
-        ),
-    };
+fn generator(pack: &Pack, options: &GanEvaluation) -> Result<(String, Generator)> {
+    let weights = options.generator.as_deref();
+    let name = weights.map_or_else(|| pack.origin().to_owned(), |path| path.display().to_string());
+    let generator = open(pack, Net::Generator, weights, Generator::from_bytes)?;
     let pixels = generator.config().resolution;
     anyhow::ensure!(
         pixels >= swd::COARSEST,
@@ -116,9 +106,8 @@ struct Bench {
 }
 
 impl Bench {
-    fn open(options: &GanEvaluation, generator: &Generator) -> Result<Self> {
-        let detector = Detector::from_weights(&read(&options.detector)?);
-        let detector = detector.with_context(|| options.detector.display().to_string())?;
+    fn open(pack: &Pack, options: &GanEvaluation, generator: &Generator) -> Result<Self> {
+        let detector = open(pack, Net::Detector, options.detector.as_deref(), Detector::from_weights)?;
 
         // Portraits of the generator's size; whose gender nobody knows, the net guesses.
         let folders = portrait_folders(&options.portraits, options.data.as_deref())?;

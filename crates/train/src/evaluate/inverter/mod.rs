@@ -1,8 +1,8 @@
 //! Measures what is left of a face in its reflection, by the true chain: draw, detect, measure.
 //!
 //! Samples: features of fresh pictures of the generator go through the inverter, the picture that comes out is
-//! looked at again. Visitors: the same for photographs of people, whose features are compared by how unusual they
-//! are, each among their own. With the pairs that the inverter learned from, other models learn from them too and stand in the same table.
+//! looked at again. Visitors: the same for people, of the pack's table or in pictures, whose features are compared by how unusual
+//! they are, each among their own. With the pairs that the inverter learned from, other models learn from them too and stand in the same table.
 
 mod figures;
 mod report;
@@ -11,33 +11,31 @@ mod sheet;
 pub use figures::{KeptShare, ModelFigures};
 pub use report::{CurvePoint, InverterReport, PopulationReport};
 
-use super::{pictures, read};
+use super::{open, read};
 use crate::inverter::models::{Forest, Mlp, Model, Neighbours, Original, Ridge, Scored};
 use crate::inverter::pairs::{Pairs, ScoredPairs, analyse_pictures, random_latents};
-use crate::runs::{bar, data_root};
+use crate::inverter::visitors::faces_in;
+use crate::runs::bar;
 use crate::statistics::median;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use figures::{Faces, Judge, diversity};
 use frame::Image;
-use mirror::engine::{Eyes, Observation, nearest};
+use mirror::engine::Eyes;
 use mirror::features::FeatureVector;
 use mirror::generator::{Generator, Painter};
 use mirror::inverter::{FeatureSelection, Inverter, Population};
 use mirror::latent::Latent;
 use mirror::pack::{Net, Pack};
 use nn::Rng;
-use rayon::prelude::*;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 /// What is measured, and beside what.
 #[derive(Clone, Debug)]
 pub struct InverterEvaluation {
-    /// Folder with `eval/visitors`; `None`: see [`data_root`].
-    pub data: Option<PathBuf>,
-    /// Folder with the generator, the inverter and the nets that look.
-    pub nets: PathBuf,
-    /// Another inverter than the one in `nets`.
+    /// Pictures of people from whom nothing learned; `None`: those people of the pack's table who are there to measure on.
+    pub visitors: Option<Vec<PathBuf>>,
+    /// Another inverter than the pack's.
     pub weights: Option<PathBuf>,
     /// The pairs that the inverter learned from: other models learn from them and are measured beside the mirror's.
     pub pairs: Option<PathBuf>,
@@ -55,15 +53,14 @@ pub struct InverterEvaluation {
     pub individuality: Option<f32>,
     /// Another number of gradient steps than the one in the weights.
     pub refine_steps: Option<usize>,
-    /// Writes visitors and each model's reflections below one another; the pictures show people.
+    /// Writes visitors and each model's reflections below one another; needs `visitors`, and shows them.
     pub sheet: Option<PathBuf>,
 }
 
 impl Default for InverterEvaluation {
     fn default() -> Self {
         Self {
-            data: None,
-            nets: "packs/congress".into(),
+            visitors: None,
             weights: None,
             pairs: None,
             original: None,
@@ -78,12 +75,17 @@ impl Default for InverterEvaluation {
     }
 }
 
-/// Measures.
+/// Measures the inverter of a pack.
 ///
 /// # Errors
-/// If nets or data cannot be read, or the sheet or the curve cannot be written.
-pub fn run(options: &InverterEvaluation) -> Result<InverterReport> {
-    let judge = judge(options)?;
+/// If nets or data cannot be read, there are too few visitors, or the sheet or the curve cannot be written.
+pub fn run(pack: &Pack, options: &InverterEvaluation) -> Result<InverterReport> {
+    ensure!(
+        options.sheet.is_none() || options.visitors.is_some(),
+        "--sheet shows people, of whom the pack has numbers only\nhint: name a folder with pictures of people, --visitors DIR"
+    );
+    let judge = judge(pack, options)?;
+    let visitors = Visitors::of(pack, &judge.eyes, options.visitors.as_deref())?;
     let size = judge.inverter.config().latent_size;
     let numbers = options.features.unwrap_or(usize::MAX).min(judge.inverter.order().len());
     let selection = FeatureSelection::first(numbers);
@@ -104,18 +106,12 @@ pub fn run(options: &InverterEvaluation) -> Result<InverterReport> {
 
     // The faces that they reflect.
     let (drawn, samples) = fresh_samples(&judge, options)?;
-    let photographs = photographs(&data_root(options.data.as_deref())?.join("eval/visitors"))?;
-    let seen: Vec<Option<Observation>> =
-        photographs.par_iter().map(|p| Ok(nearest(judge.eyes.analyse(p)?))).collect::<Result<_>>()?;
-    let (shown, visitors): (Vec<&Image>, Vec<FeatureVector>) =
-        photographs.iter().zip(seen).filter_map(|(p, s)| Some((p, s?.features))).unzip();
-
-    let measured = |features: &[FeatureVector], population, looked_at| {
-        measure(&judge, &models, &Faces { features, population }, looked_at, &selection)
+    let measured = |features: &[FeatureVector], population, who, looked_at| {
+        measure(&judge, &models, &Faces { features, population }, (who, looked_at), &selection)
     };
     let report = InverterReport {
-        samples: measured(&samples, Population::Samples, options.samples)?,
-        visitors: measured(&visitors, Population::Visitors, photographs.len())?,
+        samples: measured(&samples, Population::Samples, "pictures of the generator", options.samples)?,
+        visitors: measured(&visitors.features, Population::Visitors, visitors.who, visitors.looked_at)?,
         diversity_of_free_samples: diversity(&drawn),
         invert_median_ms: invert_median_ms(&judge.inverter, &samples),
         curve: match &options.curve {
@@ -127,9 +123,41 @@ pub fn run(options: &InverterEvaluation) -> Result<InverterReport> {
         sheet::draw_curve(&report.curve).save(path)?;
     }
     if let Some(path) = &options.sheet {
-        sheet::sheet(&judge, &models, &shown, &visitors, &selection).save(path)?;
+        sheet::sheet(&judge, &models, &visitors.shown, &visitors.features, &selection).save(path)?;
     }
     Ok(report)
+}
+
+/// People whose reflections are measured.
+struct Visitors {
+    /// Where they come from.
+    who: &'static str,
+    features: Vec<FeatureVector>,
+    /// A small picture of each; none for people of the pack's table.
+    shown: Vec<Image>,
+    /// Pictures, or rows of the table.
+    looked_at: usize,
+}
+
+impl Visitors {
+    /// Those in the pictures; without pictures, those of the pack's table.
+    fn of(pack: &Pack, eyes: &Eyes, pictures: Option<&[PathBuf]>) -> Result<Self> {
+        let visitors = match pictures {
+            None => {
+                let features = pack.visitors()?.measured;
+                let looked_at = features.len();
+                Self { who: "people of the pack's table", features, shown: Vec::new(), looked_at }
+            }
+            Some(pictures) => {
+                let faces = faces_in(pictures, eyes, |picture, features| (features, sheet::fit(picture)));
+                let (features, shown) = faces.into_iter().unzip();
+                Self { who: "people in pictures", features, shown, looked_at: pictures.len() }
+            }
+        };
+        let (faces, looked_at) = (visitors.features.len(), visitors.looked_at);
+        ensure!(faces >= 2, "visitors, {}: a face in {faces} of {looked_at}, too few to measure", visitors.who);
+        Ok(visitors)
+    }
 }
 
 /// Pictures that the generator draws of random latents, and the features of those with a face.
@@ -147,7 +175,7 @@ fn measure(
     judge: &Judge,
     models: &[Box<dyn Model + '_>],
     faces: &Faces,
-    looked_at: usize,
+    (who, looked_at): (&'static str, usize),
     selection: &FeatureSelection,
 ) -> Result<PopulationReport> {
     let bar = bar(models.len() as u64 + 1, "models");
@@ -156,26 +184,21 @@ fn measure(
     bar.finish_and_clear();
     let distances: Vec<f32> = faces.features.iter().map(|f| judge.inverter.distance_from_archive(f)).collect();
     let distance_from_archive = median(&distances);
-    Ok(PopulationReport { looked_at, with_a_face: faces.features.len(), distance_from_archive, models })
+    Ok(PopulationReport { who, looked_at, with_a_face: faces.features.len(), distance_from_archive, models })
 }
 
 /// The nets that draw, look and measure, with what the options change of them.
-fn judge(options: &InverterEvaluation) -> Result<Judge> {
-    let pack = Pack::gather(&options.nets)?;
-    let eyes = Eyes::new(&pack)?;
+fn judge(pack: &Pack, options: &InverterEvaluation) -> Result<Judge> {
+    let eyes = Eyes::new(pack)?;
     let generator = pack.open(Net::Generator, Generator::from_bytes)?;
-
-    let mut inverter = match &options.weights {
-        Some(path) => Inverter::from_weights(&read(path)?).with_context(|| path.display().to_string())?,
-        None => pack.open(Net::Inverter, Inverter::from_weights)?,
-    };
-    anyhow::ensure!(
+    let mut inverter = open(pack, Net::Inverter, options.weights.as_deref(), Inverter::from_weights)?;
+    ensure!(
         inverter.config().latent_size == generator.config().latent_size,
         "the inverter is one of another generator"
     );
 
     if let Some(individuality) = options.individuality {
-        anyhow::ensure!((0.0..=1.0).contains(&individuality), "--individuality must lie between 0 and 1");
+        ensure!((0.0..=1.0).contains(&individuality), "--individuality must lie between 0 and 1");
         inverter.set_individuality(individuality);
     }
     if let Some(steps) = options.refine_steps {
@@ -202,7 +225,7 @@ fn others<'a>(
     numbers: usize,
     hidden: &[&[usize]],
 ) -> Result<Vec<Box<dyn Model + 'a>>> {
-    anyhow::ensure!(!train.found().is_empty(), "no pair with a face");
+    ensure!(!train.found().is_empty(), "no pair with a face");
     let mut models: Vec<Box<dyn Model + 'a>> = vec![
         Box::new(Scored { model: Ridge::fit(train, held, numbers)?, numbers, inverter }),
         Box::new(Scored { model: Neighbours::fit(train, numbers), numbers, inverter }),
@@ -250,9 +273,4 @@ fn invert_median_ms(inverter: &Inverter, features: &[FeatureVector]) -> f32 {
         began.elapsed().as_secs_f32() * 1e3
     });
     median(&timed.collect::<Vec<f32>>())
-}
-
-fn photographs(folder: &Path) -> Result<Vec<Image>> {
-    let paths = pictures(folder)?;
-    paths.par_iter().map(|p| Image::load(p).with_context(|| p.display().to_string())).collect()
 }

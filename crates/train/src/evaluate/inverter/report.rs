@@ -10,7 +10,7 @@ use std::fmt;
 pub struct InverterReport {
     /// Pictures of the generator.
     pub samples: PopulationReport,
-    /// Photographs of people.
+    /// People.
     pub visitors: PopulationReport,
     /// Mean distance of two free samples, for comparison with the populations' diversity.
     pub diversity_of_free_samples: f32,
@@ -23,7 +23,9 @@ pub struct InverterReport {
 /// Of one population.
 #[derive(Debug, Serialize)]
 pub struct PopulationReport {
-    /// Pictures.
+    /// Where it comes from.
+    pub who: &'static str,
+    /// Pictures, or rows of the pack's table.
     pub looked_at: usize,
     /// Those of them in which a face was seen.
     pub with_a_face: usize,
@@ -63,10 +65,10 @@ impl fmt::Display for InverterReport {
 
 impl PopulationReport {
     fn write(&self, f: &mut fmt::Formatter<'_>, name: &str) -> fmt::Result {
-        let Self { looked_at, with_a_face, distance_from_archive, models } = self;
+        let Self { who, looked_at, with_a_face, distance_from_archive, models } = self;
         writeln!(
             f,
-            "{name}: {with_a_face} of {looked_at} with a face, distance from the archive {distance_from_archive:.2}"
+            "{name} ({who}): {with_a_face} of {looked_at} with a face, distance from the archive {distance_from_archive:.2}"
         )?;
 
         // The mirror's own in detail.

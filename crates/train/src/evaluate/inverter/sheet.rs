@@ -25,26 +25,29 @@ pub(super) fn draw_curve(curve: &[CurvePoint]) -> Image {
     Chart { title, x_label, y_range: [0.0, 1.0], series }.draw(760, 420)
 }
 
-/// Rows of ten: visitors, then each model's reflections of them.
+/// Side of a picture of the sheet, pixels.
+const SIDE: usize = 128;
+
+/// A picture as small as the sheet shows it, black beside it where it is no square.
+pub(super) fn fit(image: &Image) -> Image {
+    let mut square = Image { width: SIDE, height: SIDE, data: vec![0; SIDE * SIDE * 3] };
+    let scale = image.width.max(image.height) as f32 / SIDE as f32;
+    let offset = |s: usize| (s as f32 - SIDE as f32 * scale) / 2.0;
+    let m = [[scale, 0.0, offset(image.width)], [0.0, scale, offset(image.height)]];
+    kernels::warp_affine(&image.data, (image.width, image.height), &mut square.data, (SIDE, SIDE), m);
+    square
+}
+
+/// Rows of ten: visitors, as [`fit`] has them, then each model's reflections of them.
 pub(super) fn sheet(
     judge: &Judge,
     models: &[Box<dyn Model + '_>],
-    shown: &[&Image],
+    shown: &[Image],
     visitors: &[FeatureVector],
     selection: &FeatureSelection,
 ) -> Image {
-    const SIDE: usize = 128;
-    let fit = |image: &Image| {
-        let mut square = Image { width: SIDE, height: SIDE, data: vec![0; SIDE * SIDE * 3] };
-        let scale = image.width.max(image.height) as f32 / SIDE as f32;
-        let offset = |s: usize| (s as f32 - SIDE as f32 * scale) / 2.0;
-        let m = [[scale, 0.0, offset(image.width)], [0.0, scale, offset(image.height)]];
-        kernels::warp_affine(&image.data, (image.width, image.height), &mut square.data, (SIDE, SIDE), m);
-        square
-    };
-
     // A list of pictures for the visitors and for each model.
-    let mut rows: Vec<Vec<Image>> = vec![shown.iter().map(|p| fit(p)).collect()];
+    let mut rows: Vec<Vec<Image>> = vec![shown.to_vec()];
     for model in with_own(judge, models) {
         let latents: Vec<Latent> = visitors.iter().map(|f| model.invert(f, Population::Visitors, selection)).collect();
         rows.push(judge.painter.paint_all(&latents).iter().map(fit).collect());

@@ -23,8 +23,6 @@ const AT_A_TIME: usize = 64;
 /// How the mirror's search is done.
 #[derive(Clone, Debug)]
 pub struct OrderOptions {
-    /// The folder with the generator and the nets that look.
-    pub nets: PathBuf,
     /// Faces that were drawn before; `None`: new ones are drawn.
     pub drawn: Option<PathBuf>,
     /// How many faces to draw.
@@ -42,7 +40,7 @@ pub struct OrderOptions {
 impl Default for OrderOptions {
     fn default() -> Self {
         let (drawn, curve, target) = (None, None, Target::default());
-        Self { nets: "packs/congress".into(), drawn, samples: 4000, target, count: 96, curve, seed: 1 }
+        Self { drawn, samples: 4000, target, count: 96, curve, seed: 1 }
     }
 }
 
@@ -59,18 +57,17 @@ pub struct OrderReport {
     pub seconds: f64,
 }
 
-/// Searches.
+/// Searches, by faces that the pack's generator draws.
 ///
 /// # Errors
 /// If the nets or the faces cannot be read, there are too few faces, or the curve cannot be written.
-pub fn run(options: &OrderOptions) -> Result<OrderReport> {
-    let pack = Pack::gather(&options.nets)?;
+pub fn run(pack: &Pack, options: &OrderOptions) -> Result<OrderReport> {
     let generator = pack.open(Net::Generator, Generator::from_bytes)?;
     let size = generator.config().latent_size;
     let pairs = match &options.drawn {
         Some(path) => Pairs::load(path, size)?,
         None => {
-            let (eyes, painter) = (Eyes::new(&pack)?, Painter::new(&generator));
+            let (eyes, painter) = (Eyes::new(pack)?, Painter::new(&generator));
             let bar = bar(options.samples as u64, "faces");
             let mut pairs = Pairs::new(size, options.seed);
             while pairs.len() < options.samples {
