@@ -74,7 +74,9 @@ fn a_refused_file_is_named_and_leaves_nothing() {
     // Whoever adopts needs people to stand in for visitors; here a table of none.
     let data = tempfile::tempdir().unwrap();
     std::fs::create_dir(data.path().join("congress")).unwrap();
-    std::fs::write(data.path().join("congress/faces.csv"), "file\n").unwrap();
+    let columns = "file,bioguide,photo_year,age,gender,gender_source,colour,portrait_scale,sharpness,upsampling,inside,yaw_cue,box,pts5,\
+                   landmarks_portrait,landmarks_aligned\n";
+    std::fs::write(data.path().join("congress/faces.csv"), columns).unwrap();
     let data = data.path().to_str().unwrap();
     narcissus(&["adopt", &path("evil.pkl"), "--data", data, "--out", &path("new")])
         .assert_one_error(&["\"os.system\""]);
@@ -90,6 +92,33 @@ fn a_refused_file_is_named_and_leaves_nothing() {
     narcissus(&["import", &fixture("proggan.pth"), "--max-resolution", "8", "--out", &path("new")])
         .assert_one_error(&["no layer from maps to colours at 8 pixels"]);
     narcissus(&["export", "--out", &path("model.pth")]).assert_one_error(&[".onnx or .safetensors"]);
+}
+
+#[test]
+fn what_is_no_generator_is_named_with_what_to_do() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    for (bytes, words) in [
+        (&b""[..], "the file is empty; hint: "),
+        (b"<!DOCTYPE html><html><head><title>Virus scan warning</title>", "a web page (\"Virus scan warning\")"),
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 277\n",
+            "a Git LFS pointer to a file of 277 bytes",
+        ),
+        (b"{\"error\":\"quota\"}", "an answer of a server"),
+        (b"Entry not found", "a text (\"Entry not found\")"),
+        (b"\x80\x02cdnnlib.tflib.network\nNetwork\n.", "a StyleGAN or StyleGAN2"),
+        (b"cos\nsystem\n(S'ls'\ntR.", "global \"os.system\""),
+    ] {
+        std::fs::write(path("gan.pkl"), bytes).unwrap();
+        let outcome = narcissus(&["import", &path("gan.pkl"), "--out", &path("new")]);
+        outcome.assert_one_error(&["gan.pkl: ", words, "hint: "]);
+        assert_eq!(outcome.stderr.lines().count(), 1, "{}", outcome.stderr);
+    }
+    let half = &std::fs::read(fixture("tensorflow-fused-p2.pkl")).unwrap()[..20_000];
+    std::fs::write(path("gan.pkl"), half).unwrap();
+    narcissus(&["import", &path("gan.pkl"), "--out", &path("new")]).assert_one_error(&["byte ", "fetch it again"]);
+    assert_eq!(files(dir.path()), ["gan.pkl"]);
 }
 
 #[test]
