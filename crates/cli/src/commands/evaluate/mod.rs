@@ -7,6 +7,7 @@ mod inverter;
 mod landmarks;
 mod motion;
 
+use crate::commands::train::about_pictures;
 use crate::output::print_line;
 use camera::FrameSource;
 use clap::Subcommand;
@@ -16,6 +17,7 @@ use train::evaluate as measure;
 
 /// Which net to measure.
 #[derive(Debug, Subcommand)]
+#[command(after_long_help = about_pictures!())]
 pub enum Evaluate {
     /// The face detector
     Detector(detector::DetectorEvaluationArgs),

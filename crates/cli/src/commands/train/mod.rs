@@ -1,5 +1,18 @@
 //! `narcissus train`: teaches one of the nets.
 
+/// What the help of trainers and evaluations says of pictures and tables.
+macro_rules! about_pictures {
+    () => {
+        "\
+Pictures and tables:
+    A picture that is missing or cannot be read is named and left out. If more than a tenth of them
+    are bad, the command ends and lists them. Tables may be as a spreadsheet saves them: commas,
+    semicolons or tabs between the columns, quotes, decimal commas.
+"
+    };
+}
+pub(crate) use about_pictures;
+
 mod gan;
 mod inverter;
 mod lesson;
@@ -9,6 +22,7 @@ use clap::Subcommand;
 
 /// Which net to teach.
 #[derive(Debug, Subcommand)]
+#[command(after_long_help = about_pictures!())]
 pub enum Train {
     /// The face detector
     Detector(lesson::DetectorArgs),

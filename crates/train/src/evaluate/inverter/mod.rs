@@ -11,7 +11,8 @@ mod sheet;
 pub use figures::{KeptShare, ModelFigures};
 pub use report::{CurvePoint, InverterReport, PopulationReport};
 
-use super::{pictures, read};
+use super::read;
+use crate::data::{pictures_of, read_most};
 use crate::inverter::models::{Forest, Mlp, Model, Neighbours, Original, Ridge, Scored};
 use crate::inverter::pairs::{Pairs, ScoredPairs, analyse_pictures, random_latents};
 use crate::runs::{bar, data_root};
@@ -253,6 +254,5 @@ fn invert_median_ms(inverter: &Inverter, features: &[FeatureVector]) -> f32 {
 }
 
 fn photographs(folder: &Path) -> Result<Vec<Image>> {
-    let paths = pictures(folder)?;
-    paths.par_iter().map(|p| Image::load(p).with_context(|| p.display().to_string())).collect()
+    read_most("photographs", pictures_of(folder)?, |path| Ok(Image::load(&path)?))
 }
