@@ -7,4 +7,5 @@ mod commands;
 mod foreign;
 mod privacy;
 mod setting;
+mod training;
 mod visitors;

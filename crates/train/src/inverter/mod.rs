@@ -13,7 +13,8 @@ pub mod ridge;
 mod visitors;
 
 use self::visitors::{share_of_women, visitors};
-use crate::runs::{TrainingRun, say};
+use crate::data;
+use crate::runs::{RunOptions, TrainingRun, say};
 use crate::select::order::{self, Order, Target};
 use anyhow::Result;
 use mirror::engine::Eyes;
@@ -124,16 +125,16 @@ pub fn train(options: &InverterOptions) -> Result<TrainedInverter> {
     let generator = pack.open(Net::Generator, Generator::from_bytes)?;
     let painter = Painter::new(&generator);
     let columns = ["forward_loss", "misfit", "energy", "latent_loss", "lr"];
-    let mut run = TrainingRun::open(&options.out, "inverter", Some(options.minutes), &columns, (0, 0.0))?;
 
     // Pairs of latents and features.
     let latent_size = generator.config().latent_size;
-    let pairs_path = options.out.join("pairs.safetensors");
-    let before = match options.resume && pairs_path.exists() {
-        true => Pairs::load(&pairs_path, latent_size)?,
+    let file = PairsFile { path: options.out.join("pairs.safetensors"), options: decisive(&pack)? };
+    let before = match options.resume && file.path.exists() {
+        true => Pairs::resume(&file.path, latent_size, &file.options)?,
         false => Pairs::new(latent_size, options.seed),
     };
-    let mut pairs = draw(before, &painter, &eyes, options, &mut run, &pairs_path)?;
+    let mut run = TrainingRun::open(&options.out, "inverter", Some(options.minutes), &columns, (0, 0.0))?;
+    let mut pairs = draw(before, &painter, &eyes, options, &mut run, &file)?;
     let random = pairs.len();
 
     // An inverter that knows nothing but how unusual each feature is.
@@ -176,6 +177,26 @@ pub fn train(options: &InverterOptions) -> Result<TrainedInverter> {
     save(&inverter, &weights, &pairs, random, &explained, options.seed)?;
     run.finish();
     Ok(TrainedInverter { weights, explained })
+}
+
+/// Where pairs are stored, and what they depend on.
+struct PairsFile {
+    path: PathBuf,
+    options: RunOptions,
+}
+
+/// Pairs say what some eyes see in some generator's pictures: with other nets they are wrong.
+fn decisive(pack: &Pack) -> Result<RunOptions> {
+    let mut options = RunOptions::of("inverter");
+    for (net, name) in [
+        (Net::Generator, "--nets with the generator"),
+        (Net::Detector, "--nets with the detector"),
+        (Net::Landmarks, "--nets with the landmark net"),
+        (Net::Attributes, "--nets with the age and gender net"),
+    ] {
+        options = options.with(name, format_args!("{:016x}", data::hash(pack.weights(net)?)));
+    }
+    Ok(options)
 }
 
 /// What the inverter is like, and which numbers it may take.
@@ -238,7 +259,7 @@ fn draw(
     eyes: &Eyes,
     options: &InverterOptions,
     run: &mut TrainingRun,
-    path: &Path,
+    file: &PairsFile,
 ) -> Result<Pairs> {
     let (began, at_first) = (Instant::now(), pairs.len());
     // At 1024 pixels a picture takes a good part of a second.
@@ -257,10 +278,10 @@ fn draw(
             (left / 60.0).max(0.0)
         ));
         if run.checkpoint_due() {
-            pairs.save(path)?;
+            pairs.save(&file.path, &file.options)?;
         }
     }
-    pairs.save(path)?;
+    pairs.save(&file.path, &file.options)?;
     say(format_args!("{} pairs, {} with a face", pairs.len(), pairs.found().len()));
     Ok(pairs)
 }
