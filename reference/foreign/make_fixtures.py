@@ -60,6 +60,15 @@ def write_karras(folder, out):
         karras.dump(tuple(states), f'{folder}/{name}.pkl', protocol, pickler)
         golden(name, nets, rng, out)
 
+def write_other_protocols(folder, out):
+    """The protocols that nobody chooses: 0 in text, 1, and 5 with its arrays in the file."""
+    rng = np.random.default_rng(13)
+    for protocol in (0, 1, 5):
+        nets = karras_tuple({**COMMON, 'resolution': 8, 'fmap_max': 4, 'latent_size': 5, 'fused_scale': False}, rng)
+        states = [karras.network(karras.TensorFlowNetwork, karras.tensorflow_state(k, v, s)) for k, v, s in nets]
+        karras.dump(tuple(states), f'{folder}/tensorflow-p{protocol}.pkl', protocol)
+        golden(f'tensorflow-p{protocol}', nets, rng, out)
+
 def write_torch(folder, out):
     rng = np.random.default_rng(11)
     def tensors(state):
@@ -97,6 +106,7 @@ def main():
     check_operations(folder)
     write_karras(folder, out)
     write_torch(folder, out)
+    write_other_protocols(folder, out)
     safetensors_file.save(f'{folder}/golden.safetensors', out, {'made_by': 'reference/foreign/make_fixtures.py'})
 
 main()

@@ -61,7 +61,7 @@ impl Image {
     /// Turned clockwise by so many quarters of a circle.
     pub fn turned(&self, quarters: u8) -> Self {
         let (w, h) = (self.width, self.height);
-        let (width, height) = if quarters % 2 == 0 { (w, h) } else { (h, w) };
+        let (width, height) = if quarters.is_multiple_of(2) { (w, h) } else { (h, w) };
         let mut turned = Self::flat(width, height, [0; 3]);
         for (i, pixel) in turned.data.as_chunks_mut::<3>().0.iter_mut().enumerate() {
             let (x, y) = (i % width, i / width);

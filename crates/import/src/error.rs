@@ -6,6 +6,7 @@ use crate::blueprint::BlueprintError;
 use crate::byte_reader::ReadError;
 use crate::network::Network;
 use crate::pickle::{PickleError, Unexpected};
+use crate::stranger::Stranger;
 use std::path::PathBuf;
 
 /// Why a generator was not imported, or not taken elsewhere.
@@ -68,6 +69,9 @@ impl From<host::WriteError> for ImportError {
     }
 }
 
+/// What to do with a file that ends too early.
+pub const CUT_SHORT: &str = "hint: a download has not ended, or the file is damaged; fetch it again";
+
 /// Why a file was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum FormatError {
@@ -108,8 +112,24 @@ pub enum FormatError {
     /// It is no weight file of ours, or damaged.
     #[error(transparent)]
     Weights(#[from] nn::Error),
+    /// It is safetensors, but of another model.
+    #[error(
+        "safetensors of another model: it begins with {names}, a generator would have \"4x4/Dense/weight\"\nhint: docs/foreign-generators.md lists the formats that are read"
+    )]
+    OtherWeights {
+        /// Some of its names.
+        names: String,
+    },
+    /// Its header speaks of more bytes than there are.
+    #[error("the file is cut short: its header speaks of {expected} bytes, it has {found}\n{CUT_SHORT}")]
+    CutShort {
+        /// What the header says.
+        expected: u64,
+        /// What there is.
+        found: u64,
+    },
     /// It ends too early.
-    #[error(transparent)]
+    #[error("{0}\n{CUT_SHORT}")]
     Source(#[from] ReadError),
     /// A setting changes what the weights mean.
     #[error("setting \"{name}\": expected {expected}, file has {found}")]
@@ -143,9 +163,15 @@ pub enum FormatError {
     /// Only Karras' pickles have discriminators that are read.
     #[error("discriminators are read from the pickles of Karras' programs only")]
     NoDiscriminator,
+    /// It is something else that is known.
+    #[error(transparent)]
+    Stranger(#[from] Stranger),
     /// No format that we know begins like this.
     #[error(
-        "no format that is known: expected a pickle of Karras' programs, what torch.save writes, or safetensors of narcissus-pggan-1"
+        "no format that is known, it begins with the bytes {begins}: expected a pickle of Karras' programs, what torch.save writes, or safetensors of narcissus-pggan-1"
     )]
-    Unknown,
+    Unknown {
+        /// Its first bytes.
+        begins: String,
+    },
 }

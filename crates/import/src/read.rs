@@ -3,6 +3,7 @@
 use crate::byte_reader::ByteReader;
 use crate::error::{FormatError, ImportError};
 use crate::network::Network;
+use crate::stranger::{LOOKED_AT, Stranger, is_old_pickle};
 use crate::{karras, pickle, torch, twin};
 use mirror::generator::Generator;
 use nn::io::Weights;
@@ -33,6 +34,7 @@ pub fn read_generator(path: &Path, options: ImportOptions) -> Result<Generator, 
     }
     let mut source = open(path)?;
     if is_safetensors(&mut source) {
+        twin::check_header(&mut source).map_err(refused)?;
         return twin::read_twin(path, options.max_resolution);
     }
     generator(&mut source, options).map_err(refused)
@@ -94,21 +96,22 @@ enum Kind {
 
 /// What the first bytes say.
 fn kind(source: &mut ByteReader) -> Result<Kind, FormatError> {
-    let start = source.take(source.size().min(torch::LEGACY.len() as u64))?;
+    let start = source.take(source.size().min(LOOKED_AT as u64))?;
     source.go_to(0)?;
-    if start == torch::LEGACY {
+    if start.starts_with(&torch::LEGACY) {
         Ok(Kind::TorchLegacy)
     } else if start.starts_with(&torch::ARCHIVE) {
         Ok(Kind::TorchArchive)
-    } else if start.first() == Some(&0x80) {
+    } else if start.first() == Some(&0x80) || is_old_pickle(&start) {
         Ok(Kind::Pickle)
     } else {
-        Err(FormatError::Unknown)
+        let begins = || start.iter().take(8).map(|b| format!("{b:02x}")).collect::<Vec<_>>().join(" ");
+        Err(Stranger::of(&start, source.size()).map_or_else(|| FormatError::Unknown { begins: begins() }, Into::into))
     }
 }
 
-/// Eight bytes of length, then JSON.
+/// Eight bytes of length, then JSON. Of a text the first eight characters would be a length that no file has.
 fn is_safetensors(source: &mut ByteReader) -> bool {
-    let begins = source.array::<9>().is_ok_and(|start| start[8] == b'{' && start[..2] != *b"PK");
+    let begins = source.array::<9>().is_ok_and(|start| start[8] == b'{' && start[6..8] == [0, 0]);
     source.go_to(0).is_ok() && begins
 }

@@ -1,12 +1,44 @@
 //! Reads what the PyTorch twin of our generator writes.
 
 use crate::blueprint::BlueprintError;
+use crate::byte_reader::ByteReader;
 use crate::{FormatError, ImportError};
 use mirror::generator::Generator;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// The largest generator that the format can name (1024 pixels, 512 maps, f32) has 92 MB.
 const MAX_BYTES: u64 = 128 << 20;
+
+/// Longer headers are left to the reader: that of the largest generator has a few kilobytes.
+const MAX_HEADER: u64 = 16 << 20;
+
+/// Looks at nothing but the header: whether this is another model's file, of any size, or cut short.
+///
+/// # Errors
+/// If it is, or cannot be read.
+pub fn check_header(source: &mut ByteReader) -> Result<(), FormatError> {
+    let size = source.size();
+    let len = u64::from_le_bytes(source.array()?);
+    if len > size - 8 {
+        return Err(FormatError::CutShort { expected: len.saturating_add(8), found: size });
+    }
+    let header = if len <= MAX_HEADER { source.take(len)? } else { Vec::new() };
+    source.go_to(0)?;
+    // What is no JSON, the reader refuses in its own words.
+    let Ok(entries) = serde_json::from_slice::<BTreeMap<String, serde_json::Value>>(&header) else { return Ok(()) };
+
+    if !entries.contains_key("4x4/Dense/weight") {
+        let names = entries.keys().filter(|name| *name != "__metadata__").take(4);
+        let names: Vec<String> = names.map(|name| format!("\"{}\"", name.escape_debug())).collect();
+        return Err(FormatError::OtherWeights {
+            names: if names.is_empty() { "nothing".into() } else { names.join(", ") },
+        });
+    }
+    let end = entries.values().filter_map(|entry| entry.get("data_offsets")?.get(1)?.as_u64()).max().unwrap_or(0);
+    let expected = (8 + len).saturating_add(end);
+    if expected > size { Err(FormatError::CutShort { expected, found: size }) } else { Ok(()) }
+}
 
 /// Reads a generator from a file.
 ///
@@ -56,7 +88,6 @@ mod tests {
     use super::*;
     use mirror::generator::Config;
     use nn::io::Dtype;
-    use std::collections::BTreeMap;
 
     const TINY: Config = Config { resolution: 8, fmap_base: 16, fmap_max: 4, fmap_min: 1, latent_size: 3 };
 
@@ -81,6 +112,24 @@ mod tests {
         assert!(read("0.000", |b| b.truncate(b.len() - 7)).is_err());
         assert!(read("0.000", |b| b.truncate(5)).is_err());
         assert!(read("0.000", Vec::clear).is_err());
+    }
+
+    #[test]
+    fn the_header_tells_half_a_file_and_another_models() {
+        let check = |bytes: &[u8]| check_header(&mut ByteReader::of(bytes.to_vec())).map_err(|e| e.to_string());
+        let bytes = Generator::new(TINY, &mut nn::Rng::new(1)).to_bytes(&BTreeMap::new(), Dtype::F32);
+        assert_eq!(check(&bytes), Ok(()));
+        let error = check(&bytes[..bytes.len() - 7]).unwrap_err();
+        let words = format!("its header speaks of {} bytes, it has {}\nhint: ", bytes.len(), bytes.len() - 7);
+        assert!(error.contains(&words), "{error}");
+        assert!(check(&bytes[..100]).unwrap_err().contains("is cut short"));
+        let tensor = ("model.diffusion.weight".to_owned(), (vec![1], vec![0.5]));
+        let file = nn::io::Weights { tensors: BTreeMap::from([tensor]), ..Default::default() };
+        let error = check(&nn::io::write(&file, Dtype::F32)).unwrap_err();
+        assert!(
+            error.starts_with("safetensors of another model: it begins with \"model.diffusion.weight\""),
+            "{error}"
+        );
     }
 
     #[test]

@@ -63,6 +63,25 @@ fn karras_pickles_draw_what_the_paper_defines() {
 }
 
 #[test]
+fn protocols_that_nobody_chooses_draw_the_same() {
+    let golden = goldens();
+    for name in ["tensorflow-p0", "tensorflow-p1", "tensorflow-p5"] {
+        let z = latents(&golden.tensors[&format!("{name}/z")]);
+        for network in [Network::G, Network::Gs] {
+            let drawn = read(&format!("{name}.pkl"), network).forward(&z);
+            assert_drawn(&format!("{name}, {network}"), &drawn, &golden.tensors[&format!("{name}/{network}/8")]);
+        }
+        assert!(read_discriminator(&fixture(&format!("{name}.pkl"))).is_ok());
+    }
+}
+
+#[test]
+fn safetensors_of_something_else_are_named() {
+    let error = read_generator(&fixture("golden.safetensors"), ImportOptions::default()).err().unwrap().to_string();
+    assert!(error.contains("golden.safetensors: safetensors of another model: it begins with \""), "{error}");
+}
+
+#[test]
 fn pytorch_checkpoints_draw_what_their_programs_define() {
     let golden = goldens();
     for name in ["gan-zoo", "gan-zoo-legacy", "proggan", "proggan-old", "genforce", "twin-checkpoint"] {

@@ -10,11 +10,29 @@ use std::path::Path;
 const ROUNDS: usize = 4000;
 
 /// What the readers look for, and what they must refuse.
-const WORDS: [&[u8]; 24] = [
+const WORDS: &[&[u8]] = &[
     b"numpy.core.multiarray\n_reconstruct\n",
     b"numpy.core.multiarray\nscalar\n",
     b"ccollections\nOrderedDict\n",
     b"cos\nsystem\n",
+    b"ccopy_reg\n_reconstructor\n",
+    b"cnumpy.core.numeric\n_frombuffer\n",
+    b"(ios\nsystem\n",
+    b"I10\n",
+    b"L99999999999999999999L\n",
+    b"F1e400\n",
+    b"S'\\x00'\n",
+    b"V\\u0000\xff\n",
+    b"p0\n",
+    b"g0\n",
+    b"\x96\xff\xff\xff\xff\xff\xff\xff\x7f",
+    b"\x97",
+    b"0",
+    b"1",
+    b"2",
+    b"l",
+    b"d",
+    b"o",
     b"ctfutil\nNetwork\n",
     b"\x80\x02",
     b"\x95\xff\xff\xff\xff\xff\xff\xff\xff",

@@ -64,6 +64,7 @@ fn whatever_would_run() {
     other("numpy.lib.npyio", "load");
     other("tfutil", "exec");
     other("dnnlib.tflib.network", "Network");
+    other("torch_utils.persistence", "_reconstruct_persistent_obj");
     assert_refused(
         b"\x80\x04\x95\x1d\x00\x00\x00\x00\x00\x00\x00\x8c\x05posix\x94\x8c\x06system\x94\x93\x94\x8c\x02id\x94\x85\x94R\x94.".to_vec(),
         &["\"posix.system\""],
@@ -203,11 +204,17 @@ fn arrays_of_other_types() {
 #[test]
 fn other_files() {
     for (bytes, words) in [
-        (&b""[..], "no format that is known"),
+        (&b""[..], "the file is empty"),
         (b"\x80", "byte 0: 1 bytes are said to follow"),
-        (b"\x89PNG\r\n\x1a\n", "no format that is known"),
-        (b"\x89HDF\r\n\x1a\n", "no format that is known"),
-        (b"(I1\n.", "no format that is known"),
+        (b"\x89PNG\r\n\x1a\n", "a picture"),
+        (b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
+        (b"\x01\x02\x03", "no format that is known, it begins with the bytes 01 02 03"),
+        (b"I1\n.", "expected a tuple or a list, found an int"),
+        (b"cos\nsystem\n(S'ls'\ntR.", "global \"os.system\""),
+        (b"\x80\x05\x8c\x05posix\x8c\x06system\x93.", "global \"posix.system\""),
+        (b"<!DOCTYPE html><html><title>Drive</title>", "a web page (\"Drive\")"),
+        (b"Entry not found", "a text (\"Entry not found\")"),
+        (b"\x80\x05\x97.", "lie outside of the file"),
         (b"\x80\x02NNN\x87.", "expected an instance of a class, found None"),
         (b"\x80\x02N.", "expected a tuple or a list, found None"),
         (b"\x80\x02N\x85.", "no network Gs in it, it holds 1"),
@@ -238,7 +245,11 @@ fn checkpoints_truncated_anywhere() {
 
 /// All occurrences.
 fn all_replaced(name: &str, old: &[u8], new: &[u8]) -> Vec<u8> {
-    let (bytes, mut changed, mut at) = (good(name), Vec::new(), 0);
+    all_replaced_in(&good(name), old, new)
+}
+
+fn all_replaced_in(bytes: &[u8], old: &[u8], new: &[u8]) -> Vec<u8> {
+    let (mut changed, mut at) = (Vec::new(), 0);
     while at < bytes.len() {
         if bytes[at..].starts_with(old) {
             changed.extend(new);
@@ -248,7 +259,7 @@ fn all_replaced(name: &str, old: &[u8], new: &[u8]) -> Vec<u8> {
             at += 1;
         }
     }
-    assert_ne!(bytes, changed, "no {old:?} in {name}");
+    assert_ne!(bytes, changed, "no {old:?} in it");
     changed
 }
 
@@ -284,7 +295,19 @@ fn an_archive_that_is_compressed_or_another_kind_of_archive() {
     }
     assert_refused(bytes, &["is compressed"]);
     assert_refused(b"PK\x05\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0".to_vec(), &["no data.pkl"]);
-    assert_refused(b"PK\x03\x04 and nothing more".to_vec(), &["archive cannot be read"]);
+    assert_refused(
+        b"PK\x03\x04 and nothing more".to_vec(),
+        &["archive cannot be read", "hint: a download has not ended"],
+    );
+    // The names of other programs' archives, in one of the same lengths.
+    let renamed = |from: &[u8], to: &[u8]| all_replaced(ARCHIVE, from, to);
+    assert_refused(
+        renamed(b"archive/data.pkl", b"network-gs01.pkl"),
+        &["no data.pkl", "\"network-gs01.pkl\"", "unpack it"],
+    );
+    let script =
+        all_replaced_in(&renamed(b"archive/data/10", b"archive/code/10"), b"archive/byteorder", b"abc/constants.pkl");
+    assert_refused(script, &["TorchScript", "state_dict()"]);
 }
 
 #[test]

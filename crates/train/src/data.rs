@@ -1,21 +1,23 @@
 //! The archive that the nets learn from: portraits with their teacher's opinion, and pictures without faces.
 
+mod pictures;
+mod table;
+
+pub(crate) use pictures::{pictures_of, read_most};
+pub(crate) use table::{Row, Table, number};
+
 use crate::faces::jaw::with_even_jaw;
-use crate::runs::bar;
 use anyhow::{Context, Result};
 use frame::Image;
 use mirror::face::{LANDMARKS, Landmarks, Rect};
-use rayon::prelude::*;
 use std::path::Path;
 
 /// Gender as a record or a guess has it; the archive knows no others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gender {
     /// `F` in the file.
-    #[serde(rename = "F")]
     Female,
     /// `M` in the file.
-    #[serde(rename = "M")]
     Male,
 }
 
@@ -71,9 +73,10 @@ pub fn is_held_out(key: &str, one_in: u64) -> bool {
 }
 
 /// The same number for a key on every machine.
-pub fn hash(key: &str) -> u64 {
+pub fn hash(key: impl AsRef<[u8]>) -> u64 {
     // FNV-1a, then splitmix64's finaliser: FNV alone leaves the low bits of short keys too regular.
-    let hash = key.bytes().fold(0xcbf2_9ce4_8422_2325u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
+    let hash =
+        key.as_ref().iter().fold(0xcbf2_9ce4_8422_2325u64, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x0100_0000_01b3));
     let z = (hash ^ (hash >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
     z ^ (z >> 31)
@@ -98,21 +101,38 @@ impl Negative {
     }
 }
 
+/// What the table of portraits must have.
+const COLUMNS: [&str; 16] = [
+    "file",
+    "bioguide",
+    "photo_year",
+    "age",
+    "gender",
+    "gender_source",
+    "colour",
+    "portrait_scale",
+    "sharpness",
+    "upsampling",
+    "inside",
+    "yaw_cue",
+    "box",
+    "pts5",
+    "landmarks_portrait",
+    "landmarks_aligned",
+];
+
 /// The table of portraits, without the photographs.
 ///
 /// # Errors
-/// If `congress/faces.csv` is missing, or a row of it lacks a column or holds no number where one is due.
+/// If `congress/faces.csv` is missing, lacks a column, or has no number where one is due.
 pub fn read_table(root: &Path) -> Result<Vec<Portrait>> {
-    let path = root.join("congress/faces.csv");
-    let table = CsvTable::read(&path)?;
-    let portraits = table.rows().enumerate();
-    portraits.map(|(i, row)| row.portrait().with_context(|| format!("{}, row {}", path.display(), i + 2))).collect()
+    Table::read(&root.join("congress/faces.csv"), &COLUMNS)?.rows().map(portrait).collect()
 }
 
 /// All portraits with their photographs, held-out ones included, in the order of the table. About 0.6 GB.
 ///
 /// # Errors
-/// As [`read_table`], or if a photograph cannot be read.
+/// As [`read_table`], or if more than a tenth of the photographs cannot be read.
 pub fn load_portraits(root: &Path) -> Result<Vec<Portrait>> {
     load_portraits_where(root, |_| true)
 }
@@ -125,144 +145,51 @@ pub fn load_portraits_where(root: &Path, wanted: impl Fn(&Portrait) -> bool) -> 
     let mut portraits = read_table(root)?;
     portraits.retain(|p| wanted(p));
     let folder = root.join("congress/portraits");
-    let bar = bar(portraits.len() as u64, "portraits");
-    portraits.par_iter_mut().try_for_each(|p| {
-        p.image = Image::load(&folder.join(&p.file))?;
-        bar.inc(1);
-        anyhow::Ok(())
-    })?;
-    bar.finish_and_clear();
-    Ok(portraits)
+    read_most("portraits", portraits, |portrait| {
+        Ok(Portrait { image: Image::load(&folder.join(&portrait.file))?, ..portrait })
+    })
 }
 
 /// All pictures without faces, by file name; an empty list where the data has none.
 ///
 /// # Errors
-/// If a picture cannot be read.
+/// If more than a tenth of them cannot be read.
 pub fn load_negatives(root: &Path) -> Result<Vec<Negative>> {
     let folder = root.join("negatives");
     if !folder.is_dir() {
         return Ok(Vec::new());
     }
-    let mut files: Vec<String> = std::fs::read_dir(&folder)
-        .with_context(|| format!("{}", folder.display()))?
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .filter(|name| name.ends_with(".jpg"))
-        .collect();
-    files.sort();
-    let bar = bar(files.len() as u64, "negatives");
-    let negatives = files.into_par_iter().map(|file| {
-        let image = Image::load(&folder.join(&file))?;
-        bar.inc(1);
-        anyhow::Ok(Negative { file, image })
-    });
-    let negatives = negatives.collect::<Result<Vec<_>>>()?;
-    bar.finish_and_clear();
-    Ok(negatives)
+    read_most("negatives", pictures_of(&folder)?, |path| {
+        let file = path.file_name().and_then(|name| name.to_str());
+        let file = file.with_context(|| format!("{}: expected a name in UTF-8", path.display()))?;
+        Ok(Negative { file: file.to_owned(), image: Image::load(&path)? })
+    })
 }
 
-/// Numbers separated by spaces.
-pub(crate) fn numbers(text: &str) -> Result<Vec<f32>> {
-    text.split_whitespace().map(|v| v.parse().with_context(|| format!("\"{v}\" is no number"))).collect()
-}
-
-/// A CSV file with a header.
-pub(crate) struct CsvTable {
-    header: csv::StringRecord,
-    records: Vec<csv::StringRecord>,
-}
-
-impl CsvTable {
-    /// # Errors
-    /// If the file cannot be read or is no table.
-    pub fn read(path: &Path) -> Result<Self> {
-        let at = || path.display().to_string();
-        let mut reader = csv::Reader::from_path(path).with_context(at)?;
-        let header = reader.headers().with_context(at)?.clone();
-        Ok(Self { header, records: reader.records().collect::<Result<_, _>>().with_context(at)? })
-    }
-
-    /// The names of the columns.
-    pub fn header(&self) -> &csv::StringRecord {
-        &self.header
-    }
-
-    pub fn rows(&self) -> impl Iterator<Item = CsvRow<'_>> {
-        self.records.iter().map(|record| CsvRow { header: &self.header, record })
-    }
-}
-
-/// A row of a [`CsvTable`].
-pub(crate) struct CsvRow<'a> {
-    header: &'a csv::StringRecord,
-    record: &'a csv::StringRecord,
-}
-
-impl CsvRow<'_> {
-    /// The text of a column; empty where there is no such column.
-    pub fn optional(&self, column: &str) -> &str {
-        self.text(column).unwrap_or("")
-    }
-
-    /// The number of a column, `None` where there is no such column or it is empty.
-    pub fn optional_number(&self, column: &str) -> Result<Option<f32>> {
-        match self.optional(column) {
-            "" => Ok(None),
-            _ => self.number(column).map(Some),
-        }
-    }
-
-    /// The gender on record.
-    pub fn gender(&self) -> Option<Gender> {
-        match self.optional("gender") {
-            "F" => Some(Gender::Female),
-            "M" => Some(Gender::Male),
-            _ => None,
-        }
-    }
-
-    pub fn text(&self, column: &str) -> Result<&str> {
-        let at = self.header.iter().position(|h| h == column);
-        at.and_then(|i| self.record.get(i)).with_context(|| format!("column \"{column}\" is missing"))
-    }
-
-    fn number(&self, column: &str) -> Result<f32> {
-        let text = self.text(column)?;
-        text.parse().with_context(|| format!("column \"{column}\": \"{text}\" is no number"))
-    }
-
-    /// `N` points, multiplied by `scale`.
-    pub fn points<const N: usize>(&self, column: &str, scale: f32) -> Result<[[f32; 2]; N]> {
-        let v = numbers(self.text(column)?).with_context(|| format!("column \"{column}\""))?;
-        anyhow::ensure!(v.len() == 2 * N, "column \"{column}\": expected {} numbers, found {}", 2 * N, v.len());
-        Ok(std::array::from_fn(|i| [v[2 * i] * scale, v[2 * i + 1] * scale]))
-    }
-
-    fn portrait(&self) -> Result<Portrait> {
-        let scale = self.number("portrait_scale")?;
-        let [[x, y], [w, h]] = self.points::<2>("box", scale)?;
-        Ok(Portrait {
-            file: self.text("file")?.into(),
-            bioguide: self.text("bioguide")?.into(),
-            age: self.text("age")?.parse().ok(),
-            gender: self.gender(),
-            gender_source: self.text("gender_source")?.into(),
-            photo_year: self.number("photo_year")? as i32,
-            colour: self.text("colour")? == "1",
-            rect: Rect { x, y, w, h },
-            pts5: self.points("pts5", scale)?,
-            landmarks: with_even_jaw(&Landmarks { points: self.points::<LANDMARKS>("landmarks_portrait", scale)? }),
-            aligned: match self.text("landmarks_aligned")? {
-                "" => None,
-                _ => Some(Landmarks { points: self.points::<LANDMARKS>("landmarks_aligned", 1.0)? }),
-            },
-            sharpness: self.number("sharpness")?,
-            upsampling: self.number("upsampling")?,
-            inside: self.number("inside")?,
-            yaw_cue: self.number("yaw_cue")?,
-            image: Image { width: 0, height: 0, data: Vec::new() },
-        })
-    }
+fn portrait(row: Row) -> Result<Portrait> {
+    let scale = row.needed_number("portrait_scale")?;
+    let [[x, y], [w, h]] = row.points::<2>("box", scale)?;
+    Ok(Portrait {
+        file: row.needed_text("file")?.into(),
+        bioguide: row.needed_text("bioguide")?.into(),
+        age: row.number("age")?,
+        gender: row.gender()?,
+        gender_source: row.text("gender_source").into(),
+        photo_year: row.needed_number("photo_year")? as i32,
+        colour: row.text("colour") == "1",
+        rect: Rect { x, y, w, h },
+        pts5: row.points("pts5", scale)?,
+        landmarks: with_even_jaw(&Landmarks { points: row.points::<LANDMARKS>("landmarks_portrait", scale)? }),
+        aligned: match row.text("landmarks_aligned") {
+            "" => None,
+            _ => Some(Landmarks { points: row.points::<LANDMARKS>("landmarks_aligned", 1.0)? }),
+        },
+        sharpness: row.needed_number("sharpness")?,
+        upsampling: row.needed_number("upsampling")?,
+        inside: row.needed_number("inside")?,
+        yaw_cue: row.needed_number("yaw_cue")?,
+        image: Image { width: 0, height: 0, data: Vec::new() },
+    })
 }
 
 #[cfg(test)]

@@ -8,7 +8,8 @@ use std::path::PathBuf;
 /// Make a pack from a generator that was trained elsewhere.
 ///
 /// What the file is, its content says: the pickles of Karras' programs (karras2018iclr-*.pkl; TensorFlow's and Theano's),
-/// PyTorch state dicts of known programs, and safetensors of the format narcissus-pggan-1. Nothing in the file is run. The nets
+/// PyTorch state dicts of known programs, and safetensors of the format narcissus-pggan-1. Nothing in the file is run. What is
+/// none of these is named: a web page or an error message in its place, half a file, StyleGAN, TorchScript, ONNX. The nets
 /// that look at faces come from --pack (or the built-in pack). The new pack has no inverter: it can dream, and reflects after
 /// `narcissus train inverter` has made one for its generator.
 #[derive(clap::Args, Debug)]

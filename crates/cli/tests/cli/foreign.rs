@@ -93,6 +93,33 @@ fn a_refused_file_is_named_and_leaves_nothing() {
 }
 
 #[test]
+fn what_is_no_generator_is_named_with_what_to_do() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    for (bytes, words) in [
+        (&b""[..], "the file is empty; hint: "),
+        (b"<!DOCTYPE html><html><head><title>Virus scan warning</title>", "a web page (\"Virus scan warning\")"),
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 277\n",
+            "a Git LFS pointer to a file of 277 bytes",
+        ),
+        (b"{\"error\":\"quota\"}", "an answer of a server"),
+        (b"Entry not found", "a text (\"Entry not found\")"),
+        (b"\x80\x02cdnnlib.tflib.network\nNetwork\n.", "a StyleGAN or StyleGAN2"),
+        (b"cos\nsystem\n(S'ls'\ntR.", "global \"os.system\""),
+    ] {
+        std::fs::write(path("gan.pkl"), bytes).unwrap();
+        let outcome = narcissus(&["import", &path("gan.pkl"), "--out", &path("new")]);
+        outcome.assert_one_error(&["gan.pkl: ", words, "hint: "]);
+        assert_eq!(outcome.stderr.lines().count(), 1, "{}", outcome.stderr);
+    }
+    let half = &std::fs::read(fixture("tensorflow-fused-p2.pkl")).unwrap()[..20_000];
+    std::fs::write(path("gan.pkl"), half).unwrap();
+    narcissus(&["import", &path("gan.pkl"), "--out", &path("new")]).assert_one_error(&["byte ", "fetch it again"]);
+    assert_eq!(files(dir.path()), ["gan.pkl"]);
+}
+
+#[test]
 fn what_was_exported_can_be_imported() {
     let dir = tempfile::tempdir().unwrap();
     let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();

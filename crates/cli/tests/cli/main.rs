@@ -9,4 +9,5 @@ mod films;
 mod foreign;
 mod privacy;
 mod setting;
+mod training;
 mod visitors;

@@ -3,7 +3,7 @@
 
 use super::{ImageError, MAX_PIXELS, MAX_SIDE, check_size, one_line};
 use crate::Image;
-use std::io::Write;
+use std::io::{BufReader, Write};
 use std::process::{Command, Stdio};
 
 /// Brands of pictures coded with HEVC. `mif1` says nothing about the codec, but files with AV1 in them also name `avif`.
@@ -54,7 +54,7 @@ pub(super) fn decode_avif(bytes: &[u8]) -> Result<Image, ImageError> {
         .map_err(ImageError::Io)?;
 
     // The file goes in while the picture comes out. ffmpeg may have read enough before the end.
-    let (mut input, mut output) = (child.stdin.take(), child.stdout.take());
+    let (mut input, mut output) = (child.stdin.take(), child.stdout.take().map(BufReader::new));
     let picture = std::thread::scope(|scope| {
         scope.spawn(move || input.as_mut().map(|pipe| pipe.write_all(bytes)));
         output.as_mut().and_then(|pipe| Image::read_ppm(pipe).ok().flatten())

@@ -2,7 +2,7 @@
 
 use super::{MAX_PIXELS, MAX_SIDE};
 use crate::Image;
-use std::io::{Error, ErrorKind, Read};
+use std::io::{BufRead, Error, ErrorKind, Read};
 
 /// The longest header that is read, bytes.
 const MAX_HEADER: usize = 64;
@@ -12,7 +12,7 @@ impl Image {
     ///
     /// # Errors
     /// If the stream breaks off in the middle, or it is not such a picture.
-    pub fn read_ppm(stream: &mut impl Read) -> std::io::Result<Option<Self>> {
+    pub fn read_ppm(stream: &mut impl BufRead) -> std::io::Result<Option<Self>> {
         let wrong = || Error::from(ErrorKind::InvalidData);
         let Some(header) = header(stream)? else { return Ok(None) };
         let [b"P6", width, height, b"255"] = header.split(|b| *b == b' ').collect::<Vec<_>>()[..] else {
@@ -31,7 +31,7 @@ impl Image {
 }
 
 /// The four words before the pixels, with one space between them; `None` where the stream has ended.
-fn header(stream: &mut impl Read) -> std::io::Result<Option<Vec<u8>>> {
+fn header(stream: &mut impl BufRead) -> std::io::Result<Option<Vec<u8>>> {
     let (mut header, mut words) = (Vec::new(), 0);
     for byte in stream.take(MAX_HEADER as u64).bytes() {
         let byte = byte?;

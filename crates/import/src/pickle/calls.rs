@@ -16,6 +16,19 @@ pub fn call(callable: &Value, arguments: &[&Value], values: &[Value]) -> Result<
             Run::There(span) => Ok(Value::BytesAsText(*span)),
             Run::Here(text) => latin1(text).map(|bytes| Value::Bytes(Run::Here(bytes))).ok_or(Fault::Latin1),
         },
+        (Known::NumpyFromBuffer, [bytes, Value::Dtype(dtype), Value::Tuple(shape), Value::Text(Run::Here(order))]) => {
+            let fortran = match order.as_slice() {
+                b"C" => false,
+                b"F" => true,
+                _ => return Err(Fault::Call { callable: known.name() }),
+            };
+            Ok(Value::Array(Array::packed(array_data(bytes)?, *dtype, extents(shape, values)?, fortran)))
+        }
+        (Known::Reconstructor, [Value::Global(class), Value::Global(Known::ObjectClass), Value::None])
+            if class.is_class() =>
+        {
+            Ok(Value::Object(*class, None))
+        }
         (Known::OrderedDict, []) => Ok(Value::Dict(Vec::new())),
         // Python 2 gives the entries along.
         (Known::OrderedDict, [Value::List(entries)]) => {
@@ -145,13 +158,16 @@ fn numpy_array(parts: &[usize], values: &[Value]) -> Result<Value, Fault> {
         Value::Int(value) => *value != 0,
         other => return Err(wrong("an order of axes", other)),
     };
-    let data = match bytes {
-        Value::Bytes(Run::Here(bytes)) => Data::Here(bytes.clone()),
-        Value::Bytes(Run::There(span)) => Data::There(*span),
-        Value::BytesAsText(span) => Data::Text(*span),
-        other => return Err(wrong("an array's bytes", other)),
-    };
-    Ok(Value::Array(Array::packed(data, *dtype, extents(shape, values)?, fortran)))
+    Ok(Value::Array(Array::packed(array_data(bytes)?, *dtype, extents(shape, values)?, fortran)))
+}
+
+fn array_data(bytes: &Value) -> Result<Data, Fault> {
+    match bytes {
+        Value::Bytes(Run::Here(bytes)) => Ok(Data::Here(bytes.clone())),
+        Value::Bytes(Run::There(span)) => Ok(Data::There(*span)),
+        Value::BytesAsText(span) => Ok(Data::Text(*span)),
+        other => Err(wrong("an array's bytes", other)),
+    }
 }
 
 fn torch_tensor(

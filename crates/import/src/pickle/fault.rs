@@ -1,6 +1,8 @@
 //! Why a pickle is refused.
 
+use super::known::Foreign;
 use crate::byte_reader::ReadError;
+use crate::error::CUT_SHORT;
 
 /// Bytes of a name that is imported: the longest that we know has 42.
 pub(super) const MAX_NAME: usize = 256;
@@ -12,26 +14,43 @@ pub enum Fault {
     #[error("{0}")]
     Source(#[from] ReadError),
     /// A name that is not on the list.
-    #[error(
-        "global \"{module}.{name}\" is none that a generator's file needs\nhint: nothing was run; if this is a PG-GAN, save its state dict or convert it to safetensors"
-    )]
+    #[error("global \"{module}.{name}\" is {}", why_refused(*whose))]
     Global {
         /// What would be imported.
         module: String,
         /// What would be taken from it.
         name: String,
+        /// Whose file it is, where the name tells.
+        whose: Option<Foreign>,
     },
     /// An instruction that these files do not need.
-    #[error("instruction 0x{code:02x}{} is none that a generator's file needs{hint}", printable(*code))]
+    #[error("instruction 0x{code:02x}{} is none that a generator's file needs", printable(*code))]
     Instruction {
         /// Its code.
         code: u8,
-        /// What may help.
-        hint: &'static str,
     },
     /// A newer pickle.
-    #[error("pickle protocol {0}: expected 2 to 4")]
+    #[error("pickle protocol {0}: expected 0 to 5\nhint: load it where it was made and dump it with protocol 4")]
     Protocol(u8),
+    /// Protocol 5 may leave arrays out.
+    #[error(
+        "its arrays lie outside of the file (buffers of protocol 5)\nhint: load it where it was made and dump it with protocol 4"
+    )]
+    OutOfBand,
+    /// A line of protocol 0 that is not what it should be.
+    #[error("a line of text: expected {expected}")]
+    Text {
+        /// What it should be.
+        expected: &'static str,
+    },
+    /// More is kept in memory than is good.
+    #[error(
+        "more than {limit} bytes of short texts, or of arrays that protocol 0 writes as text\nhint: load it where it was made and dump it with protocol 4"
+    )]
+    Kept {
+        /// How much there may be.
+        limit: u64,
+    },
     /// Something is taken from an empty stack.
     #[error("an instruction takes more than there is on the stack")]
     Stack,
@@ -97,6 +116,23 @@ pub enum Fault {
     },
 }
 
+fn why_refused(whose: Option<Foreign>) -> &'static str {
+    match whose {
+        None => {
+            "none that a generator's file needs\nhint: nothing was run; if this is a PG-GAN, save its state dict or convert it to safetensors"
+        }
+        Some(Foreign::StyleGanTensorFlow) => {
+            "of NVIDIA's TensorFlow programs: this is a StyleGAN or StyleGAN2, which draws in another way than a progressive GAN and cannot be imported\nhint: nothing was run; karras2018iclr-*.pkl are the progressive ones"
+        }
+        Some(Foreign::StyleGanTorch) => {
+            "of NVIDIA's PyTorch programs: this is a StyleGAN2-ADA or StyleGAN3, which draws in another way than a progressive GAN and cannot be imported\nhint: nothing was run; docs/foreign-generators.md lists what can be imported"
+        }
+        Some(Foreign::TorchModule) => {
+            "a PyTorch module: the whole model was saved, and its code would have to be run\nhint: nothing was run; save the model's state_dict() with torch.save where it was made"
+        }
+    }
+}
+
 fn printable(code: u8) -> String {
     if code.is_ascii_graphic() { format!(" (\"{}\")", char::from(code)) } else { String::new() }
 }
@@ -116,7 +152,7 @@ impl PickleError {
     fn words(&self) -> String {
         match &self.fault {
             Fault::Source(ReadError::Short { wanted, left, .. }) => {
-                format!("{wanted} bytes are said to follow, the file has {left} more")
+                format!("{wanted} bytes are said to follow, the file has {left} more\n{CUT_SHORT}")
             }
             fault => fault.to_string(),
         }

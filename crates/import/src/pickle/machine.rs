@@ -3,8 +3,10 @@
 
 use super::calls;
 use super::fault::{Fault, MAX_NAME, PickleError};
-use super::known::Known;
+use super::known::{Foreign, Known};
+use super::text_codes;
 use super::value::{Id, Pickle, Run, Value};
+use crate::array::{Array, Data};
 use crate::byte_reader::ByteReader;
 use std::collections::HashMap;
 
@@ -14,8 +16,8 @@ const MAX_STEPS: usize = 1 << 20;
 const MAX_DEPTH: usize = 64;
 /// Longer runs of bytes stay in the file.
 const MAX_RUN: u64 = 256;
-/// All shorter ones together.
-const MAX_RUNS: u64 = 16 << 20;
+/// All that are kept together: shorter ones, and those of protocol 0, which writes bytes as lines of text.
+const MAX_RUNS: u64 = 64 << 20;
 /// Arguments of a call.
 const MAX_ARGUMENTS: usize = 16;
 
@@ -59,10 +61,11 @@ impl Machine {
         }
         let known = self.begin(code, source)?
             || self.make_scalar(code, source)?
+            || self.make_scalar_of_text(code, source)?
             || self.make_container(code)?
             || self.remember(code, source)?
             || self.make_object(code, source)?;
-        if known { Ok(None) } else { Err(Fault::Instruction { code, hint: hint(code) }) }
+        if known { Ok(None) } else { Err(Fault::Instruction { code }) }
     }
 
     /// Marks of the program itself. Like those below, it gives back whether the instruction is one of its own.
@@ -70,10 +73,12 @@ impl Machine {
         match code {
             0x80 => {
                 let [protocol] = source.array()?;
-                if !(2..=4).contains(&protocol) {
+                if protocol > 5 {
                     return Err(Fault::Protocol(protocol));
                 }
             }
+            // Buffers of protocol 5 that whoever wrote it has put elsewhere.
+            0x97 | 0x98 => return Err(Fault::OutOfBand),
             // The length of a frame only helps those who read from a stream.
             0x95 => drop(source.array::<8>()?),
             b'(' => {
@@ -107,7 +112,39 @@ impl Machine {
             b'U' | b'C' => self.bytes(u8::from_le_bytes(source.array()?).into(), source)?,
             // Signed in Python 2; one that is negative is then longer than any file.
             b'T' | b'B' => self.bytes(u32::from_le_bytes(source.array()?).into(), source)?,
-            0x8e => self.bytes(u64::from_le_bytes(source.array()?), source)?,
+            0x8e | 0x96 => self.bytes(u64::from_le_bytes(source.array()?), source)?,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// The same as protocol 0 writes them: a line of text each.
+    fn make_scalar_of_text(&mut self, code: u8, source: &mut ByteReader) -> Result<bool, Fault> {
+        match code {
+            b'I' => {
+                let value = match line(source)?.as_str() {
+                    "00" => Value::Bool(false),
+                    "01" => Value::Bool(true),
+                    digits => Value::Int(text_codes::int(digits)?),
+                };
+                self.push(value);
+            }
+            b'L' => {
+                let digits = line(source)?;
+                self.int(text_codes::int(digits.strip_suffix('L').unwrap_or(&digits))?);
+            }
+            b'F' => {
+                let value = text_codes::float(&line(source)?)?;
+                self.push(Value::Float(value));
+            }
+            b'S' => {
+                let bytes = text_codes::string(&self.long_line(source)?)?;
+                self.push(Value::Bytes(Run::Here(bytes)));
+            }
+            b'V' => {
+                let text = text_codes::unicode(&self.long_line(source)?)?;
+                self.push(Value::Text(Run::Here(text.into_bytes())));
+            }
             _ => return Ok(false),
         }
         Ok(true)
@@ -127,6 +164,10 @@ impl Machine {
                 self.push(Value::Tuple(items));
             }
             b']' => self.push(Value::List(Vec::new())),
+            b'l' => {
+                let items = self.pop_to_mark()?;
+                self.push(Value::List(items));
+            }
             b'a' => {
                 let item = self.pop()?;
                 self.append(&[item])?;
@@ -136,6 +177,11 @@ impl Machine {
                 self.append(&items)?;
             }
             b'}' => self.push(Value::Dict(Vec::new())),
+            b'd' => {
+                let items = self.pop_to_mark()?;
+                self.push(Value::Dict(Vec::new()));
+                self.set_items(&items)?;
+            }
             b's' => {
                 let pair = self.pop_many(2)?;
                 self.set_items(&pair)?;
@@ -149,7 +195,7 @@ impl Machine {
         Ok(true)
     }
 
-    /// The memo.
+    /// The memo, and the stack itself.
     fn remember(&mut self, code: u8, source: &mut ByteReader) -> Result<bool, Fault> {
         match code {
             b'q' => self.memoize(u32::from(u8::from_le_bytes(source.array()?)))?,
@@ -158,6 +204,16 @@ impl Machine {
             0x94 => self.memoize(self.memo.len() as u32)?,
             b'h' => self.recall(u32::from(u8::from_le_bytes(source.array()?)))?,
             b'j' => self.recall(u32::from_le_bytes(source.array()?))?,
+            b'p' => self.memoize(memo_number(source)?)?,
+            b'g' => self.recall(memo_number(source)?)?,
+            b'2' => {
+                let top = self.top()?;
+                self.stack.push(top);
+            }
+            // Of an empty container it is the mark that goes.
+            b'0' if self.stack.len() == self.floor() => drop(self.pop_to_mark()?),
+            b'0' => drop(self.pop()?),
+            b'1' => drop(self.pop_to_mark()?),
             _ => return Ok(false),
         }
         Ok(true)
@@ -178,17 +234,32 @@ impl Machine {
             // Calling, and making an instance of a class.
             b'R' | 0x81 => {
                 let pair = self.pop_many(2)?;
-                let arguments = self.arguments(pair[1])?;
-                let value = calls::call(&self.values[pair[0]], &arguments, &self.values)?;
-                if let Value::Dict(copied) = &value {
-                    self.steps += copied.len();
-                }
-                self.push(value);
+                let Value::Tuple(arguments) = &self.values[pair[1]] else {
+                    return Err(Fault::Wrong { expected: "a tuple of arguments", found: self.values[pair[1]].kind() });
+                };
+                let arguments = arguments.iter().take(MAX_ARGUMENTS + 1).copied().collect::<Vec<_>>();
+                self.call(pair[0], &arguments)?;
+            }
+            // The same as protocols 0 and 1 write it, the arguments behind a mark.
+            b'i' => {
+                let (module, name) = (line(source)?, line(source)?);
+                self.import(&module, &name)?;
+                let class = self.pop()?;
+                let arguments = self.pop_to_mark()?;
+                self.call(class, &arguments)?;
+            }
+            b'o' => {
+                let items = self.pop_to_mark()?;
+                let (class, arguments) = items.split_first().ok_or(Fault::Stack)?;
+                self.call(*class, arguments)?;
             }
             b'b' => self.build()?,
+            b'P' => return Err(Fault::Storage),
             b'Q' => {
                 let identifier = self.pop()?;
-                let value = calls::storage(&self.arguments(identifier)?)?;
+                let Value::Tuple(parts) = &self.values[identifier] else { return Err(Fault::Storage) };
+                let parts: Vec<&Value> = parts.iter().take(MAX_ARGUMENTS).map(|id| &self.values[*id]).collect();
+                let value = calls::storage(&parts)?;
                 self.push(value);
             }
             _ => return Ok(false),
@@ -234,11 +305,31 @@ impl Machine {
         if len > MAX_RUN {
             return Ok(Run::There(source.skip(len)?));
         }
-        self.runs += len;
-        if self.runs > MAX_RUNS {
-            return Err(Fault::Limit { what: "bytes of short texts", limit: MAX_RUNS });
-        }
+        self.keep(len)?;
         Ok(Run::Here(source.take(len)?))
+    }
+
+    /// Counts bytes that stay in memory.
+    fn keep(&mut self, len: u64) -> Result<(), Fault> {
+        self.runs += len;
+        if self.runs > MAX_RUNS { Err(Fault::Kept { limit: MAX_RUNS }) } else { Ok(()) }
+    }
+
+    /// Counts the bytes that a value keeps.
+    fn keep_value(&mut self, value: &Value) -> Result<(), Fault> {
+        match value {
+            Value::Bytes(Run::Here(bytes)) | Value::Array(Array { data: Data::Here(bytes), .. }) => {
+                self.keep(bytes.len() as u64)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A line that may be as long as an array.
+    fn long_line(&mut self, source: &mut ByteReader) -> Result<Vec<u8>, Fault> {
+        let line = bytes_of_line(source, MAX_RUNS - self.runs)?.ok_or(Fault::Kept { limit: MAX_RUNS })?;
+        self.keep(line.len() as u64)?;
+        Ok(line)
     }
 
     /// What was pushed since the last mark stays out of reach of single instructions, as in Python.
@@ -311,20 +402,29 @@ impl Machine {
     }
 
     fn import(&mut self, module: &str, name: &str) -> Result<(), Fault> {
-        let unknown = || Fault::Global { module: module.escape_debug().collect(), name: name.escape_debug().collect() };
+        let unknown = || Fault::Global {
+            module: module.escape_debug().collect(),
+            name: name.escape_debug().collect(),
+            whose: Foreign::of(module, name),
+        };
         let known = Known::of(module, name).ok_or_else(unknown)?;
         self.push(Value::Global(known));
         Ok(())
     }
 
-    /// The entries of a tuple that is not long.
-    fn arguments(&self, id: Id) -> Result<Vec<&Value>, Fault> {
-        match &self.values[id] {
-            Value::Tuple(items) if items.len() <= MAX_ARGUMENTS => {
-                Ok(items.iter().map(|id| &self.values[*id]).collect())
-            }
-            other => Err(Fault::Wrong { expected: "a tuple of arguments", found: other.kind() }),
+    /// Pushes what a callable makes of arguments, which are few.
+    fn call(&mut self, callable: Id, arguments: &[Id]) -> Result<(), Fault> {
+        if arguments.len() > MAX_ARGUMENTS {
+            return Err(Fault::Limit { what: "arguments of a call", limit: MAX_ARGUMENTS as u64 });
         }
+        let arguments: Vec<&Value> = arguments.iter().map(|id| &self.values[*id]).collect();
+        let value = calls::call(&self.values[callable], &arguments, &self.values)?;
+        if let Value::Dict(copied) = &value {
+            self.steps += copied.len();
+        }
+        self.keep_value(&value)?;
+        self.push(value);
+        Ok(())
     }
 
     /// Gives the object below the top of the stack the state on the top.
@@ -334,32 +434,34 @@ impl Machine {
         if let Value::Object(_, slot) = &mut self.values[object] {
             *slot = Some(state);
         } else if let Some(built) = calls::build(&self.values[object], &self.values[state], &self.values)? {
+            self.keep_value(&built)?;
             self.values[object] = built;
         }
         Ok(())
     }
 }
 
-/// Text up to the end of the line.
+/// Text up to the end of the line, no longer than a name.
 fn line(source: &mut ByteReader) -> Result<String, Fault> {
+    let bytes = bytes_of_line(source, MAX_NAME as u64)?.ok_or(Fault::Name)?;
+    String::from_utf8(bytes).map_err(|_| Fault::Name)
+}
+
+/// The bytes up to the end of the line; `None` if there are more than `most`.
+fn bytes_of_line(source: &mut ByteReader, most: u64) -> Result<Option<Vec<u8>>, Fault> {
     let mut bytes = Vec::new();
     loop {
-        let [byte] = source.array()?;
-        match byte {
-            b'\n' => return String::from_utf8(bytes).map_err(|_| Fault::Name),
-            _ if bytes.len() == MAX_NAME => return Err(Fault::Name),
-            _ => bytes.push(byte),
+        match source.array()? {
+            [b'\n'] => return Ok(Some(bytes)),
+            _ if bytes.len() as u64 == most => return Ok(None),
+            [byte] => bytes.push(byte),
         }
     }
 }
 
-fn hint(code: u8) -> &'static str {
-    match code {
-        b'I' | b'L' | b'F' | b'S' | b'V' | b'l' | b'd' | b'p' | b'g' | b'0' | b'1' | b'2' | b'i' | b'o' | b'P' => {
-            "\nhint: pickle protocols 0 and 1 are not read; load it where it was made and dump it with protocol 2"
-        }
-        _ => "",
-    }
+fn memo_number(source: &mut ByteReader) -> Result<u32, Fault> {
+    let digits = line(source)?;
+    digits.parse().map_err(|_| Fault::Text { expected: "the number of a memo entry" })
 }
 
 #[cfg(test)]

@@ -7,9 +7,10 @@ mod calls;
 mod fault;
 mod known;
 mod machine;
+mod text_codes;
 mod value;
 
 pub use fault::{Fault, PickleError};
-pub use known::Known;
+pub use known::{Foreign, Known};
 pub use machine::load;
 pub use value::{Pickle, Unexpected, Value, View};

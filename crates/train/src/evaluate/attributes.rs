@@ -5,6 +5,7 @@
 //! archive holds nobody under 25, so gender is judged from 20 years on, age from 30 on (and for all).
 
 use super::open;
+use crate::data::{Gender, Table, read_most};
 use crate::runs::data_root;
 use crate::statistics::{interval, mean};
 use anyhow::{Context, Result};
@@ -14,7 +15,6 @@ use mirror::face::attributes::{AttributeNet, Attributes, GenderLabel};
 use mirror::face::landmarks::{LandmarkNet, crop_of_box};
 use mirror::face::{Landmarks, Rect};
 use mirror::pack::{Net, Pack};
-use rayon::prelude::*;
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -113,14 +113,13 @@ pub fn run(pack: &Pack, options: &AttributeEvaluation) -> Result<AttributeReport
     };
 
     let table = read_table(&folder.join("age-gender.csv"))?;
-    let cases = table.par_iter().map(|row| {
+    let cases = read_most("faces", table, |row| {
         let image = Image::load(&folder.join("age-gender").join(&row.file))?;
         let crop = landmarks.as_ref().and_then(|net| portrait_crop(&found(net, &image)));
         let crop = crop.or_else(|| portrait_crop(&centred())).unwrap_or(Similarity::IDENTITY);
         let guess = net.estimate_in(&image, &crop);
-        anyhow::Ok(Case { age: row.age, female: row.female, group: row.group, guess })
-    });
-    let cases = cases.collect::<Result<Vec<_>>>()?;
+        Ok(Case { age: row.age, female: row.female, group: row.group, guess })
+    })?;
     anyhow::ensure!(!cases.is_empty(), "no faces to measure on");
     let alignment = if options.centre { "centre" } else { "landmarks" };
     Ok(AttributeReport { alignment, figures: figures(&cases) })
@@ -230,10 +229,15 @@ struct LabelledFace {
 }
 
 fn read_table(path: &Path) -> Result<Vec<LabelledFace>> {
-    let mut reader = csv::Reader::from_path(path).with_context(|| path.display().to_string())?;
-    let rows = reader.deserialize::<(String, f32, String, usize)>().enumerate().map(|(i, row)| {
-        let (file, age, gender, group) = row.with_context(|| format!("{}, row {}", path.display(), i + 2))?;
-        Ok(LabelledFace { file, age, female: gender == "F", group })
+    let table = Table::read(path, &["file", "age", "gender", "utk_group"])?;
+    let rows = table.rows().map(|row| {
+        let gender = row.gender()?.with_context(|| format!("{}: column \"gender\" is empty", row.place()))?;
+        Ok(LabelledFace {
+            file: row.needed_text("file")?.to_owned(),
+            age: row.needed_number("age")?,
+            female: gender == Gender::Female,
+            group: row.needed_number("utk_group")? as usize,
+        })
     });
     rows.collect()
 }

@@ -6,8 +6,8 @@
 //! the hand-checked points, by the proportions that the teacher's boxes have on the portraits; those of the crowd are a detector's
 //! opinion.
 
-use super::{open, pictures, skin};
-use crate::data::{load_negatives, numbers};
+use super::{open, skin};
+use crate::data::{Table, load_negatives, pictures_of, read_most};
 use crate::runs::data_root;
 use crate::statistics::{Share, mean};
 use anyhow::{Context, Result};
@@ -204,24 +204,24 @@ impl Cases {
 
         // One hand-checked face a photograph.
         let table = super::landmarks::read_table(&eval.join("landmarks.csv"))?;
-        let landmarks = table.par_iter().map(|(file, points)| {
-            let case = finder.load(&eval.join("landmarks").join(file), vec![box_of_landmarks(points)])?;
-            let band = skin::band(&case.image, points);
-            anyhow::Ok((case, band))
-        });
-        let (landmarks, bands) = landmarks.collect::<Result<Vec<_>>>()?.into_iter().unzip();
+        let landmarks = read_most("photographs", table, |(file, points)| {
+            let case = finder.load(&eval.join("landmarks").join(file), vec![box_of_landmarks(&points)])?;
+            let band = skin::band(&case.image, &points);
+            Ok((case, band))
+        })?;
+        let (landmarks, bands) = landmarks.into_iter().unzip();
 
         // One person a photograph; nobody; very many.
-        let visitors = pictures(&eval.join("visitors"))?.into_par_iter().map(|path| finder.load(&path, Vec::new()));
-        let visitors = visitors.collect::<Result<_>>()?;
+        let visitors =
+            read_most("visitors", pictures_of(&eval.join("visitors"))?, |path| finder.load(&path, Vec::new()))?;
         let negatives: Vec<_> = load_negatives(root)?.into_iter().filter(|n| n.is_held_out()).collect();
         let negatives = negatives.into_par_iter().map(|n| finder.case(n.file, n.image, Vec::new()));
         let negatives = negatives.collect::<Result<_>>()?;
-        let crowd = pictures(&eval.join("crowd"))?.into_par_iter().map(|path| {
+        let crowd = read_most("crowds", pictures_of(&eval.join("crowd"))?, |path| {
             let truth = read_boxes(&path.with_extension("csv"))?;
             finder.load(&path, truth)
-        });
-        Ok(Self { landmarks, bands, visitors, negatives, crowd: crowd.collect::<Result<_>>()? })
+        })?;
+        Ok(Self { landmarks, bands, visitors, negatives, crowd })
     }
 
     fn report(&self, threshold: f32) -> DetectorReport {
@@ -290,13 +290,12 @@ fn box_of_landmarks(landmarks: &Landmarks) -> Rect {
 }
 
 fn read_boxes(path: &Path) -> Result<Vec<Rect>> {
-    let mut reader = csv::Reader::from_path(path).with_context(|| path.display().to_string())?;
-    let rows = reader.records().map(|record| {
-        let v = numbers(&record?.iter().collect::<Vec<_>>().join(" "))?;
-        let [x, y, w, h, ..] = v[..] else { anyhow::bail!("expected at least 4 numbers, found {}", v.len()) };
-        Ok(Rect { x, y, w, h })
+    let table = Table::read(path, &["x", "y", "w", "h"])?;
+    let rows = table.rows().map(|row| {
+        let [x, y, w, h] = ["x", "y", "w", "h"].map(|column| row.needed_number(column));
+        Ok(Rect { x: x?, y: y?, w: w?, h: h? })
     });
-    rows.collect::<Result<_>>().with_context(|| path.display().to_string())
+    rows.collect()
 }
 
 fn draw(case: &Case) -> Image {

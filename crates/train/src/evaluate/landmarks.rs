@@ -5,6 +5,7 @@
 //! brows elsewhere and has an error of 5.4 % itself.
 
 use super::{open, read, skin};
+use crate::data::{Table, number, read_most};
 use crate::runs::data_root;
 use crate::statistics::{interval, mean, median};
 use anyhow::{Context, Result};
@@ -14,7 +15,6 @@ use mirror::face::landmarks::{LandmarkNet, box_of_crop};
 use mirror::face::{Face, LANDMARKS, Landmarks, Rect};
 use mirror::pack::{Net, Pack};
 use nn::Rng;
-use rayon::prelude::*;
 use serde::{Serialize, Serializer};
 use std::fmt;
 use std::ops::Range;
@@ -142,20 +142,21 @@ pub fn run(pack: &Pack, options: &LandmarkEvaluation) -> Result<LandmarkReport> 
 
     // Every face from its own start.
     let table = read_table(&folder.join("landmarks.csv"))?;
-    let measured = table.par_iter().enumerate().map(|(i, (file, truth))| {
-        let image = Image::load(&folder.join("landmarks").join(file))?;
+    let faces: Vec<(usize, (String, Landmarks))> = table.into_iter().enumerate().collect();
+    let measured = read_most("photographs", faces, |(i, (file, truth))| {
+        let image = Image::load(&folder.join("landmarks").join(&file))?;
         let face = match &detector {
-            Some(detector) => nearest(&detector.detect(&image), truth),
-            None => Some(jittered_box(&net, truth, options.jitter, &mut Rng::new(i as u64))),
+            Some(detector) => nearest(&detector.detect(&image), &truth),
+            None => Some(jittered_box(&net, &truth, options.jitter, &mut Rng::new(i as u64))),
         };
-        let Some(face) = face else { return Ok(None) };
+        let Some(face) = face else { return Ok(Ok(None)) };
         let found = net.locate(&image, &face).landmarks;
-        if let Some(folder) = &options.overlays {
-            draw(&image, &found, truth).save(&folder.join(Path::new(file).with_extension("png")))?;
-        }
-        anyhow::Ok(Some(Case::of(&image, &found, truth)))
-    });
-    let measured = measured.collect::<Result<Vec<_>>>()?;
+        // That an overlay cannot be written is no fault of the photograph.
+        let overlay = options.overlays.as_ref().map(|folder| folder.join(&file).with_extension("png"));
+        let written = overlay.map_or(Ok(()), |path| draw(&image, &found, &truth).save(&path));
+        Ok(written.map(|()| Some(Case::of(&image, &found, &truth))))
+    })?;
+    let measured: Vec<Option<Case>> = measured.into_iter().collect::<Result<_, _>>()?;
 
     let missed = measured.iter().filter(|m| m.is_none()).count();
     let cases: Vec<Case> = measured.into_iter().flatten().collect();
@@ -186,13 +187,17 @@ fn figures(cases: &[Case]) -> Vec<(String, LandmarkFigure)> {
 
 /// File names and hand-checked points.
 pub(super) fn read_table(path: &Path) -> Result<Vec<(String, Landmarks)>> {
-    let mut reader = csv::Reader::from_path(path).with_context(|| path.display().to_string())?;
-    let rows = reader.records().enumerate().map(|(i, record)| {
-        let context = || format!("{}, row {}", path.display(), i + 2);
-        let record = record.with_context(context)?;
-        let numbers: Vec<f32> = record.iter().skip(1).filter_map(|v| v.parse().ok()).collect();
-        anyhow::ensure!(numbers.len() == 2 * LANDMARKS, "{}: expected {} numbers", context(), 2 * LANDMARKS);
-        Ok((record[0].to_owned(), mirror::face::landmarks::points_of(&numbers)))
+    let table = Table::read(path, &["file"])?;
+    let rows = table.rows().map(|row| {
+        let numbers: Vec<f32> = row.cells().skip(1).map(number).collect::<Result<_>>().with_context(|| row.place())?;
+        let expected = 2 * LANDMARKS;
+        anyhow::ensure!(
+            numbers.len() == expected,
+            "{}: expected {expected} numbers, found {}",
+            row.place(),
+            numbers.len()
+        );
+        Ok((row.needed_text("file")?.to_owned(), mirror::face::landmarks::points_of(&numbers)))
     });
     rows.collect()
 }

@@ -13,7 +13,7 @@ pub mod skin;
 
 use anyhow::{Context, Result};
 use mirror::pack::{Net, Pack};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The bytes of a file; an error names it.
 fn read(path: &Path) -> Result<Vec<u8>> {
@@ -31,13 +31,4 @@ fn open<T>(
         Some(path) => read_net(&read(path)?).with_context(|| path.display().to_string()),
         None => Ok(pack.open(net, read_net)?),
     }
-}
-
-/// The JPEG and PNG files of a folder, by name.
-fn pictures(folder: &Path) -> Result<Vec<PathBuf>> {
-    let entries = std::fs::read_dir(folder).with_context(|| folder.display().to_string())?;
-    let mut files: Vec<PathBuf> = entries.filter_map(|e| Some(e.ok()?.path())).collect();
-    files.retain(|f| f.extension().is_some_and(|e| e == "jpg" || e == "png"));
-    files.sort();
-    Ok(files)
 }

@@ -2,16 +2,15 @@
 //!
 //! A folder holds `faces.csv` and the pictures: `aligned/` (160 pixels), or `alignedN/` for every width `N` that a portrait has the
 //! pixels for. A portrait that stands in several of them is read from the widest. Of the table, `file` and either `landmarks_aligned` (in `aligned/`) or
-//! `landmarksN` (in pixels of a crop of width `N`) are needed; all other columns may be missing or empty.
+//! `landmarksN` (in pixels of a crop of width `N`) are needed; all other columns may be missing or empty. A row without landmarks is passed
+//! over; a row with landmarks whose picture is missing counts as a bad picture.
 
 use super::complexion::Complexion;
-use crate::data::{CsvTable, Gender};
-use crate::runs::bar;
+use crate::data::{Gender, Table, read_most};
 use crate::statistics::correlation;
 use anyhow::{Context, Result};
 use frame::Image;
 use mirror::face::Landmarks;
-use rayon::prelude::*;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
@@ -70,75 +69,73 @@ impl AlignedPortrait {
 
 /// A row of a table, and where its picture is.
 struct TableRow {
-    path: PathBuf,
-    width: usize,
+    /// The first of these that is there.
+    paths: Vec<(PathBuf, usize)>,
     person: String,
     gender: Option<Gender>,
+    /// In pixels of a crop of this width.
     landmarks: Landmarks,
+    landmarks_width: usize,
 }
 
 /// The portraits of all folders that pass the filter, each photograph once, the widest pictures first.
 ///
 /// # Errors
-/// If a table or a picture cannot be read.
+/// If a table cannot be read, or more than a tenth of the pictures.
 pub(super) fn read(folders: &[PathBuf], filter: &Filter) -> Result<Vec<AlignedPortrait>> {
     let mut rows = Vec::new();
     for folder in folders {
         rows.extend(rows_of(folder, filter)?);
     }
-    let bar = bar(rows.len() as u64, "portraits");
-    let portraits = rows.into_par_iter().map(|row| {
-        bar.inc(1);
-        row.load()
-    });
-    let mut portraits: Vec<AlignedPortrait> = portraits.collect::<Result<_>>()?;
-    bar.finish_and_clear();
-
+    let mut portraits = read_most("portraits", rows, TableRow::load)?;
     portraits.retain(|p| p.complexion.is_of_skin());
     portraits.sort_by_key(|p| std::cmp::Reverse(p.image.width));
     Ok(each_photograph_once(portraits))
 }
 
-/// The rows of one folder that pass the filter and have a picture.
+/// The rows of one folder that pass the filter and have landmarks.
 fn rows_of(folder: &Path, filter: &Filter) -> Result<Vec<TableRow>> {
+    let path = folder.join("faces.csv");
+    let table = Table::read(&path, &["file"])?;
+    let points =
+        table.columns().iter().find_map(|c| Some((c.as_str(), crop_width(c, "landmarks", "landmarks_aligned")?)));
+    let (points, points_width) = points.with_context(|| {
+        format!(
+            "{}: no column of landmarks: expected landmarks_aligned or landmarksN, 68 points in pixels of a crop of width N\n{OWN_PICTURES}",
+            path.display()
+        )
+    })?;
     let sizes = sizes(folder)?;
     anyhow::ensure!(
         !sizes.is_empty(),
-        "{}: expected a folder `aligned` or `alignedN` beside faces.csv",
+        "{}: expected a folder aligned or alignedN beside faces.csv\n{OWN_PICTURES}",
         folder.display()
     );
-    let path = folder.join("faces.csv");
-    let table = CsvTable::read(&path)?;
-    let points = table
-        .header()
-        .iter()
-        .find(|h| *h == "landmarks_aligned" || h.strip_prefix("landmarks").is_some_and(|n| n.parse::<usize>().is_ok()));
-    let points = points.with_context(|| format!("{}: no column of landmarks", path.display()))?.to_owned();
-    let points_width = points.trim_start_matches("landmarks").parse().unwrap_or(160.0);
 
     let mut rows = Vec::new();
-    for (i, row) in table.rows().enumerate() {
-        let at = || format!("{}, row {}", path.display(), i + 2);
-        let number = |column: &str| row.optional_number(column).with_context(at);
-        let good = number("upsampling")?.is_none_or(|u| u <= filter.max_upsampling)
-            && number("yaw_cue")?.is_none_or(|y| y.abs() <= filter.max_yaw)
-            && number("inside")?.is_none_or(|share| share >= filter.min_inside)
-            && number("photo_year")?.is_none_or(|year| year as i32 >= filter.since);
-        let file = row.text("file").with_context(at)?;
-        let found = sizes.iter().find(|(folder, _)| folder.join(file).exists());
-        let (true, Some((folder, width)), false) = (good, found, row.optional(&points).is_empty()) else { continue };
-        let scale = *width as f32 / points_width;
-        let person = [row.optional("person"), row.optional("bioguide"), file].into_iter().find(|p| !p.is_empty());
+    for row in table.rows() {
+        let good = row.number("upsampling")?.is_none_or(|u| u <= filter.max_upsampling)
+            && row.number("yaw_cue")?.is_none_or(|y| y.abs() <= filter.max_yaw)
+            && row.number("inside")?.is_none_or(|share| share >= filter.min_inside)
+            && row.number("photo_year")?.is_none_or(|year| year as i32 >= filter.since);
+        if !good || row.text(points).is_empty() {
+            continue;
+        }
+        let file = row.needed_text("file")?;
+        let person = [row.text("person"), row.text("bioguide"), file].into_iter().find(|p| !p.is_empty());
         rows.push(TableRow {
-            path: folder.join(file),
-            width: *width,
+            paths: sizes.iter().map(|(folder, width)| (folder.join(file), *width)).collect(),
             person: person.unwrap_or(file).to_owned(),
-            gender: row.gender(),
-            landmarks: Landmarks { points: row.points(&points, scale).with_context(at)? },
+            gender: row.gender()?,
+            landmarks: Landmarks { points: row.points(points, 1.0)? },
+            landmarks_width: points_width,
         });
     }
     Ok(rows)
 }
+
+/// For whom tables are not made.
+const OWN_PICTURES: &str = "hint: --pictures learns from any pictures, without a table";
 
 /// The folders of aligned pictures with their widths, the widest first.
 fn sizes(folder: &Path) -> Result<Vec<(PathBuf, usize)>> {
@@ -146,10 +143,7 @@ fn sizes(folder: &Path) -> Result<Vec<(PathBuf, usize)>> {
     let mut sizes: Vec<(PathBuf, usize)> = entries
         .filter_map(|entry| {
             let name = entry.ok()?.file_name().into_string().ok()?;
-            let width = match name.strip_prefix("aligned")? {
-                "" => 160,
-                width => width.parse().ok()?,
-            };
+            let width = crop_width(&name, "aligned", "aligned")?;
             Some((folder.join(name), width))
         })
         .collect();
@@ -157,20 +151,28 @@ fn sizes(folder: &Path) -> Result<Vec<(PathBuf, usize)>> {
     Ok(sizes)
 }
 
+/// The width of the crops that a name speaks of: 160 without a number.
+fn crop_width(name: &str, prefix: &str, without_number: &str) -> Option<usize> {
+    if name == without_number { Some(160) } else { name.strip_prefix(prefix)?.parse().ok().filter(|w| *w > 0) }
+}
+
 impl TableRow {
     fn load(self) -> Result<AlignedPortrait> {
-        let image = Image::load(&self.path)?;
+        let Self { paths, person, gender, mut landmarks, landmarks_width } = self;
+        let found = paths.iter().find(|(path, _)| path.exists());
+        // Where none is there, the widest is named.
+        let (path, width) = found.or(paths.first()).context("no folder of pictures")?.clone();
+        let image = Image::load(&path)?;
         anyhow::ensure!(
-            image.width == self.width && image.height == self.width,
-            "{}: expected {} x {} pixels, found {} x {}",
-            self.path.display(),
-            self.width,
-            self.width,
+            image.width == width && image.height == width,
+            "{}: expected {width} x {width} pixels, found {} x {}",
+            path.display(),
             image.width,
             image.height
         );
-        let complexion = Complexion::of(&image, &self.landmarks);
-        let Self { path, person, gender, landmarks, .. } = self;
+        let scale = width as f32 / landmarks_width as f32;
+        landmarks.points.iter_mut().flatten().for_each(|v| *v *= scale);
+        let complexion = Complexion::of(&image, &landmarks);
         Ok(AlignedPortrait { path, image, person, gender, landmarks, complexion })
     }
 }
@@ -260,6 +262,20 @@ mod tests {
         let large = folder(&[("b.png", 320, "A", "F", 1, 0.0)]);
         let portraits = read(&[small.path().into(), large.path().into()], &ALL).unwrap();
         assert_eq!(portraits.iter().map(|p| p.image.width).collect::<Vec<_>>(), [320, 192]);
+    }
+
+    #[test]
+    fn a_missing_picture_and_one_of_another_size_are_left_out_while_they_are_few() {
+        let names: Vec<String> = (0..20).map(|i| format!("{i}.png")).collect();
+        let rows: Vec<_> = names.iter().map(|name| (name.as_str(), 192, name.as_str(), "F", 1, 0.0)).collect();
+        let dir = folder(&rows);
+        std::fs::remove_file(dir.path().join("aligned192/3.png")).unwrap();
+        picture(100, 1).save(&dir.path().join("aligned192/5.png")).unwrap();
+        assert_eq!(read(&[dir.path().into()], &ALL).unwrap().len(), 18);
+        std::fs::write(dir.path().join("aligned192/7.png"), "Dear diary").unwrap();
+        let error = format!("{:#}", read(&[dir.path().into()], &ALL).err().unwrap());
+        let words = ["3 of 20 portraits", "3.png: ", "5.png: expected 192 x 192 pixels, found 100 x 100", "7.png: "];
+        assert!(words.iter().all(|w| error.contains(w)), "{error}");
     }
 
     #[test]

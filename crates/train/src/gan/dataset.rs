@@ -3,8 +3,7 @@
 use super::archive::{self, AlignedPortrait, Filter};
 use super::mix::{Mix, Shares, Traits, mix};
 use super::pyramid::{pyramid, soften};
-use crate::data::Gender;
-use crate::runs::bar;
+use crate::data::{Gender, pictures_of, read_most};
 use anyhow::{Context, Result};
 use frame::Image;
 use mirror::face::attributes::AttributeNet;
@@ -51,7 +50,8 @@ impl Dataset {
     /// drawn `dark` times as often as most. Who has no gender on record is drawn as `eyes` see them.
     ///
     /// # Errors
-    /// If a table or a picture cannot be read, or there are no portraits of a kind that has a share at level `finest`.
+    /// If a table or more than a tenth of the pictures cannot be read, or there are no portraits of a kind that has a share at level
+    /// `finest`.
     pub fn portraits(
         folders: &[PathBuf],
         filter: &Filter,
@@ -90,20 +90,15 @@ impl Dataset {
     /// All pictures of a folder, cut to squares: an archive of one's own.
     ///
     /// # Errors
-    /// If the folder or a picture cannot be read, or there is none.
+    /// If the folder or more than a tenth of its pictures cannot be read, or there is none.
     pub fn folder(folder: &Path, finest: usize) -> Result<Self> {
-        let known = ["jpg", "jpeg", "png", "webp", "bmp"];
-        let is_picture = |p: &PathBuf| {
-            p.extension().and_then(|e| e.to_str()).is_some_and(|e| known.contains(&e.to_lowercase().as_str()))
-        };
-        let entries = std::fs::read_dir(folder).with_context(|| folder.display().to_string())?;
-        let mut paths: Vec<PathBuf> = entries.filter_map(|e| Some(e.ok()?.path())).filter(is_picture).collect();
-        paths.sort();
-        let named = |(image, path): (Image, PathBuf)| {
+        let paths = pictures_of(folder)?;
+        anyhow::ensure!(!paths.is_empty(), "{}: no pictures to learn from", folder.display());
+        let mut pictures = read_most("pictures", paths, |path| {
+            let image = Image::load(&path)?;
             let source = PictureSource::of(&image, path.clone(), path.display().to_string());
-            (image, source)
-        };
-        let mut pictures: Vec<(Image, PictureSource)> = load(&paths)?.into_iter().zip(paths).map(named).collect();
+            Ok((image, source))
+        })?;
         pictures.sort_by_key(|(_, source)| std::cmp::Reverse(source.width));
         let (images, sources): (Vec<Image>, Vec<PictureSource>) = pictures.into_iter().unzip();
         Self::build(&images, sources, finest)
@@ -230,19 +225,10 @@ impl Level {
     }
 }
 
-fn load(paths: &[PathBuf]) -> Result<Vec<Image>> {
-    anyhow::ensure!(!paths.is_empty(), "no pictures to learn from");
-    let bar = bar(paths.len() as u64, "pictures");
-    let images = paths.par_iter().map(|path| Image::load(path).inspect(|_| bar.inc(1)));
-    let images = images.collect::<Result<_, _>>()?;
-    bar.finish_and_clear();
-    Ok(images)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::CsvTable;
+    use crate::data::Table;
     use mirror::pack::{Net, Pack};
 
     #[test]
@@ -284,8 +270,8 @@ mod tests {
         assert!((2900..3200).contains(&data.len(7)), "{}", data.describe(7));
         let dir = tempfile::tempdir().unwrap();
         data.write_table(&dir.path().join("portraits.csv")).unwrap();
-        let table = CsvTable::read(&dir.path().join("portraits.csv")).unwrap();
-        let sum: f32 = table.rows().filter_map(|r| r.optional_number("weight_256").unwrap()).sum();
+        let table = Table::read(&dir.path().join("portraits.csv"), &[]).unwrap();
+        let sum: f32 = table.rows().filter_map(|r| r.number("weight_256").unwrap()).sum();
         assert!((sum - 1.0).abs() < 1e-3 && table.rows().count() == data.len(7), "{sum}");
         for level in [3, 7, 8] {
             let traits = &data.traits[..data.len(level)];

@@ -2,8 +2,9 @@
 
 use super::start::{Start, begin, load_data};
 use super::{Dataset, GanOptions, Schedule, StepFigures, Trainer, TrainingRules, discriminator, sheets};
-use crate::runs::{TrainingRun, say};
+use crate::runs::{RunOptions, TrainingRun, say};
 use anyhow::Result;
+use mirror::generator::Config;
 use nn::io::Dtype;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -88,6 +89,8 @@ struct Run<'a> {
     /// What a discriminator that is new to a finished generator learns alone.
     warm_up: Option<Schedule>,
     checkpoint: PathBuf,
+    /// The options that the checkpoint depends on.
+    decisive: RunOptions,
     run: TrainingRun,
     tally: Tally,
     began: Instant,
@@ -99,6 +102,11 @@ impl<'a> Run<'a> {
         anyhow::ensure!(options.batch.is_multiple_of(discriminator::GROUP), "--batch must be a multiple of 4");
         let Start { mut trainer, first, grows } = begin(options)?;
         let last = trainer.g.config().levels();
+
+        // Where this run was: before the pictures, as they take their time.
+        let checkpoint = options.out.join("checkpoint.safetensors");
+        let decisive = decisive(options, trainer.g.config());
+        let spent = if options.resume { trainer.restore(&checkpoint, &decisive)? } else { 0.0 };
         let data = load_data(options, last)?;
 
         // What is learned when, and by which rules.
@@ -108,9 +116,7 @@ impl<'a> Run<'a> {
         let newcomer = options.init_generator.is_some() && options.init_discriminator.is_none();
         let rules = rules(options);
 
-        // Where this run was.
-        let checkpoint = options.out.join("checkpoint.safetensors");
-        let spent = if options.resume { trainer.restore(&checkpoint)? } else { 0.0 };
+        // Its folder.
         let budget = by_time.then_some(options.minutes);
         let run = TrainingRun::open(&options.out, "gan", budget, &COLUMNS, (trainer.steps, spent))?;
 
@@ -129,6 +135,7 @@ impl<'a> Run<'a> {
             floor: (trainer.level, trainer.fade),
             warm_up: newcomer.then(|| Schedule::new(2, last, false)),
             checkpoint,
+            decisive,
             run,
             tally: Tally::begin(trainer.pictures),
             began: Instant::now(),
@@ -193,7 +200,7 @@ impl<'a> Run<'a> {
         if self.trainer.steps == 0 || !(plan.is_last || self.run.checkpoint_due()) {
             return Ok(());
         }
-        self.trainer.save(&self.checkpoint, self.run.seconds())?;
+        self.trainer.save(&self.checkpoint, self.run.seconds(), &self.decisive)?;
         if self.has_drawn(plan) {
             let about = about(self.options, &self.trainer);
             self.trainer.finished().save(&self.run.path("generator.safetensors"), &about, Dtype::F16)?;
@@ -222,6 +229,20 @@ impl<'a> Run<'a> {
         self.run.finish();
         progress
     }
+}
+
+/// What a checkpoint depends on: the nets, what the scores mean, and whether the players began as those of other runs.
+fn decisive(options: &GanOptions, nets: Config) -> RunOptions {
+    let begun = |file: &Option<PathBuf>| if file.is_some() { "FILE" } else { "none" };
+    RunOptions::of("gan")
+        .with("--resolution", nets.resolution)
+        .with("--fmap-base", nets.fmap_base)
+        .with("--fmap-max", nets.fmap_max)
+        .with("--fmap-min", nets.fmap_min)
+        .with("--latent", nets.latent_size)
+        .with("--loss", options.loss)
+        .with("--init-generator", begun(&options.init_generator))
+        .with("--init-discriminator", begun(&options.init_discriminator))
 }
 
 fn rules(options: &GanOptions) -> TrainingRules {

@@ -5,11 +5,12 @@ use super::dataset::Dataset;
 use super::discriminator::Discriminator;
 use super::penalty;
 use super::pyramid;
-use crate::runs::Checkpoint;
-use anyhow::Result;
+use crate::runs::{Checkpoint, RunOptions};
+use anyhow::{Context, Result};
 use mirror::generator::{Config, Generator};
 use nn::loss::softplus;
 use nn::{Adam, AvgPool, Layer, Rng, Tensor};
+use std::fmt;
 use std::path::Path;
 
 /// What the players are told.
@@ -20,6 +21,15 @@ pub enum Loss {
     LogisticR1,
     /// Wasserstein loss with gradient penalty and drift, as published.
     WganGp,
+}
+
+impl fmt::Display for Loss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::LogisticR1 => "logistic-r1",
+            Self::WganGp => "wgan-gp",
+        })
+    }
 }
 
 impl Loss {
@@ -311,12 +321,13 @@ impl Trainer {
         nn::average_towards(self.averaged.params_mut(), &self.g.params(), t);
     }
 
-    /// Stores everything, and `seconds`.
+    /// Stores everything, `seconds`, and the options of the run.
     ///
     /// # Errors
     /// If the file cannot be written.
-    pub fn save(&self, path: &Path, seconds: f64) -> Result<()> {
+    pub fn save(&self, path: &Path, seconds: f64, options: &RunOptions) -> Result<()> {
         let mut c = Checkpoint::default();
+        c.put_options(options);
         c.put_params("g", &self.g.params());
         c.put_params("d", &self.d.params());
         c.put_params("averaged", &self.averaged.params());
@@ -341,9 +352,10 @@ impl Trainer {
     /// Brings everything back; gives the seconds.
     ///
     /// # Errors
-    /// If the file is missing, damaged, or of nets of another shape.
-    pub fn restore(&mut self, path: &Path) -> Result<f64> {
+    /// If the file is missing, damaged, of nets of another shape, or of a run with other options.
+    pub fn restore(&mut self, path: &Path, options: &RunOptions) -> Result<f64> {
         let c = Checkpoint::load(path)?;
+        c.expect_options(options).with_context(|| path.display().to_string())?;
         c.take_params("g", self.g.params_mut())?;
         c.take_params("d", self.d.params_mut())?;
         c.take_params("averaged", self.averaged.params_mut())?;

@@ -13,7 +13,8 @@ pub mod ridge;
 pub mod visitors;
 
 use self::visitors::{StandIns, share_of_women};
-use crate::runs::{TrainingRun, bar, say};
+use crate::data;
+use crate::runs::{RunOptions, TrainingRun, bar, say};
 use crate::select::order::{self, Order, Target};
 use anyhow::{Context, Result};
 use mirror::engine::Eyes;
@@ -125,15 +126,15 @@ pub fn train(pack: &Pack, options: &InverterOptions) -> Result<TrainedInverter> 
     // Pairs of latents and features. As many as learning needs at least are drawn before the time begins: otherwise nothing of a short
     // time would be left for learning.
     let latent_size = generator.config().latent_size;
-    let pairs_path = options.out.join("pairs.safetensors");
-    let mut pairs = match options.resume && pairs_path.exists() {
-        true => Pairs::load(&pairs_path, latent_size)?,
+    let file = PairsFile { path: options.out.join("pairs.safetensors"), options: decisive(pack)? };
+    let mut pairs = match options.resume && file.path.exists() {
+        true => Pairs::resume(&file.path, latent_size, &file.options)?,
         false => Pairs::new(latent_size, options.seed),
     };
     draw_fewest(&mut pairs, &painter, &eyes, options.pairs)?;
     let columns = ["forward_loss", "misfit", "energy", "latent_loss", "lr"];
     let mut run = TrainingRun::open(&options.out, "inverter", Some(options.minutes), &columns, (0, 0.0))?;
-    draw(&mut pairs, &painter, &eyes, options, &mut run, &pairs_path)?;
+    draw(&mut pairs, &painter, &eyes, options, &mut run, &file)?;
     let random = pairs.len();
 
     // An inverter that knows nothing but how unusual each feature is. Women are as frequent among visitors as among samples: were
@@ -187,6 +188,26 @@ pub fn train(pack: &Pack, options: &InverterOptions) -> Result<TrainedInverter> 
     save(&inverter, &weights, &pairs, random, &explained, options.seed)?;
     run.finish();
     Ok(TrainedInverter { weights, explained })
+}
+
+/// Where pairs are stored, and what they depend on.
+struct PairsFile {
+    path: PathBuf,
+    options: RunOptions,
+}
+
+/// Pairs say what some eyes see in some generator's pictures: with other nets they are wrong.
+fn decisive(pack: &Pack) -> Result<RunOptions> {
+    let mut options = RunOptions::of("inverter");
+    for (net, name) in [
+        (Net::Generator, "--pack with the generator"),
+        (Net::Detector, "--pack with the detector"),
+        (Net::Landmarks, "--pack with the landmark net"),
+        (Net::Attributes, "--pack with the age and gender net"),
+    ] {
+        options = options.with(name, format_args!("{:016x}", data::hash(pack.weights(net)?)));
+    }
+    Ok(options)
 }
 
 /// What the inverter is like, and which numbers it may take.
@@ -265,7 +286,7 @@ fn draw(
     eyes: &Eyes,
     options: &InverterOptions,
     run: &mut TrainingRun,
-    path: &Path,
+    file: &PairsFile,
 ) -> Result<()> {
     let (began, at_first) = (Instant::now(), pairs.len());
     while pairs.len() < options.pairs && run.fraction() < TIME_FOR_PAIRS {
@@ -282,10 +303,10 @@ fn draw(
             (left / 60.0).max(0.0)
         ));
         if run.checkpoint_due() {
-            pairs.save(path)?;
+            pairs.save(&file.path, &file.options)?;
         }
     }
-    pairs.save(path)?;
+    pairs.save(&file.path, &file.options)?;
     say(format_args!("{} pairs, {} with a face", pairs.len(), pairs.found().len()));
     Ok(())
 }

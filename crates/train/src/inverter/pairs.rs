@@ -1,8 +1,8 @@
 //! Latents, and what the eyes say of their pictures.
 
 use crate::faces::augment::resampled;
-use crate::runs::Checkpoint;
-use anyhow::Result;
+use crate::runs::{Checkpoint, RunOptions};
+use anyhow::{Context, Result};
 use frame::Image;
 use mirror::engine::{Eyes, Observation};
 use mirror::features::{FEATURES, FeatureVector};
@@ -85,12 +85,13 @@ impl Pairs {
         Ok(())
     }
 
-    /// Writes them all.
+    /// Writes them all, and the options that they depend on.
     ///
     /// # Errors
     /// If the file cannot be written.
-    pub fn save(&self, path: &Path) -> Result<()> {
+    pub fn save(&self, path: &Path, options: &RunOptions) -> Result<()> {
         let mut file = Checkpoint::default();
+        file.put_options(options);
         file.put_number("latent_size", self.latent_size as f64);
         file.put_rng("rng", &self.rng);
         file.put_values("latents", &self.latents.concat());
@@ -104,9 +105,22 @@ impl Pairs {
     /// Reads them back, to be gone on with.
     ///
     /// # Errors
+    /// As [`Pairs::load`], or if they were made under other options.
+    pub fn resume(path: &Path, latent_size: usize, options: &RunOptions) -> Result<Self> {
+        let file = Checkpoint::load(path)?;
+        file.expect_options(options).with_context(|| path.display().to_string())?;
+        Self::of_file(&file, path, latent_size)
+    }
+
+    /// Reads them back.
+    ///
+    /// # Errors
     /// If the file is damaged or belongs to a generator with other latents.
     pub fn load(path: &Path, latent_size: usize) -> Result<Self> {
-        let file = Checkpoint::load(path)?;
+        Self::of_file(&Checkpoint::load(path)?, path, latent_size)
+    }
+
+    fn of_file(file: &Checkpoint, path: &Path, latent_size: usize) -> Result<Self> {
         let (latents, features, quality) = (file.values("latents")?, file.values("features")?, file.values("quality")?);
         let thumbnails = file.values("thumbnails")?;
         anyhow::ensure!(
@@ -254,11 +268,17 @@ mod tests {
         pairs.features = vec![FeatureVector::new([0.5; FEATURES]), None];
         pairs.quality = vec![0.9, 0.0];
         pairs.thumbnails = vec![vec![0.25; THUMBNAIL * THUMBNAIL * 3]; 2];
-        pairs.save(&path).unwrap();
-        let mut again = Pairs::load(&path, 4).unwrap();
+        let nets = |hash| RunOptions::of("inverter").with("--nets", hash);
+        pairs.save(&path, &nets("a")).unwrap();
+        let mut again = Pairs::resume(&path, 4, &nets("a")).unwrap();
         assert_eq!((again.len(), again.found()), (2, pairs.found()));
         assert_eq!(again.thumbnails, pairs.thumbnails);
         assert_eq!(again.rng.next_u64(), pairs.rng.next_u64());
         assert!(Pairs::load(&path, 8).is_err());
+        let error = format!("{:#}", Pairs::resume(&path, 4, &nets("b")).err().unwrap());
+        assert!(
+            error.contains("pairs.safetensors: --resume: the run had --nets a, this command asks for --nets b"),
+            "{error}"
+        );
     }
 }

@@ -1,13 +1,11 @@
 //! Who stands in for visitors while the inverter learns: people of the pack's table, or of somebody's own pictures.
 
-use crate::data::{Gender, Portrait, read_table};
-use crate::runs::bar;
+use crate::data::{Gender, Portrait, read_most, read_table};
 use anyhow::{Result, ensure};
 use frame::Image;
 use mirror::engine::{Eyes, nearest};
 use mirror::features::{FeatureVector, Group};
 use mirror::pack::{Pack, Visitors};
-use rayon::prelude::*;
 use std::path::{Path, PathBuf};
 
 /// Least share of either gender: where a generator draws hardly any women, some must say what a woman is.
@@ -33,7 +31,7 @@ impl StandIns {
             let Visitors { women, men, .. } = pack.visitors()?;
             return Ok(Self { women, men });
         };
-        let people = faces_in(pictures, eyes, |_, features| features);
+        let people = faces_in(pictures, eyes, |_, features| features)?;
         ensure!(
             people.len() >= LEAST_PEOPLE,
             "a face in {} of {} pictures: expected {LEAST_PEOPLE} or more people to learn from\nhint: without --visitors, people of the pack's table stand in for visitors",
@@ -77,31 +75,20 @@ fn spread<T>(all: &[T], count: usize) -> impl Iterator<Item = &T> {
     (0..count).map(move |i| &all[i * all.len() / count])
 }
 
-/// What `keep` makes of the nearest face in each picture, in their order. A picture without a face is left out; so is one that
-/// cannot be read, with a line that says why.
+/// What `keep` makes of the nearest face in each picture, in their order. A picture without a face is left out.
+///
+/// # Errors
+/// If more than a tenth of the pictures cannot be read.
 pub fn faces_in<T: Send>(
     pictures: &[PathBuf],
     eyes: &Eyes,
-    keep: impl Fn(&Image, FeatureVector) -> T + Sync,
-) -> Vec<T> {
-    let bar = bar(pictures.len() as u64, "pictures");
-    let look = |path: &PathBuf| -> Result<Option<T>> {
+    keep: impl Fn(&Image, FeatureVector) -> T + Sync + Send,
+) -> Result<Vec<T>> {
+    let seen = read_most("pictures", pictures.iter().collect(), |path: &PathBuf| {
         let image = Image::load(path)?;
         Ok(nearest(eyes.analyse(&image)?).map(|seen| keep(&image, seen.features)))
-    };
-    let seen: Vec<Option<T>> = pictures
-        .par_iter()
-        .map(|path| {
-            let seen = look(path).unwrap_or_else(|error| {
-                bar.say(format_args!("left out: {error:#}"));
-                None
-            });
-            bar.inc(1);
-            seen
-        })
-        .collect();
-    bar.finish_and_clear();
-    seen.into_iter().flatten().collect()
+    })?;
+    Ok(seen.into_iter().flatten().collect())
 }
 
 /// The people of the archive's colour portraits, for the table of the pack whose eyes these are.
@@ -110,10 +97,12 @@ pub fn faces_in<T: Send>(
 /// If the archive's table cannot be read, or its portraits show too few people.
 pub fn of_archive(root: &Path, eyes: &Eyes) -> Result<Visitors> {
     let portraits = read_table(root)?;
-    let [women, men, measured] = groups(&portraits).map(|files| {
+    let features = |files: Vec<&str>| {
         let pictures: Vec<PathBuf> = files.iter().map(|f| root.join("congress/portraits").join(f)).collect();
         faces_in(&pictures, eyes, |_, features| features)
-    });
+    };
+    let [women, men, measured] = groups(&portraits);
+    let (women, men, measured) = (features(women)?, features(men)?, features(measured)?);
     let people = women.len() + men.len();
     ensure!(
         people >= LEAST_PEOPLE,

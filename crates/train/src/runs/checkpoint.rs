@@ -3,6 +3,7 @@
 use anyhow::{Context, Result};
 use nn::io::{Dtype, Weights};
 use nn::{Adam, Param, Rng};
+use std::fmt::Display;
 use std::path::Path;
 
 /// The whole state of a run in one file: `put` everything, [`Checkpoint::save`]; [`Checkpoint::load`], `take` it
@@ -47,6 +48,33 @@ impl Checkpoint {
         self.weights.tensors.insert(name.into(), (vec![values.len()], values.to_vec()));
     }
 
+    /// Stores the options that decide what the state means.
+    pub fn put_options(&mut self, options: &RunOptions) {
+        for (name, value) in &options.0 {
+            self.weights.metadata.insert(format!("{OPTION}{name}"), value.clone());
+        }
+    }
+
+    /// Refuses options that differ from the run's. What a checkpoint of an older program does not say is not compared.
+    ///
+    /// # Errors
+    /// Names the options that differ, with both values.
+    pub fn expect_options(&self, asked: &RunOptions) -> Result<()> {
+        let had = |name: &str| self.weights.metadata.get(&format!("{OPTION}{name}"));
+        let differing = asked.0.iter().filter_map(|(name, asked)| Some((name, had(name)?, asked)));
+        let differing: Vec<_> = differing.filter(|(_, had, asked)| had != asked).collect();
+        let list = |of: fn(&(&&'static str, &String, &String)) -> String| -> String {
+            differing.iter().map(of).collect::<Vec<_>>().join(" ")
+        };
+        anyhow::ensure!(
+            differing.is_empty(),
+            "--resume: the run had {}, this command asks for {}\nhint: ask for what the run had, or begin another run with another --out",
+            list(|(name, had, _)| format!("{name} {had}")),
+            list(|(name, _, asked)| format!("{name} {asked}"))
+        );
+        Ok(())
+    }
+
     /// Writes the file in one go.
     ///
     /// # Errors
@@ -74,7 +102,7 @@ impl Checkpoint {
             let values = self.values(&format!("{prefix}/{}", p.name))?;
             anyhow::ensure!(
                 values.len() == p.value.len(),
-                "checkpoint: \"{}\": expected {} values, file has {}",
+                "checkpoint: \"{}\": expected {} values, file has {}\nhint: the run had other options for its nets",
                 p.name,
                 p.value.len(),
                 values.len()
@@ -129,6 +157,27 @@ impl Checkpoint {
     }
 }
 
+/// What the names of options begin with in a checkpoint.
+const OPTION: &str = "option ";
+
+/// Options of a run that decide the shape of its nets or what its state means: a checkpoint is of no use under others.
+#[derive(Clone, Debug, Default)]
+pub struct RunOptions(Vec<(&'static str, String)>);
+
+impl RunOptions {
+    /// Of a run of `train NET`.
+    pub fn of(net: &str) -> Self {
+        Self(vec![("train", net.to_owned())])
+    }
+
+    /// With another option, as it is called on the command line.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Display) -> Self {
+        self.0.push((name, value.to_string()));
+        self
+    }
+}
+
 /// Fills a net with the weights of a file: where a run starts that does not start from random ones.
 ///
 /// # Errors
@@ -143,6 +192,27 @@ pub fn start_from(path: &Path, params: Vec<&mut Param>) -> Result<()> {
 mod tests {
     use super::*;
     use nn::{Dense, Init, Layer};
+
+    #[test]
+    fn other_options_are_named_with_what_the_run_had() {
+        let options = |net, latent| RunOptions::of(net).with("--latent", latent).with("--resolution", 64);
+        let mut c = Checkpoint::default();
+        c.put_options(&options("gan", 256));
+        assert!(c.expect_options(&options("gan", 256)).is_ok());
+        let error = c.expect_options(&options("gan", 128)).unwrap_err().to_string();
+        assert!(
+            error.starts_with("--resume: the run had --latent 256, this command asks for --latent 128\nhint: "),
+            "{error}"
+        );
+        let error = c.expect_options(&options("detector", 1)).unwrap_err().to_string();
+        assert!(
+            error.contains("had train gan --latent 256, this command asks for train detector --latent 1"),
+            "{error}"
+        );
+        // A checkpoint that an older program wrote, and an option that a newer one adds.
+        assert!(Checkpoint::default().expect_options(&options("gan", 128)).is_ok());
+        assert!(c.expect_options(&options("gan", 256).with("--new", 1)).is_ok());
+    }
 
     #[test]
     fn a_checkpoint_brings_everything_back_bit_for_bit() {

@@ -1,9 +1,9 @@
 //! The training loop of the nets that look at faces: Adam, a learning rate that rises and then falls as a cosine, averaged weights,
 //! a checkpoint every minute and validations.
 
-use super::checkpoint::{Checkpoint, start_from};
+use super::checkpoint::{Checkpoint, RunOptions, start_from};
 use super::training_run::TrainingRun;
-use anyhow::Result;
+use anyhow::{Context, Result};
 use mirror::face::detector::DetectorNet;
 use nn::io::Dtype;
 use nn::{Adam, Initializer, Layer, Param, Rng, Sequential, Tensor, grads_like};
@@ -119,6 +119,11 @@ pub trait Lesson: Sync {
 
     /// Measures the net on what was held out.
     fn validate(&self, net: &Self::Net) -> Validation;
+
+    /// The options that decide what a checkpoint means.
+    fn options(&self) -> RunOptions {
+        RunOptions::of(Self::NET)
+    }
 
     /// Stores what [`Lesson::learn`] has changed in the lesson itself.
     fn save(&self, _checkpoint: &mut Checkpoint) {}
@@ -259,7 +264,13 @@ impl<L: Lesson> TrainingState<L> {
         };
 
         // Resume.
-        let spent = if options.resume { state.restore(&Checkpoint::load(checkpoint)?)? } else { 0.0 };
+        let spent = match options.resume {
+            true => {
+                let c = Checkpoint::load(checkpoint)?;
+                state.restore(&c).with_context(|| checkpoint.display().to_string())?
+            }
+            false => 0.0,
+        };
         if options.init.is_some() || options.resume {
             state.lesson.relabel(&state.average);
         }
@@ -311,6 +322,7 @@ impl<L: Lesson> TrainingState<L> {
 
     fn checkpoint(&self, seconds: f64) -> Checkpoint {
         let mut c = Checkpoint::default();
+        c.put_options(&self.lesson.options());
         c.put_params("net", &self.net.params());
         c.put_params("average", &self.average.params());
         c.put_adam("adam", &self.adam);
@@ -323,6 +335,7 @@ impl<L: Lesson> TrainingState<L> {
 
     /// Back to a checkpoint; its seconds of training.
     fn restore(&mut self, c: &Checkpoint) -> Result<f64> {
+        c.expect_options(&self.lesson.options())?;
         c.take_params("net", self.net.params_mut())?;
         c.take_params("average", self.average.params_mut())?;
         c.take_adam("adam", &mut self.adam)?;

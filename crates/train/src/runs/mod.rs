@@ -7,8 +7,8 @@ mod lesson;
 mod progress;
 mod training_run;
 
-pub use checkpoint::{Checkpoint, start_from};
+pub use checkpoint::{Checkpoint, RunOptions, start_from};
 pub use data_folder::data_root;
 pub use lesson::{LearningNet, Lesson, LessonOptions, TrainedNet, Validation, backpropagate, train};
-pub use progress::{Progress, bar, say};
+pub use progress::{Progress, bar, one_line, say};
 pub use training_run::TrainingRun;

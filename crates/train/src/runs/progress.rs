@@ -72,3 +72,15 @@ pub fn is_shown() -> bool {
 pub fn say(line: impl Display) {
     eprintln!("{line}");
 }
+
+/// An error and its causes in one line, each said once; a hint that a library put on a line of its own joins it.
+pub fn one_line(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        // Many libraries already name the cause in their own words.
+        if !text.contains(&cause) {
+            text += &format!(": {cause}");
+        }
+    }
+    text.lines().map(str::trim).collect::<Vec<_>>().join("; ")
+}

@@ -1,5 +1,6 @@
 //! Sequences of faces that change from neutral to an expression.
 
+use crate::data::{Table, number, read_most};
 use anyhow::{Context, Result, bail, ensure};
 use frame::Image;
 use mirror::engine::{Eyes, nearest};
@@ -67,20 +68,17 @@ impl Expressions {
     /// # Errors
     /// If it cannot be read, or a row is not of this form: says which.
     pub fn load_csv(path: &Path) -> Result<Self> {
-        let name = || path.display().to_string();
-        let mut reader = csv::ReaderBuilder::new().has_headers(false).from_path(path).with_context(name)?;
+        let table = Table::read_without_header(path)?;
         let mut sequences = Vec::new();
-        for (i, record) in reader.records().enumerate() {
-            let record = record.with_context(name)?;
-            let place = || format!("{}: row {}", path.display(), i + 1);
+        for row in table.rows() {
+            let cells: Vec<&str> = row.cells().collect();
             let expected = 2 + 4 * LANDMARKS;
-            ensure!(record.len() == expected, "{}: expected {expected} columns, found {}", place(), record.len());
-            let number = |text: &str| text.trim().parse().ok().filter(|v: &f32| v.is_finite());
-            let numbers: Option<Vec<f32>> = record.iter().skip(2).map(number).collect();
-            let numbers = numbers.with_context(|| format!("{}: a coordinate is no number", place()))?;
+            ensure!(cells.len() == expected, "{}: expected {expected} columns, found {}", row.place(), cells.len());
+            let numbers: Vec<f32> =
+                cells[2..].iter().map(|cell| number(cell)).collect::<Result<_>>().with_context(|| row.place())?;
             let points = numbers.as_chunks::<2>().0;
             let face = |half: usize| Landmarks { points: std::array::from_fn(|p| points[half * LANDMARKS + p]) };
-            let (subject, label) = (record[0].trim().to_owned(), record[1].trim().to_owned());
+            let (subject, label) = (cells[0].to_owned(), cells[1].to_owned());
             sequences.push(Sequence { subject, label, neutral: face(0), expressive: face(1) });
         }
         let all = Self { sequences };
@@ -93,9 +91,9 @@ impl Expressions {
     /// (`S001_002`, `fear`).
     ///
     /// # Errors
-    /// If the folders are not there, a picture cannot be read, or no face is found in one.
+    /// If the folders are not there, or in more than a tenth of the sequences a picture cannot be read or no face is found.
     pub fn load_ck_plus(folder: &Path, eyes: &Eyes, relabelled: &[(String, String)]) -> Result<Self> {
-        let mut sequences = Vec::new();
+        let mut labelled = Vec::new();
         let pictures = folder.join("cohn-kanade-images");
         for file in files_below(&folder.join("Emotion"), "txt")? {
             let text = std::fs::read_to_string(&file).with_context(|| file.display().to_string())?;
@@ -121,9 +119,12 @@ impl Expressions {
             let (Some(first), Some(last)) = (frames.first(), frames.last()) else {
                 bail!("{}: no pictures", pictures.join(&subject).join(&session).display())
             };
-            let (neutral, expressive) = (landmarks(first, eyes)?, landmarks(last, eyes)?);
-            sequences.push(Sequence { subject, label, neutral, expressive });
+            labelled.push((subject, label, first.clone(), last.clone()));
         }
+        let sequences = read_most("sequences", labelled, |(subject, label, first, last)| {
+            let (neutral, expressive) = (landmarks(&first, eyes)?, landmarks(&last, eyes)?);
+            Ok(Sequence { subject, label, neutral, expressive })
+        })?;
         let all = Self { sequences };
         ensure!(all.classes().len() > 1, "{}: fewer than two expressions", folder.display());
         Ok(all)
@@ -284,6 +285,10 @@ mod tests {
             assert!(format!("{error:#}").contains(why), "{error:#}");
         }
         std::fs::write(&path, row("happy") + &row("fear").replace(",271", ",inf")).unwrap();
-        assert!(Expressions::load_csv(&path).unwrap_err().to_string().contains("row 2: a coordinate is no number"));
+        let error = format!("{:#}", Expressions::load_csv(&path).unwrap_err());
+        assert!(error.contains("row 2: \"inf\" is no number"), "{error}");
+        // As a German spreadsheet saves it.
+        std::fs::write(&path, (row("happy") + &row("fear")).replace(',', ";").replace(";271", ";271,5")).unwrap();
+        assert_eq!(Expressions::load_csv(&path).unwrap().sequences[0].expressive.points[67], [270.0, 271.5]);
     }
 }

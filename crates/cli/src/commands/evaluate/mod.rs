@@ -7,6 +7,7 @@ mod inverter;
 mod landmarks;
 mod motion;
 
+use crate::commands::train::about_pictures;
 use crate::options::Global;
 use crate::output::print_line;
 use camera::FrameSource;
@@ -20,12 +21,15 @@ use train::evaluate as measure;
 /// Inverter and motion are measured with what everybody has: the pack, or pictures and a video of yours. The other nets are
 /// measured on labelled photographs, which do not come with narcissus.
 #[derive(Debug, Subcommand)]
-#[command(after_long_help = "\
+#[command(after_long_help = concat!(
+    "\
 Examples:
     narcissus evaluate inverter                        the built-in pack's, on people whom it has as numbers
     narcissus evaluate inverter --pack celebahq.pack --visitors portraits/ --json
     narcissus evaluate motion dance.mp4
-    narcissus evaluate landmarks --data faces/         docs/data.md says what the folder holds")]
+    narcissus evaluate landmarks --data faces/         docs/data.md says what the folder holds\n\n",
+    about_pictures!()
+))]
 pub enum Evaluate {
     /// The face detector
     Detector(detector::DetectorEvaluationArgs),

@@ -4,14 +4,34 @@ use super::portraits::{FilterArgs, SharesArgs, times};
 use std::path::PathBuf;
 use train::gan::{GanOptions, Loss};
 
+const HELP: &str = concat!(
+    "\
+Your own pictures:
+    --pictures DIR   any pictures, without a table; each is cut to a square.
+    --portraits DIR  aligned faces. DIR/alignedN holds squares of N pixels (DIR/aligned: 160).
+                     DIR/faces.csv has a row for each picture and at least two columns: file, its
+                     name, and landmarksN, its 68 points as x y x y ... in pixels of a square of N
+                     pixels (landmarks_aligned: 160). Others may be missing or empty: person,
+                     gender (F or M), photo_year, yaw_cue, upsampling, inside.
+
+",
+    super::about_pictures!(),
+    "
+Examples:
+    narcissus train gan --pictures holiday/ --resolution 64 --minutes 600 --out runs/holiday
+    narcissus train gan --portraits archive/ --minutes 600 --stop-after 60 --out runs/archive
+    narcissus train gan --portraits archive/ --minutes 600 --out runs/archive --resume"
+);
+
 /// Of the progressive GAN.
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = HELP)]
 pub struct GanArgs {
     /// Folder with `congress` and `office`.
     #[arg(long)]
     data: Option<PathBuf>,
-    /// A folder of aligned portraits with their table, faces.csv; may be given several times [default: congress and office of the data
-    /// folder].
+    /// A folder of aligned portraits with their table, faces.csv (see below); may be given several times [default: congress and office of
+    /// the data folder].
     #[arg(long, value_name = "DIR")]
     portraits: Vec<PathBuf>,
     /// Learns from all pictures of this folder instead, cut to squares.
@@ -32,7 +52,7 @@ pub struct GanArgs {
     /// Seed of everything random.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Goes on from the checkpoint in the run's folder.
+    /// Goes on from the checkpoint in the run's folder; the nets' options must be those of the run.
     #[arg(long)]
     resume: bool,
     /// Begins with the generator of this file, at its full resolution; its maps and latents count, not the options'. With a higher

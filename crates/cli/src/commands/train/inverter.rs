@@ -4,8 +4,17 @@ use crate::options::VisitorsArgs;
 use std::path::PathBuf;
 use train::inverter::InverterOptions;
 
+const HELP: &str = concat!(
+    super::about_pictures!(),
+    "
+Examples:
+    narcissus train inverter --out runs/inverter --minutes 15
+    narcissus train inverter --nets celebahq.pack --out runs/celebahq --resume"
+);
+
 /// Of the inverter.
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = HELP)]
 pub struct InverterArgs {
     #[command(flatten)]
     visitors: VisitorsArgs,
@@ -24,7 +33,7 @@ pub struct InverterArgs {
     /// Start of the random numbers
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Go on from the pairs in --out; the nets, which take minutes, begin anew
+    /// Go on from the pairs in --out, which must be of the same --nets; the inverter's own nets, which take minutes, begin anew
     #[arg(long)]
     resume: bool,
     /// From 0, everybody shares one noise, to 1, everybody has their own

@@ -3,11 +3,27 @@
 use std::path::PathBuf;
 use train::runs::LessonOptions;
 
+const HELP: &str = concat!(
+    "\
+Your own pictures, for `train attributes`:
+    --data DIR       DIR/faces.csv has a row for each picture and the columns file (from DIR on),
+                     age (years or empty), gender (F, M or empty) and perhaps person, so that
+                     nobody is both learned from and examined on.
+
+",
+    super::about_pictures!(),
+    "
+Examples:
+    narcissus train detector --out runs/detector --minutes 25
+    narcissus train attributes --data people/ --out runs/people
+    narcissus train attributes --data people/ --out runs/people --minutes 30 --resume"
+);
+
 /// Of all nets that look at faces.
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = HELP)]
 pub struct LessonArgs {
-    /// Folder with `congress` and `negatives`; for attributes also one of your own, with pictures and a table `faces.csv` of the
-    /// columns file, age, gender (F or M) and perhaps person.
+    /// Folder with `congress` and `negatives`; for attributes also one of your own, with pictures and a table `faces.csv` (see below).
     #[arg(long)]
     data: Option<PathBuf>,
     /// Folder of the run: checkpoint, log and weights [default: runs/ and the net's name].

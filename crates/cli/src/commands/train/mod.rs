@@ -1,5 +1,18 @@
 //! `narcissus train`: teaches one of the nets.
 
+/// What the help of trainers and evaluations says of pictures and tables.
+macro_rules! about_pictures {
+    () => {
+        "\
+Pictures and tables:
+    A picture that is missing or cannot be read is named and left out. If more than a tenth of them
+    are bad, the command ends and lists them. Tables may be as a spreadsheet saves them: commas,
+    semicolons or tabs between the columns, quotes, decimal commas.
+"
+    };
+}
+pub(crate) use about_pictures;
+
 mod gan;
 mod inverter;
 mod lesson;
@@ -13,12 +26,15 @@ use clap::Subcommand;
 /// The inverter learns from what a pack holds: whoever has a generator can train one. The other nets learn from labelled
 /// photographs, which do not come with narcissus; the GAN also from any pictures.
 #[derive(Debug, Subcommand)]
-#[command(after_long_help = "\
+#[command(after_long_help = concat!(
+    "\
 Examples:
     narcissus train inverter --pack celebahq.pack --minutes 60
     narcissus train inverter --visitors portraits/       people of yours say how visitors differ
     narcissus train gan --pictures portraits/ --resolution 64 --minutes 600
-    narcissus train landmarks --data faces/              docs/data.md says what the folder holds")]
+    narcissus train landmarks --data faces/              docs/data.md says what the folder holds\n\n",
+    about_pictures!()
+))]
 pub enum Train {
     /// The face detector
     Detector(lesson::DetectorArgs),

@@ -149,7 +149,7 @@ impl Visitors {
                 Self { who: "people of the pack's table", features, shown: Vec::new(), looked_at }
             }
             Some(pictures) => {
-                let faces = faces_in(pictures, eyes, |picture, features| (features, sheet::fit(picture)));
+                let faces = faces_in(pictures, eyes, |picture, features| (features, sheet::fit(picture)))?;
                 let (features, shown) = faces.into_iter().unzip();
                 Self { who: "people in pictures", features, shown, looked_at: pictures.len() }
             }

@@ -1,18 +1,17 @@
 //! The faces that the age and gender net learns from: the archive's portraits, or a folder of one's own pictures.
 
 use super::labels::{AgeLabel, Dated, Label, gender_label, womanhood_of};
-use crate::data::{self, Gender, Portrait};
+use crate::data::{self, Gender, Portrait, Row, Table, read_most};
 use crate::faces::deform::Patch;
 use crate::faces::turn::{Turn, turned_heads};
-use crate::runs::{bar, say};
-use anyhow::{Context, Result};
+use crate::runs::say;
+use anyhow::Result;
 use frame::Image;
 use mirror::engine::{self, Mirror};
 use mirror::face::align::portrait_crop;
 use mirror::face::attributes::AGE_BINS;
 use mirror::pack::Pack;
 use rayon::prelude::*;
-use serde::Deserialize;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
@@ -64,44 +63,43 @@ impl Example {
 }
 
 /// A row of the table `faces.csv` of a folder of pictures.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 struct OwnFace {
-    /// The picture, from the folder on.
-    file: PathBuf,
-    /// Whom it shows: nobody is both learned from and examined on. Everybody is a person of their own where the column is missing.
-    #[serde(default)]
+    /// The picture.
+    path: PathBuf,
+    /// Whom it shows: nobody is both learned from and examined on. Everybody is a person of their own where nobody is named.
     person: String,
-    /// Years; empty: not known.
+    /// Years, where they are known.
     age: Option<f32>,
-    /// `F` or `M`; empty: not known.
+    /// Where it is known.
     gender: Option<Gender>,
+}
+
+impl OwnFace {
+    fn of(row: Row, folder: &Path) -> Result<Self> {
+        let file = row.needed_text("file")?;
+        let person = if row.text("person").is_empty() { file } else { row.text("person") };
+        Ok(Self { path: folder.join(file), person: person.to_owned(), age: row.number("age")?, gender: row.gender()? })
+    }
 }
 
 /// The faces of a folder of one's own, learned from and held out (a tenth of the people): `faces.csv` has the columns `file`,
 /// `age` and `gender`, and perhaps `person`. The default pack finds the faces; pictures in which it finds none are left out.
 pub(super) fn own_faces(folder: &Path) -> Result<(Vec<Example>, Vec<Example>)> {
-    let path = folder.join(OWN_TABLE);
-    let rows: Vec<OwnFace> = csv::Reader::from_path(&path)
-        .with_context(|| path.display().to_string())?
-        .deserialize()
-        .collect::<csv::Result<_>>()
-        .with_context(|| format!("{}: expected the columns file, age, gender", path.display()))?;
+    let table = Table::read(&folder.join(OWN_TABLE), &["file", "age", "gender"])?;
+    let rows: Vec<OwnFace> = table.rows().map(|row| OwnFace::of(row, folder)).collect::<Result<_>>()?;
 
     let eyes = Mirror::new(&Pack::embedded()?)?;
-    let bar = bar(rows.len() as u64, "faces");
-    let found = rows.par_iter().map(|row| {
-        let example = Example::of_own(row, &Image::load(&folder.join(&row.file))?, &eyes)?;
-        bar.inc(1);
-        let person = if row.person.is_empty() { row.file.to_string_lossy() } else { row.person.as_str().into() };
-        anyhow::Ok(example.map(|e| (data::is_held_out(&person, 10), e)))
-    });
-    let found: Vec<_> = found.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect();
-    bar.finish_and_clear();
-
-    if found.len() < rows.len() {
-        say(format_args!("no face found in {} of {} pictures", rows.len() - found.len(), rows.len()));
+    let seen = read_most("faces", rows, |row| {
+        let example = Example::of_own(&row, &Image::load(&row.path)?, &eyes)?;
+        Ok(example.map(|e| (data::is_held_out(&row.person, 10), e)))
+    })?;
+    let faceless = seen.iter().filter(|found| found.is_none()).count();
+    if faceless > 0 {
+        say(format_args!("no face found in {faceless} of {} pictures", seen.len()));
     }
-    let (held_out, learned): (Vec<_>, Vec<_>) = found.into_iter().partition(|(held_out, _)| *held_out);
+
+    let (held_out, learned): (Vec<_>, Vec<_>) = seen.into_iter().flatten().partition(|(held_out, _)| *held_out);
     let examples = |chosen: Vec<(bool, Example)>| chosen.into_iter().map(|(_, e)| e).collect();
     Ok((examples(learned), examples(held_out)))
 }
@@ -134,7 +132,9 @@ mod tests {
         write("file,age,gender\nnone.png,31,F\n");
         assert!(fault().contains("none.png"), "{}", fault());
         write("file,age,gender\na.png,31,X\n");
-        assert!(fault().contains("expected the columns file, age, gender"), "{}", fault());
+        assert!(fault().contains("row 2, column \"gender\": expected F or M, found \"X\""), "{}", fault());
+        write("file;gender\na.png;F\n");
+        assert!(fault().contains("column \"age\" is missing: separated by semicolons"), "{}", fault());
         // Nobody in it: left out, not an error.
         Image { width: 40, height: 40, data: vec![128; 40 * 40 * 3] }.save(&folder.path().join("a.png")).unwrap();
         write("file,person,age,gender\na.png,ann,31,F\na.png,ann,,\n");

@@ -7,7 +7,7 @@ use self::loss::{Labels, loss};
 use self::validation::ValidationSet;
 use super::scenes::{Material, Scene};
 use crate::data::{self, Negative, Portrait, is_held_out};
-use crate::runs::{self, Checkpoint, Lesson, LessonOptions, TrainedNet, Validation, data_root, say};
+use crate::runs::{self, Checkpoint, Lesson, LessonOptions, RunOptions, TrainedNet, Validation, data_root, say};
 use anyhow::Result;
 use mirror::face::detector::{DetectorNet, OUTPUTS, THRESHOLD_KEY, input};
 use nn::loss::sigmoid;
@@ -120,6 +120,10 @@ impl Lesson for Scenes {
         }
     }
 
+    fn options(&self) -> RunOptions {
+        RunOptions::of(Self::NET).with("--side", self.side)
+    }
+
     fn save(&self, checkpoint: &mut Checkpoint) {
         checkpoint.put_values("hardness", &self.hardness);
     }
@@ -127,7 +131,10 @@ impl Lesson for Scenes {
     fn restore(&mut self, checkpoint: &Checkpoint) -> Result<()> {
         let stored = checkpoint.values("hardness")?;
         let (expected, found) = (self.hardness.len(), stored.len());
-        anyhow::ensure!(expected == found, "checkpoint: made with {found} negatives, here are {expected}");
+        anyhow::ensure!(
+            expected == found,
+            "--resume: the run had --data with {found} negatives, this command asks for one with {expected}"
+        );
         self.hardness = stored.to_vec();
         Ok(())
     }
@@ -203,6 +210,6 @@ mod tests {
         other.restore(&checkpoint).unwrap();
         assert_eq!(other.hardness, lesson.hardness);
         let error = scenes(&negatives[..1]).restore(&checkpoint).unwrap_err().to_string();
-        assert_eq!(error, "checkpoint: made with 2 negatives, here are 1");
+        assert_eq!(error, "--resume: the run had --data with 2 negatives, this command asks for one with 1");
     }
 }

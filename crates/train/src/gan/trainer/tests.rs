@@ -45,10 +45,10 @@ fn a_run_that_was_killed_goes_on_bit_for_bit() {
         let mut whole = Trainer::new(TINY, 1);
         whole.augment = 0.5;
         go(&mut whole, &data, 10, &rules);
-        whole.save(&path, 3.5).unwrap();
+        whole.save(&path, 3.5, &RunOptions::of("gan")).unwrap();
         let expected = go(&mut whole, &data, 8, &rules);
         let mut resumed = Trainer::new(TINY, 77);
-        assert_eq!(resumed.restore(&path).unwrap(), 3.5);
+        assert_eq!(resumed.restore(&path, &RunOptions::of("gan")).unwrap(), 3.5);
         assert_eq!(go(&mut resumed, &data, 8, &rules), expected);
         for (a, b) in [(&whole.g, &resumed.g), (&whole.averaged, &resumed.averaged)] {
             assert!(a.params().iter().zip(b.params()).all(|(a, b)| a.value == b.value));
@@ -101,8 +101,8 @@ fn players_that_grow_draw_and_judge_as_before() {
 fn a_checkpoint_of_other_nets_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("checkpoint.safetensors");
-    Trainer::new(TINY, 1).save(&path, 0.0).unwrap();
-    assert!(Trainer::new(Config { fmap_max: 4, ..TINY }, 1).restore(&path).is_err());
+    Trainer::new(TINY, 1).save(&path, 0.0, &RunOptions::of("gan")).unwrap();
+    assert!(Trainer::new(Config { fmap_max: 4, ..TINY }, 1).restore(&path, &RunOptions::of("gan")).is_err());
 }
 
 #[test]
