@@ -118,7 +118,11 @@ fn a_poster_behind_a_visitor_is_not_reflected_though_they_hide_it_for_a_while() 
         poster_seen += usize::from(is_large == Some(false));
         visitor_lost += usize::from((1.0..visitor_stays - 2.0).contains(&at) && is_large != Some(true));
     });
-    assert_eq!((poster_seen, visitor_lost), (0, 0), "frames in which the poster was reflected, and the visitor was not");
+    assert_eq!(
+        (poster_seen, visitor_lost),
+        (0, 0),
+        "frames in which the poster was reflected, and the visitor was not"
+    );
 }
 
 /// In how many of these pictures the mirror sees a face.
@@ -189,7 +193,8 @@ fn sunglasses_and_masks_hide_few_and_a_camera_on_its_side_nearly_all() {
         sunglasses[3].save(&file("sunglasses.png")).expect("a folder that can be written to");
         mask[3].save(&file("mask.png")).expect("a folder that can be written to");
     }
-    let [plain, sunglasses, mask, sideways] = [each(|_| {}), sunglasses, mask, sideways].map(|pictures| found(&pictures));
+    let [plain, sunglasses, mask, sideways] =
+        [each(|_| {}), sunglasses, mask, sideways].map(|pictures| found(&pictures));
     assert_eq!(plain, PEOPLE);
     assert!(sunglasses >= PEOPLE - 1 && mask >= PEOPLE - 1, "{sunglasses} with sunglasses, {mask} with masks");
     // What `--rotate` is for.

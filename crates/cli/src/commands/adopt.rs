@@ -15,7 +15,8 @@ use train::inverter::visitors::LEAST_PEOPLE;
 /// Imports it (as `narcissus import` does), draws pairs of latents and pictures, looks at the pictures, teaches an inverter on that,
 /// measures it, and writes the pack with its card; the licence is left for you to fill in. What is half done lies in OUT.adopt, and
 /// --resume goes on from the pairs there; the pack appears when it is whole. People whom the pack holds as numbers stand in for
-/// visitors, or those in pictures of yours (--visitors).
+/// visitors, or those in pictures of yours (--visitors): one that cannot be read is named and left out, and if more than a tenth of
+/// them are bad, the command ends and lists them.
 #[derive(Args, Debug)]
 #[command(after_long_help = "\
 Examples:

@@ -268,7 +268,7 @@ mod tests {
         pairs.features = vec![FeatureVector::new([0.5; FEATURES]), None];
         pairs.quality = vec![0.9, 0.0];
         pairs.thumbnails = vec![vec![0.25; THUMBNAIL * THUMBNAIL * 3]; 2];
-        let nets = |hash| RunOptions::of("inverter").with("--nets", hash);
+        let nets = |hash| RunOptions::of("inverter").with("--pack", hash);
         pairs.save(&path, &nets("a")).unwrap();
         let mut again = Pairs::resume(&path, 4, &nets("a")).unwrap();
         assert_eq!((again.len(), again.found()), (2, pairs.found()));
@@ -277,7 +277,7 @@ mod tests {
         assert!(Pairs::load(&path, 8).is_err());
         let error = format!("{:#}", Pairs::resume(&path, 4, &nets("b")).err().unwrap());
         assert!(
-            error.contains("pairs.safetensors: --resume: the run had --nets a, this command asks for --nets b"),
+            error.contains("pairs.safetensors: --resume: the run had --pack a, this command asks for --pack b"),
             "{error}"
         );
     }

@@ -9,7 +9,7 @@ const HELP: &str = concat!(
     "
 Examples:
     narcissus train inverter --out runs/inverter --minutes 15
-    narcissus train inverter --nets celebahq.pack --out runs/celebahq --resume"
+    narcissus train inverter --pack celebahq.pack --out runs/celebahq"
 );
 
 /// Of the inverter.
@@ -33,7 +33,7 @@ pub struct InverterArgs {
     /// Start of the random numbers
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Go on from the pairs in --out, which must be of the same --nets; the inverter's own nets, which take minutes, begin anew
+    /// Go on from the pairs in --out, which must be of the same nets; the inverter's own nets, which take minutes, begin anew
     #[arg(long)]
     resume: bool,
     /// From 0, everybody shares one noise, to 1, everybody has their own
