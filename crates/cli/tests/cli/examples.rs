@@ -4,7 +4,7 @@
 //! here until somebody says what that file is.
 
 use crate::setting::{jpeg, json_lines, narcissus, pack_folder, pairs_of_faces, scene};
-use image::RgbImage;
+use image::{RgbImage, imageops};
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -18,9 +18,13 @@ const NOT_OURS: [&str; 3] =
     ["cargo run --release", "cargo test --workspace", "alias narcissus=target/release/narcissus"];
 
 /// Examples that need labelled photographs, which nobody has but who made them; and how they say so.
-const NEED_DATA: [(&str, &str); 3] = [
+const NEED_DATA: [(&str, &str); 4] = [
     ("narcissus train landmarks --data faces/", "faces/: no such folder; hint: --data or NARCISSUS_DATA names"),
     ("narcissus evaluate landmarks --data faces/", "faces/: no such folder; hint: --data or NARCISSUS_DATA names"),
+    (
+        "narcissus train detector --out runs/detector --minutes 25",
+        "this needs labelled photographs, which do not come with narcissus; hint: name",
+    ),
     (
         "narcissus pack visitors my-pack",
         "this needs labelled photographs, which do not come with narcissus; hint: name",
@@ -28,13 +32,14 @@ const NEED_DATA: [(&str, &str); 3] = [
 ];
 
 /// Flags that make long work short: which commands get them, in place of their own.
-const SHORTER: [(&str, &str, &str); 12] = [
+const SHORTER: [(&str, &str, &str); 13] = [
     ("narcissus adopt", "--minutes", "0.03"),
     ("narcissus bench", "--rounds", "2"),
     ("narcissus doctor", "--port", "0"),
     ("narcissus evaluate inverter", "--samples", "10"),
     ("narcissus evaluate inverter --pairs", "--visitors", "portraits/"),
     ("narcissus train gan", "--minutes", "0.05"),
+    ("narcissus train attributes --data people/", "--minutes", "0.05"),
     ("narcissus train inverter", "--minutes", "0.03"),
     ("narcissus select --protocol paper", "--sample-pairs", "20"),
     ("narcissus select --protocol mirror --drawn", "--count", "8"),
@@ -118,6 +123,11 @@ fn check(line: &str) -> Result<(), String> {
     place_inputs(&words, &folder);
 
     let is_mirror = words.len() == 1 || words[1] == "mirror";
+    if words.iter().any(|w| w == "--resume") {
+        // There must be something to go on from.
+        let first: Vec<String> = words.iter().filter(|w| *w != "--resume").cloned().collect();
+        run(&first, &folder)?;
+    }
     let outcome = if is_mirror { start_mirror(&words, &folder) } else { run(&words, &folder) };
     eprintln!("{:6.1} s  {line}", began.elapsed().as_secs_f64());
     let need = NEED_DATA.iter().find(|(needs, _)| *needs == line).map(|(_, why)| *why);
@@ -140,7 +150,11 @@ fn words_of(line: &str) -> Vec<String> {
         }
         match words.iter().position(|w| w == flag) {
             Some(at) => words[at + 1] = value.to_owned(),
-            None => words.extend([flag.to_owned(), value.to_owned()]),
+            None => {
+                // What follows a pipe is another program's.
+                let end = words.iter().position(|w| w == "|" || w == ">").unwrap_or(words.len());
+                words.splice(end..end, [flag.to_owned(), value.to_owned()]);
+            }
         }
     }
     // Elsewhere a browser lies where the test cannot put another one.
@@ -235,6 +249,17 @@ fn place(name: &str, words: &[String], path: &Path) {
                 person.save(path.join(format!("{i:02}.png"))).unwrap();
             }
         }
+        "holiday/" => {
+            std::fs::create_dir(path).unwrap();
+            save_people(path);
+        }
+        "people/" => {
+            std::fs::create_dir(path).unwrap();
+            let row = |(i, file): (usize, String)| format!("{file},{},{}\n", 30 + i, ["F", "M"][i % 2]);
+            let rows: String = save_people(path).into_iter().enumerate().map(row).collect();
+            std::fs::write(path.join("faces.csv"), format!("file,age,gender\n{rows}")).unwrap();
+        }
+        "archive/" => archive(path),
         "dance.mp4" => film(path),
         "celebahq.pack" | "my-pack" => copy_pack(path),
         // No inverter can be trained for the pickles here, whose generators draw no faces; a file is known by its content.
@@ -259,6 +284,38 @@ fn copy(from: &Path, to: &Path) {
 fn copy_pack(to: &Path) {
     let files = std::fs::read_dir(pack_folder()).unwrap().map(|entry| entry.unwrap().path());
     files.filter(|file| file.is_file()).for_each(|file| copy(&file, &to.join(file.file_name().unwrap())));
+}
+
+/// Saves all people into a folder; gives back the names of the files.
+fn save_people(folder: &Path) -> Vec<String> {
+    let save = |(i, person): (usize, &RgbImage)| {
+        let file = format!("{i:02}.png");
+        person.save(folder.join(&file)).unwrap();
+        file
+    };
+    PEOPLE.iter().enumerate().map(save).collect()
+}
+
+/// Aligned portraits of 160 pixels, and their table.
+fn archive(folder: &Path) {
+    let aligned = folder.join("aligned");
+    std::fs::create_dir_all(&aligned).unwrap();
+    for (i, person) in PEOPLE.iter().enumerate() {
+        // The face is in the middle.
+        let side = person.width().min(person.height());
+        let middle = imageops::crop_imm(person, (person.width() - side) / 2, (person.height() - side) / 2, side, side);
+        let square = imageops::thumbnail(&middle.to_image(), 160, 160);
+        square.save(aligned.join(format!("{i:02}.png"))).unwrap();
+    }
+    let analysed = narcissus(&["analyse", aligned.to_str().unwrap(), "--json"]);
+    let mut table = String::from("file,landmarks_aligned\n");
+    for line in json_lines(&analysed.assert_success().stdout) {
+        let Some(points) = line["faces"][0]["landmarks"].as_array() else { continue };
+        let numbers: Vec<String> = points.iter().flat_map(|p| [p[0].to_string(), p[1].to_string()]).collect();
+        let file = Path::new(line["input"].as_str().unwrap()).file_name().unwrap().to_str().unwrap().to_owned();
+        table += &format!("{file},{}\n", numbers.join(" "));
+    }
+    std::fs::write(folder.join("faces.csv"), table).unwrap();
 }
 
 /// A second of somebody who does not move.

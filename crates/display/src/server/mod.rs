@@ -169,7 +169,7 @@ pub(crate) mod tests {
             ("/", "<title>narcissus</title>"),
             ("/camera.js", "getusermedia"),
             ("/texts/zh.json", "{"),
-            ("/settings.json", r#""has_camera":false,"gesture":false}"#),
+            ("/settings.json", r#""has_camera":false,"gesture":false,"rotate":0,"mirror":true}"#),
             ("/healthz", "ok"),
             ("/metrics", "narcissus_frames_total 0"),
         ] {

@@ -19,6 +19,14 @@ pub enum ImageError {
     /// None of the formats that we read.
     #[error("not a picture: {0}; JPEG, PNG, WebP, GIF, TIFF, HEIC, AVIF and BMP can be read")]
     NotAPicture(String),
+    /// A known format that is not read.
+    #[error("{what}, not a picture that can be read\nhint: {hint}")]
+    Stranger {
+        /// What it is.
+        what: &'static str,
+        /// What to do.
+        hint: &'static str,
+    },
     /// AVIF pictures are decoded by ffmpeg.
     #[error("an AVIF picture, and {0}")]
     Avif(#[from] host::NoFfmpeg),
@@ -121,15 +129,14 @@ impl Image {
 }
 
 fn decode_other(bytes: &[u8], max_side: usize) -> Result<Image, ImageError> {
-    let stranger = || ImageError::NotAPicture(what_is(bytes));
-    let format = image::guess_format(bytes).map_err(|_| stranger())?;
+    let format = image::guess_format(bytes).map_err(|_| refusal(bytes))?;
     let name = match format {
         image::ImageFormat::Png => "PNG",
         image::ImageFormat::WebP => "WebP",
         image::ImageFormat::Gif => "GIF",
         image::ImageFormat::Bmp => "BMP",
         image::ImageFormat::Tiff => "TIFF",
-        _ => return Err(stranger()),
+        _ => return Err(refusal(bytes)),
     };
     let damaged = |e: image::ImageError| ImageError::Damaged { format: name, why: one_line(&e) };
     let reader = || image::ImageReader::with_format(Cursor::new(bytes), format);
@@ -153,27 +160,27 @@ pub(crate) fn check_size(width: usize, height: usize, max_side: usize) -> Result
     if fits { Ok(()) } else { Err(ImageError::TooLarge { width, height, max_side }) }
 }
 
-/// Beginnings of files that people take for pictures, where they stand, and what they are.
-const STRANGERS: [(usize, &[u8], &str); 6] = [
-    (4, b"ftypavi", "an AVIF picture, which is read from a file only"),
-    (4, b"ftyp", "a film"),
-    (0, b"\x1a\x45\xdf\xa3", "a film"),
-    (0, b"%PDF", "a PDF document"),
-    (0, b"\0\0\0\x0cJXL ", "a JPEG XL picture"),
-    (0, b"8BPS", "a Photoshop document"),
+/// Where known strangers have their mark, the mark, what they are, and what to do.
+const STRANGERS: [(usize, &[u8], &str, &str); 6] = [
+    (4, b"ftypavi", "an AVIF picture", "AVIF is read from a file only"),
+    (4, b"ftyp", "a film", "its name must end as films' do, in .mp4 or the like"),
+    (0, b"\x1a\x45\xdf\xa3", "a film", "its name must end as films' do, in .mkv or .webm"),
+    (0, b"%PDF", "a PDF document", "save the picture in it as JPEG or PNG"),
+    (0, b"\0\0\0\x0cJXL ", "a JPEG XL picture", "save it as JPEG or PNG"),
+    (0, b"8BPS", "a Photoshop document", "save it as JPEG or PNG"),
 ];
 
-/// What a file is that is no picture, or how it begins.
-fn what_is(bytes: &[u8]) -> String {
-    if bytes.is_empty() {
-        return "the file is empty".into();
+/// Why bytes are refused that are of no format that is read.
+fn refusal(bytes: &[u8]) -> ImageError {
+    let known = STRANGERS.into_iter().find(|(at, mark, ..)| bytes.get(*at..).is_some_and(|b| b.starts_with(mark)));
+    if let Some((_, _, what, hint)) = known {
+        return ImageError::Stranger { what, hint };
     }
-    let known = STRANGERS.iter().find(|(at, start, _)| bytes.get(*at..).is_some_and(|b| b.starts_with(start)));
-    if let Some((_, _, what)) = known {
-        return (*what).into();
+    if bytes.is_empty() {
+        return ImageError::NotAPicture("the file is empty".into());
     }
     let start = &bytes[..bytes.len().min(12)];
-    format!("it starts with \"{}\"", start.escape_ascii())
+    ImageError::NotAPicture(format!("it starts with \"{}\"", start.escape_ascii()))
 }
 
 pub(crate) fn one_line(error: &impl std::fmt::Display) -> String {
@@ -224,7 +231,10 @@ mod tests {
         assert!(file("cut.png", &png[..png.len() / 2]).contains("damaged PNG"));
         assert!(file("cut.jpg", &[0xff, 0xd8, 0xff, 0xe0, 0, 16]).contains("damaged JPEG"));
         assert!(file("icon.png", &[0, 0, 1, 0, 1, 0, 16, 16]).contains("not a picture"));
-        assert!(file("film.jpg", b"\0\0\0\x18ftypisom").contains("not a picture: a film"));
+        assert!(
+            file("film.jpg", b"\0\0\0\x18ftypisom")
+                .contains("film.jpg: a film, not a picture that can be read\nhint: ")
+        );
         let wide = file("wide.png", &slope(20_000, 2).to_png());
         assert!(wide.contains("20000 x 2 pixels") && wide.contains("16384"), "{wide}");
         let large = file("large.jpg", &jpeg(9_000, 8_000, false));
