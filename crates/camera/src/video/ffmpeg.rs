@@ -119,7 +119,10 @@ fn video_stream(line: &str) -> Option<VideoStream> {
         let (number, _) = words().zip(words().skip(1)).find(|(_, next)| *next == unit)?;
         Rate::nearest(number.parse().ok()?)
     };
-    let rate = before("fps").or_else(|| before("tbr")).unwrap_or(USUAL_RATE);
+    // The mean rate; and the rate at which every frame of a film of changing rate has a place, where that is no wild guess.
+    let (mean, base) = (before("fps"), before("tbr"));
+    let is_near = |base: &Rate| mean.is_none_or(|mean| (1.0..=2.0).contains(&(base.per_second() / mean.per_second())));
+    let rate = base.filter(is_near).or(mean).unwrap_or(USUAL_RATE);
     Some(VideoStream { rate, is_hdr: words().any(|word| HDR.contains(&word)) })
 }
 
@@ -256,6 +259,11 @@ mod tests {
                    1920x1080, 9002 kb/s, 30 fps, 30 tbr, 600 tbn (default)";
         assert_eq!(video_stream(hdr), Some(VideoStream { rate: Rate::whole(30), is_hdr: true }));
         assert_eq!(video_stream("Video: mjpeg, yuvj420p, 96x64, 90k tbn").unwrap().rate, Rate::whole(25));
+        let changing =
+            |fps, tbr| video_stream(&format!("Video: h264, 640x480, {fps} fps, {tbr} tbr, 90k tbn")).unwrap().rate;
+        assert_eq!(changing("19.39", "29.97"), Rate::nearest(29.97).unwrap());
+        assert_eq!(changing("24.5", "90k"), Rate::nearest(24.5).unwrap());
+        assert_eq!(changing("30", "120"), Rate::whole(30));
         assert_eq!(video_stream("Stream #0:1: Video: mjpeg, 600x600, 90k tbr (attached pic)"), None);
         assert_eq!(video_stream("  Stream #0:1: Audio: aac, 44100 Hz"), None);
         assert_eq!(
