@@ -3,8 +3,8 @@
 use crate::Image;
 use crate::file::{ImageError, MAX_SIDE, check_size, one_line};
 use image::codecs::{gif::GifDecoder, png::PngDecoder, webp::WebPDecoder};
-use image::{AnimationDecoder, Frames, ImageDecoder};
-use std::io::Cursor;
+use image::{AnimationDecoder, Frames, ImageDecoder, ImageReader};
+use std::io::{BufRead, BufReader, Seek};
 use std::path::Path;
 use std::time::Duration;
 
@@ -26,12 +26,13 @@ impl Animation {
     /// # Errors
     /// If it cannot be read, or is damaged at its first two pictures, or too large; the error names the file.
     pub fn open(path: &Path) -> Result<Option<Self>, ImageError> {
-        let read = std::fs::read(path).map_err(ImageError::Io);
-        read.and_then(Self::of_bytes).map_err(|e| e.in_file(path))
+        // Of a film of gigabytes only the beginning is read.
+        let file = std::fs::File::open(path).map_err(ImageError::Io);
+        file.and_then(|file| Self::read(BufReader::new(file))).map_err(|e| e.in_file(path))
     }
 
-    fn of_bytes(bytes: Vec<u8>) -> Result<Option<Self>, ImageError> {
-        let Some((format, frames)) = frames(bytes)? else { return Ok(None) };
+    fn read(file: impl BufRead + Seek + 'static) -> Result<Option<Self>, ImageError> {
+        let Some((format, frames)) = frames(file)? else { return Ok(None) };
         let mut animation = Self { frames, format, first: Default::default() };
         for _ in 0..2 {
             let Some(frame) = animation.decode_next()? else { return Ok(None) };
@@ -63,9 +64,10 @@ impl Animation {
 }
 
 /// Decodes one after the other; `None` where the file does not say that it moves (a GIF never does).
-fn frames(bytes: Vec<u8>) -> Result<Option<(&'static str, Frames<'static>)>, ImageError> {
-    let Ok(format) = image::guess_format(&bytes) else { return Ok(None) };
-    let bytes = Cursor::new(bytes);
+fn frames(file: impl BufRead + Seek + 'static) -> Result<Option<(&'static str, Frames<'static>)>, ImageError> {
+    let file = ImageReader::new(file).with_guessed_format().map_err(ImageError::Io)?;
+    let Some(format) = file.format() else { return Ok(None) };
+    let file = file.into_inner();
     let name = match format {
         image::ImageFormat::Gif => "GIF",
         image::ImageFormat::WebP => "WebP",
@@ -76,12 +78,12 @@ fn frames(bytes: Vec<u8>) -> Result<Option<(&'static str, Frames<'static>)>, Ima
     let fits = |(width, height): (u32, u32)| check_size(width as usize, height as usize, MAX_SIDE);
     let frames = match format {
         image::ImageFormat::Gif => {
-            let decoder = GifDecoder::new(bytes).map_err(damaged)?;
+            let decoder = GifDecoder::new(file).map_err(damaged)?;
             fits(decoder.dimensions())?;
             decoder.into_frames()
         }
         image::ImageFormat::WebP => {
-            let decoder = WebPDecoder::new(bytes).map_err(damaged)?;
+            let decoder = WebPDecoder::new(file).map_err(damaged)?;
             if !decoder.has_animation() {
                 return Ok(None);
             }
@@ -89,7 +91,7 @@ fn frames(bytes: Vec<u8>) -> Result<Option<(&'static str, Frames<'static>)>, Ima
             decoder.into_frames()
         }
         _ => {
-            let decoder = PngDecoder::new(bytes).map_err(damaged)?;
+            let decoder = PngDecoder::new(file).map_err(damaged)?;
             if !decoder.is_apng().map_err(damaged)? {
                 return Ok(None);
             }
@@ -105,6 +107,7 @@ mod tests {
     use super::*;
     use image::codecs::gif::GifEncoder;
     use image::{Delay, Frame, RgbaImage};
+    use std::io::Cursor;
 
     fn gif(colours: &[(u8, u32)]) -> Vec<u8> {
         let mut bytes = Vec::new();
@@ -119,7 +122,7 @@ mod tests {
 
     #[test]
     fn pictures_come_in_order_with_their_times() {
-        let mut film = Animation::of_bytes(gif(&[(0, 50), (255, 0), (0, 700)])).unwrap().unwrap();
+        let mut film = Animation::read(Cursor::new(gif(&[(0, 50), (255, 0), (0, 700)]))).unwrap().unwrap();
         let mut seen = Vec::new();
         while let Some((picture, delay)) = film.next_frame().unwrap() {
             assert_eq!((picture.width, picture.height), (4, 3));
@@ -131,7 +134,7 @@ mod tests {
     #[test]
     fn a_still_picture_does_not_move() {
         for still in [gif(&[(9, 50)]), Image::flat(3, 3, [1; 3]).to_png(), b"no picture".to_vec(), Vec::new()] {
-            assert!(Animation::of_bytes(still).unwrap().is_none());
+            assert!(Animation::read(Cursor::new(still)).unwrap().is_none());
         }
     }
 
@@ -139,7 +142,7 @@ mod tests {
     fn a_moving_picture_cut_anywhere_ends_or_says_so() {
         let whole = gif(&[(0, 50), (255, 50), (9, 50)]);
         for end in 0..whole.len() {
-            let Ok(Some(mut film)) = Animation::of_bytes(whole[..end].to_vec()) else { continue };
+            let Ok(Some(mut film)) = Animation::read(Cursor::new(whole[..end].to_vec())) else { continue };
             let mut frames = 0;
             while let Ok(Some(_)) = film.next_frame() {
                 frames += 1;
