@@ -256,6 +256,8 @@ fn start_mirror(home: &Path, port: u16, stderr: &Path) -> anyhow::Result<Child> 
     let mut command = Command::new(crate::narcissus());
     command.args(["mirror", "--kiosk", "--port", &port.to_string(), "--log"]).arg(home.join("log/mirror.log"));
     command.env_clear().env("PATH", format!("{}:{path}", home.join("bin").display())).env("TMPDIR", home.join("tmp"));
+    // As in packaging/linux/narcissus.service.
+    command.env("MALLOC_ARENA_MAX", "1");
     for name in ["HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR"] {
         command.env(name, home);
     }
