@@ -76,6 +76,15 @@ pub struct FeatureSmoother {
     present: Option<Present>,
 }
 
+/// A question to the inverter and its answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Inversion {
+    /// The scores that the inverter was given.
+    pub input: InverterInput,
+    /// The latent that it found.
+    pub latent: Latent,
+}
+
 #[derive(Clone, Debug, PartialEq)]
 struct Present {
     filters: Vec<OneEuro>,
@@ -95,16 +104,17 @@ impl Present {
 }
 
 impl FeatureSmoother {
-    /// The latent of the viewer's reflection at `at` seconds. Somebody else than before (a face elsewhere, or after [`FORGET_SECS`]) begins
-    /// anew; other controls do not. Features that may not be used leave no trace. An override changes only what the inverter
-    /// makes of its own number, not the noise that fills what the features leave open: the viewer stays who they are.
-    pub fn latent(
+    /// The latent of the viewer's reflection at `at` seconds, and what the inverter was given for it. Somebody else than before (a face
+    /// elsewhere, or after [`FORGET_SECS`]) begins anew; other controls do not. Features that may not be used leave no trace. An override
+    /// changes only what the inverter makes of its own number, not the noise that fills what the features leave open: the viewer stays who
+    /// they are.
+    pub fn invert(
         &mut self,
         inverter: &Inverter,
         viewer: &Observation,
         controls: &InverterControls,
         at: f64,
-    ) -> Latent {
+    ) -> Inversion {
         // All features are smoothed, so that those that begin to count are as smooth as the others.
         let mut scores = inverter.input(&viewer.features, Population::Visitors, &FeatureSelection::default()).scores;
         let before = self.present.take().filter(|p| p.is(viewer, at));
@@ -122,6 +132,11 @@ impl FeatureSmoother {
         self.present = Some(Present { filters, face: viewer.face.rect, at });
 
         invert(inverter, scores, controls, at)
+    }
+
+    /// The viewer's own scores as they are smoothed, all of the inverter's order, without overrides; none before the first frame.
+    pub fn scores(&self) -> impl Iterator<Item = f32> + '_ {
+        self.present.iter().flat_map(|present| present.filters.iter().map(|filter| filter.value))
     }
 }
 
@@ -154,11 +169,12 @@ impl LatentFollower {
 }
 
 /// The latent for scores under the controls.
-fn invert(inverter: &Inverter, scores: Vec<f32>, controls: &InverterControls, at: f64) -> Latent {
+fn invert(inverter: &Inverter, scores: Vec<f32>, controls: &InverterControls, at: f64) -> Inversion {
     let mut input = InverterInput::new(scores, controls.selection.mask(inverter.order()));
     let noise = if controls.drift { drifting_noise(inverter, &input, at) } else { inverter.noise(&input) };
     controls.apply_overrides(inverter, &mut input);
-    inverter.invert_input(&input, &noise)
+    let latent = inverter.invert_input(&input, &noise);
+    Inversion { input, latent }
 }
 
 /// A person's noise, bent a little towards a point that wanders.
@@ -202,7 +218,7 @@ mod tests {
             if !self.features.present.as_ref().is_some_and(|p| p.is(viewer, at)) {
                 self.latent = LatentFollower::default();
             }
-            self.latent.step(&self.features.latent(inverter, viewer, controls, at), at)
+            self.latent.step(&self.features.invert(inverter, viewer, controls, at).latent, at)
         }
     }
 

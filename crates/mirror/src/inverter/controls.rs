@@ -52,12 +52,15 @@ impl Default for InverterControls {
 }
 
 impl InverterControls {
-    /// Replaces verdicts. A verdict that is replaced reaches the inverter even if its group may not be used; a value that is not finite
-    /// replaces nothing.
+    /// The numbers that are replaced and their new values; a value that is not finite replaces nothing.
+    pub(crate) fn replaced(&self) -> impl Iterator<Item = (Number, f32)> + '_ {
+        let finite = self.overrides.iter().filter(|(_, value)| value.is_finite());
+        finite.map(|(verdict, value)| (Number::Other(verdict.feature()), *value))
+    }
+
+    /// Replaces verdicts. A verdict that is replaced reaches the inverter even if its group may not be used.
     pub(crate) fn apply_overrides(&self, inverter: &Inverter, input: &mut InverterInput) {
-        for (verdict, value) in self.overrides.iter().filter(|(_, value)| value.is_finite()) {
-            inverter.replace(input, Number::Other(verdict.feature()), *value);
-        }
+        self.replaced().for_each(|(number, value)| inverter.replace(input, number, value));
     }
 }
 

@@ -23,5 +23,5 @@ pub use config::InverterConfig;
 pub use controls::{InverterControls, Verdict};
 pub use input::{FeatureSelection, InverterInput};
 pub use model::{Inverter, Population};
-pub use quantiles::{LIMIT, QuantileTable};
+pub use quantiles::{LIMIT, QuantileTable, normal_cdf};
 pub use weighting::feature_weights;

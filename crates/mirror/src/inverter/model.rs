@@ -183,6 +183,11 @@ impl Inverter {
         }
     }
 
+    /// The way back: the numbers of a visitor with these scores, in the units of their groups, as far as the visitors' table goes.
+    pub fn visitor_values(&self, scores: &[f32]) -> Vec<f32> {
+        scores.iter().enumerate().map(|(i, score)| self.visitors.value(FEATURES + i, *score)).collect()
+    }
+
     /// How unusual each feature is in its population: 0 for the median, distributed normally over it, within ±[`super::LIMIT`].
     pub fn scores(&self, features: &FeatureVector, population: Population) -> [f32; FEATURES] {
         let quantiles = self.quantiles(population);

@@ -128,7 +128,7 @@ fn partition(p: impl Fn(usize) -> bool) -> usize {
 }
 
 /// The share of a normal distribution below `x`, to 1e-7 (Abramowitz and Stegun 26.2.17).
-fn normal_cdf(x: f32) -> f32 {
+pub fn normal_cdf(x: f32) -> f32 {
     let a = f64::from(x.abs());
     let t = 1.0 / (1.0 + 0.231_641_9 * a);
     let poly =

@@ -176,7 +176,8 @@ impl LiveMirror {
 mod tests {
     use super::*;
     use crate::engine::tests::{somebody, untaught};
-    use crate::features::FeatureVector;
+    use crate::features::{FeatureVector, Group};
+    use crate::inverter::Verdict;
     use crate::inverter::tests::features;
     use crate::latent::Latent;
     use nn::Rng;
@@ -344,6 +345,25 @@ mod tests {
             let controls = Controls { waiting: true, ..Controls::default() };
             let (result, shown) = step(&mut live, &[visitor(3, 0.0)], &controls, at);
             assert_eq!((result.slots[0].viewer, shown.viewer), (None, None));
+        }
+    }
+
+    #[test]
+    fn the_steps_of_a_reflection_are_told_to_those_who_ask() {
+        let mut live = live(1);
+        let asked = Controls { steps: true, overrides: [(Verdict::Age, 77.0)].into(), ..Controls::default() };
+        assert!(step(&mut live, &[], &asked, 0.0).0.slots[0].steps.is_none(), "a dream has no steps");
+        watch(&mut live, &[visitor(3, 0.0)], 0.1, 1.0);
+        let (unasked, _) = step(&mut live, &[visitor(3, 0.0)], &Controls::default(), 1.0);
+        assert!(unasked.slots[0].viewer.is_some() && unasked.slots[0].steps.is_none());
+        // Also of a viewer who is hidden for a moment.
+        for (seen, at) in [(vec![visitor(3, 0.0)], 1.1), (vec![], 1.2)] {
+            let (result, _) = step(&mut live, &seen, &asked, at);
+            let steps = result.slots[0].steps.as_ref().expect("asked for");
+            let order = live.mirror.inverter().order();
+            let age = order.iter().position(|n| n.group() == Group::Age).expect("in the order");
+            assert_eq!((steps.values.len(), steps.values[age]), (order.len(), 77.0));
+            assert_eq!(steps.latent, result.request.targets[0].latent.as_slice());
         }
     }
 

@@ -17,6 +17,7 @@ mod report;
 mod session;
 mod settings;
 mod slot;
+mod steps;
 
 pub use live_mirror::{FrameResult, LiveMirror, TrackedFace};
 pub use pipeline::{Client, Job, Pipeline, Policy};

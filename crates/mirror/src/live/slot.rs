@@ -1,13 +1,13 @@
 //! One place before the mirror over time: who has it, and what its reflection is to show.
 
 use super::idle_dream::IdleDream;
-use super::protocol::Controls;
+use super::protocol::{Controls, Steps};
 use super::renderer::{RenderedView, Target};
+use super::steps::steps;
 use crate::engine::{Mirror, Observation};
 use crate::features::Group;
 use crate::inverter::InverterControls;
-use crate::latent::Latent;
-use crate::motion::FeatureSmoother;
+use crate::motion::{FeatureSmoother, Inversion};
 use std::collections::BTreeMap;
 
 /// From one measurement of what survived to the next, seconds.
@@ -18,8 +18,8 @@ const MEASURE_SECS: f64 = 0.2;
 pub(super) struct ViewerSlot {
     viewer: Option<u64>,
     smoother: FeatureSmoother,
-    /// The viewer's last latent: they may be hidden for a moment.
-    last: Option<Latent>,
+    /// How the viewer's last latent was found: they may be hidden for a moment.
+    last: Option<Inversion>,
     /// The viewer as they were when they were held.
     held: Option<Observation>,
     dream: IdleDream,
@@ -47,6 +47,8 @@ pub struct SlotState {
     /// How far the viewer lies from the faces that the generator knows, see
     /// [`crate::inverter::Inverter::distance_from_archive`].
     pub distance: Option<f32>,
+    /// The steps of their reflection, where they are asked for.
+    pub steps: Option<Steps>,
     /// What survived, where that is measured.
     pub survival: Option<Survival>,
 }
@@ -88,7 +90,7 @@ impl ViewerSlot {
         // The viewer's latent: of what was held, else of this frame; without either the last one stays.
         let source = self.held.as_ref().or(observation);
         if let Some(source) = source.filter(|_| viewer.is_some()) {
-            self.last = Some(self.smoother.latent(mirror.inverter(), source, input.inverter, at));
+            self.last = Some(self.smoother.invert(mirror.inverter(), source, input.inverter, at));
         }
         let distance = source.map(|o| mirror.inverter().distance_from_archive(&o.features));
 
@@ -99,11 +101,12 @@ impl ViewerSlot {
         }
 
         let latent = match (&self.last, viewer) {
-            (Some(last), Some(_)) => last.clone(),
+            (Some(last), Some(_)) => last.latent.clone(),
             _ => self.dream.drift(at, controls.calm).clone(),
         };
         let progress = rendered.map_or(0.0, |r| r.progress);
-        let state = SlotState { viewer, progress, distance, survival: self.survival.clone() };
+        let state =
+            SlotState { viewer, progress, distance, steps: self.steps(mirror, input), survival: self.survival.clone() };
         (state, Target { viewer, latent })
     }
 
@@ -121,6 +124,12 @@ impl ViewerSlot {
             (true, None) => {}
             (false, _) => self.held = None,
         }
+    }
+
+    /// The steps to the latent that the viewer's reflection aims at, where they are asked for.
+    fn steps(&self, mirror: &Mirror, input: &SlotInput) -> Option<Steps> {
+        let last = self.last.as_ref().filter(|_| input.controls.steps)?;
+        Some(steps(mirror.inverter(), self.smoother.scores(), last, input.inverter))
     }
 
     /// The eyes analyse what is shown, at most once a picture and not every picture: to measure what survived of `measured`, or to

@@ -8,7 +8,7 @@ use crate::options::{Drawing, Global, MountingArgs, Size};
 use crate::watchdog::Watchdog;
 use crate::{browser, journal, output};
 use ::mirror::live::LiveSettings;
-use ::mirror::live::protocol::PageSettings;
+use ::mirror::live::protocol::{NumberDescription, PageSettings};
 use anyhow::Context;
 use display::server::{RemoteAccess, Setup, serve};
 use session::LiveSessions;
@@ -96,6 +96,7 @@ pub fn run(options: &MirrorArgs, global: &Global) -> anyhow::Result<()> {
     let settings =
         LiveSettings { views: options.faces.into(), release_still: source.is_living(), ..LiveSettings::default() };
     let page = PageSettings {
+        numbers: mirror.inverter().order().iter().copied().map(NumberDescription::from).collect(),
         has_camera: source.stream.is_some(),
         gesture: options.gesture,
         // A browser's camera is turned by the page.

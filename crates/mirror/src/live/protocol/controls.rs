@@ -25,6 +25,8 @@ pub struct Controls {
     pub hold: bool,
     /// Whether the mirror measures what survives in the reflection.
     pub measure: bool,
+    /// Whether the steps of each reflection are told.
+    pub steps: bool,
     /// Whether less motion is wanted.
     pub calm: bool,
     /// Whether nobody has agreed to be reflected yet: then only closed eyes are looked for.
@@ -40,6 +42,7 @@ impl Default for Controls {
             overrides: BTreeMap::new(),
             hold: false,
             measure: false,
+            steps: false,
             calm: false,
             waiting: false,
         }
@@ -80,12 +83,14 @@ mod tests {
     #[test]
     fn a_message_says_what_differs_from_the_default() {
         assert_eq!(Controls::parse("{}").unwrap(), Controls::default());
-        let message = r#"{"version":2,"features":20,"without":["shape"],"overrides":{"age":80},"hold":true}"#;
+        let message =
+            r#"{"version":2,"features":20,"without":["shape"],"overrides":{"age":80},"hold":true,"steps":true}"#;
         let expected = Controls {
             features: Some(20),
             without: vec![Group::Shape],
             overrides: BTreeMap::from([(Verdict::Age, 80.0)]),
             hold: true,
+            steps: true,
             ..Controls::default()
         };
         assert_eq!(Controls::parse(message).unwrap(), expected);

@@ -13,15 +13,19 @@
 //! with `seq` 0, and the previous ones stay in force. Pictures come when they are drawn, which is less often than answers where drawing is
 //! slower than the camera.
 //!
+//! Where [`Controls::steps`] is on, [`ViewReport::steps`] tells what the inverter takes and what it gives.
+//!
 //! [`VERSION`] rises when a message changes so that an older page or mirror would misread it; a new control or verdict needs no new version.
 
 mod controls;
 mod header;
+mod numbers;
 mod report;
 
 pub use controls::Controls;
 pub use header::{FRAME_HEADER_BYTES, FrameHeader, PICTURE_HEADER_BYTES, PictureHeader};
-pub use report::{DataSizes, FrameReport, State, TrackedFaceReport, ViewReport};
+pub use numbers::{NumberDescription, Unit};
+pub use report::{DataSizes, FrameReport, State, Steps, TrackedFaceReport, ViewReport};
 
 use crate::features::Group;
 use serde::Serialize;
@@ -67,6 +71,8 @@ pub struct PageSettings {
     pub version: u8,
     /// The groups of features, in the order in which they are shown.
     pub groups: [Group; Group::ALL.len()],
+    /// The inverter's order, the number that says most first; empty where the mirror has no inverter.
+    pub numbers: Vec<NumberDescription>,
     /// Whether the mirror has a camera of its own, so that the page needs none.
     pub has_camera: bool,
     /// Whether eyes that stay closed for three seconds begin and end a visit.
@@ -80,7 +86,15 @@ pub struct PageSettings {
 impl Default for PageSettings {
     /// For the camera of the page, which hangs upright.
     fn default() -> Self {
-        Self { version: VERSION, groups: Group::ALL, has_camera: false, gesture: false, rotate: 0, mirror: true }
+        Self {
+            version: VERSION,
+            groups: Group::ALL,
+            numbers: Vec::new(),
+            has_camera: false,
+            gesture: false,
+            rotate: 0,
+            mirror: true,
+        }
     }
 }
 
@@ -145,11 +159,23 @@ mod tests {
     }
 
     #[test]
+    fn the_page_is_told_every_number_of_the_order() {
+        let order = crate::inverter::tests::order();
+        let numbers = order.iter().copied().map(NumberDescription::from).collect();
+        let settings = serde_json::to_value(PageSettings { numbers, ..PageSettings::default() }).unwrap();
+        let told = settings["numbers"].as_array().unwrap();
+        assert_eq!(told.len(), order.len());
+        assert!(order.iter().zip(told).all(|(number, told)| told["name"] == number.to_string()));
+        assert_eq!(told[1], json!({"name": "0-16/x", "group": "shape", "unit": "eye_distance"}));
+    }
+
+    #[test]
     fn the_page_is_told_every_group() {
         let settings = serde_json::to_value(PageSettings { has_camera: true, ..PageSettings::default() }).unwrap();
         assert_eq!(settings["groups"].as_array().unwrap().len(), Group::ALL.len());
         let expression = Group::ALL.iter().position(|g| *g == Group::Expression).unwrap();
         assert_eq!(settings["groups"][expression], "expression");
+        assert_eq!(settings["numbers"], json!([]));
         assert_eq!((&settings["version"], &settings["has_camera"]), (&json!(VERSION), &json!(true)));
     }
 }

@@ -55,10 +55,25 @@ pub struct ViewReport {
     pub progress: f32,
     /// How far the viewer lies from the faces that the generator knows; 1 for a typical one of its own.
     pub distance: Option<f32>,
+    /// How the reflection comes about, where [`super::Controls::steps`] asks for it.
+    pub steps: Option<Steps>,
     /// Of each group of features, how much came back: 1 all, 0 as much as an average face keeps.
     pub kept: Option<BTreeMap<Group, f32>>,
     /// The machine's verdicts on the reflection, where that is measured.
     pub verdicts: Option<BTreeMap<Verdict, f32>>,
+}
+
+/// The steps from a viewer's features to the latent. All but the latent have an entry for each of [`super::PageSettings::numbers`].
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Steps {
+    /// The features, smoothed, with overrides, within the range of the visitors whom the inverter knows; also those that it may not use.
+    pub values: Vec<f32>,
+    /// The share of these visitors who have less of it, 0 to 1.
+    pub ranks: Vec<f32>,
+    /// Whether the inverter may use it.
+    pub given: Vec<bool>,
+    /// The coordinates of the latent that the reflection aims at.
+    pub latent: Vec<f32>,
 }
 
 /// How much data each stage hands on.
