@@ -9,7 +9,7 @@ use mirror::face::LANDMARKS;
 use mirror::face::attributes::GenderLabel;
 use mirror::features::{Group, Pose};
 use mirror::inverter::Verdict;
-use mirror::live::protocol::{Controls, DataSizes, FrameReport, State, TrackedFaceReport, ViewReport};
+use mirror::live::protocol::{Controls, DataSizes, FrameReport, Judgement, State, TrackedFaceReport, ViewReport};
 use mirror::live::{Analysed, RenderedView, Session};
 use mirror::report::{AgeReport, FaceReport, GenderReport};
 use std::f32::consts::TAU;
@@ -33,15 +33,22 @@ impl Session for Mosaic {
         let mosaic = picture.crop(left, top, side, side).resized(64, 64);
 
         let kept = Group::ALL.into_iter().enumerate().map(|(i, group)| (group, 0.1 * i as f32)).collect();
-        let view =
-            ViewReport { viewer: Some(1), progress: 1.0, distance: Some(1.3), kept: Some(kept), ..Default::default() };
+        let face = face(picture);
+        let view = ViewReport {
+            viewer: Some(1),
+            progress: 1.0,
+            distance: Some(1.3),
+            judgement: Some(Judgement { age: face.age, gender: face.gender }),
+            kept: Some(kept),
+            ..Default::default()
+        };
         let report = FrameReport {
             state: State::Reflecting,
             faces: vec![TrackedFaceReport {
                 id: Some(1),
                 still: false,
                 verdicts: [(Verdict::Age, 41.0), (Verdict::Female, 0.7)].into(),
-                face: face(picture),
+                face,
             }],
             views: vec![view],
             sizes: DataSizes {

@@ -2,7 +2,7 @@
 
 use crate::engine::Observation;
 use crate::face::LANDMARKS;
-use crate::face::attributes::GenderLabel;
+use crate::face::attributes::{Age, GenderLabel};
 use crate::features::Pose;
 use serde::{Serialize, Serializer};
 
@@ -78,16 +78,22 @@ impl Analysis {
     }
 }
 
+impl From<Age> for AgeReport {
+    fn from(Age { mean, low, high }: Age) -> Self {
+        Self { mean, low, high }
+    }
+}
+
 impl From<&Observation> for FaceReport {
     fn from(seen: &Observation) -> Self {
-        let (r, age, female) = (seen.face.rect, seen.attributes.age, seen.attributes.female);
+        let (r, female) = (seen.face.rect, seen.attributes.female);
         Self {
             rect: [r.x, r.y, r.w, r.h],
             score: seen.face.score,
             confidence: seen.confidence,
             landmarks: seen.landmarks.points,
             pose: seen.pose,
-            age: AgeReport { mean: age.mean, low: age.low, high: age.high },
+            age: seen.attributes.age.into(),
             gender: GenderReport { label: seen.attributes.gender(), female, male: 1.0 - female },
             features: seen.features.values().to_vec(),
         }

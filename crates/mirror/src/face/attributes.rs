@@ -55,6 +55,17 @@ pub enum GenderLabel {
 /// Probability from which on a gender is named.
 pub const SURE: f32 = 0.75;
 
+impl GenderLabel {
+    /// The word for a probability of "female", if one is likely enough.
+    pub fn of(female: f32) -> Self {
+        match female {
+            p if p >= SURE => Self::Female,
+            p if p <= 1.0 - SURE => Self::Male,
+            _ => Self::Unsure,
+        }
+    }
+}
+
 /// What the net says of a face.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Attributes {
@@ -67,11 +78,7 @@ pub struct Attributes {
 impl Attributes {
     /// The word for the face, if one is likely enough.
     pub fn gender(&self) -> GenderLabel {
-        match self.female {
-            p if p >= SURE => GenderLabel::Female,
-            p if p <= 1.0 - SURE => GenderLabel::Male,
-            _ => GenderLabel::Unsure,
-        }
+        GenderLabel::of(self.female)
     }
 }
 

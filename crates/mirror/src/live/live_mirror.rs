@@ -176,6 +176,7 @@ impl LiveMirror {
 mod tests {
     use super::*;
     use crate::engine::tests::{somebody, untaught};
+    use crate::face::attributes::GenderLabel;
     use crate::features::{FeatureVector, Group};
     use crate::inverter::Verdict;
     use crate::inverter::tests::features;
@@ -346,6 +347,46 @@ mod tests {
             let (result, shown) = step(&mut live, &[visitor(3, 0.0)], &controls, at);
             assert_eq!((result.slots[0].viewer, shown.viewer), (None, None));
         }
+    }
+
+    /// Somebody of this age.
+    fn aged(seed: u64, mean: f32) -> Observation {
+        let mut seen = visitor(seed, 0.0);
+        (seen.attributes.age.mean, seen.attributes.female) = (mean, 0.9);
+        seen
+    }
+
+    #[test]
+    fn a_viewer_has_a_judgement_that_is_forgotten_with_them() {
+        let mut live = live(1);
+        assert_eq!(watch(&mut live, &[], 0.0, 0.2).0.slots[0].judgement, None);
+        let judged = watch(&mut live, &[aged(3, 60.0)], 0.2, 2.0).0.slots[0].judgement.expect("somebody is there");
+        assert_eq!((judged.age.mean, judged.gender.label), (60.0, GenderLabel::Female));
+        // Hidden for a moment they are judged as before, and no longer once they have left.
+        assert_eq!(watch(&mut live, &[], 2.0, 2.2).0.slots[0].judgement, Some(judged));
+        assert_eq!(watch(&mut live, &[], 2.2, 4.0).0.slots[0].judgement, None);
+        let next = watch(&mut live, &[aged(8, 20.0)], 4.0, 4.5).0.slots[0].judgement.expect("somebody is there");
+        assert_eq!(next.age.mean, 20.0);
+    }
+
+    #[test]
+    fn overrides_do_not_change_the_judgement_and_while_held_it_stays() {
+        let mut live = live(1);
+        let judged = |live: &mut LiveMirror, age, controls: &Controls, frames: std::ops::Range<i32>| {
+            let step = |i| step(live, &[aged(3, age)], controls, f64::from(i) * FRAME).0.slots[0].judgement;
+            frames.map(step).last().flatten().expect("somebody is there")
+        };
+        let overridden = Controls { overrides: [(Verdict::Age, 90.0)].into(), ..Controls::default() };
+        let first = judged(&mut live, 60.0, &overridden, 0..30);
+        assert_eq!(first.age.mean, 60.0);
+        let hold = Controls { hold: true, ..Controls::default() };
+        assert_eq!(judged(&mut live, 20.0, &hold, 30..90), first);
+        let released = judged(&mut live, 20.0, &Controls::default(), 90..91).age.mean;
+        assert!((58.0..60.0).contains(&released), "{released}: no jump to the first frame");
+
+        // Somebody may come while viewers are held.
+        let mut live = self::live(1);
+        assert_eq!(judged(&mut live, 33.0, &hold, 0..30).age.mean, 33.0);
     }
 
     #[test]

@@ -9,6 +9,7 @@
 
 mod assignment;
 mod idle_dream;
+mod judgement;
 mod live_mirror;
 mod pipeline;
 pub mod protocol;

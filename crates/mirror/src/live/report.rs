@@ -55,6 +55,7 @@ fn view_report(slot: &SlotState) -> ViewReport {
         viewer: slot.viewer,
         progress: slot.progress,
         distance: slot.distance,
+        judgement: slot.judgement,
         steps: slot.steps.clone(),
         kept: survival.map(|s| s.kept.clone()),
         verdicts: survival.map(|s| verdicts(&s.observation)),

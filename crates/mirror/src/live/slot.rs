@@ -1,7 +1,8 @@
 //! One place before the mirror over time: who has it, and what its reflection is to show.
 
 use super::idle_dream::IdleDream;
-use super::protocol::{Controls, Steps};
+use super::judgement::JudgementSmoother;
+use super::protocol::{Controls, Judgement, Steps};
 use super::renderer::{RenderedView, Target};
 use super::steps::steps;
 use crate::engine::{Mirror, Observation};
@@ -18,6 +19,7 @@ const MEASURE_SECS: f64 = 0.2;
 pub(super) struct ViewerSlot {
     viewer: Option<u64>,
     smoother: FeatureSmoother,
+    judgement: JudgementSmoother,
     /// How the viewer's last latent was found: they may be hidden for a moment.
     last: Option<Inversion>,
     /// The viewer as they were when they were held.
@@ -47,6 +49,8 @@ pub struct SlotState {
     /// How far the viewer lies from the faces that the generator knows, see
     /// [`crate::inverter::Inverter::distance_from_archive`].
     pub distance: Option<f32>,
+    /// What the machine takes the viewer for, overridden or not.
+    pub judgement: Option<Judgement>,
     /// The steps of their reflection, where they are asked for.
     pub steps: Option<Steps>,
     /// What survived, where that is measured.
@@ -73,6 +77,7 @@ impl ViewerSlot {
         Self {
             viewer: None,
             smoother: FeatureSmoother::default(),
+            judgement: JudgementSmoother::default(),
             last: None,
             held: None,
             dream: IdleDream::new(latent_size, seed),
@@ -86,6 +91,7 @@ impl ViewerSlot {
         let SlotInput { viewer, observation, controls, at, .. } = *input;
         self.change_viewer(viewer);
         self.hold(controls.hold, observation);
+        self.judge(observation, at);
 
         // The viewer's latent: of what was held, else of this frame; without either the last one stays.
         let source = self.held.as_ref().or(observation);
@@ -105,8 +111,14 @@ impl ViewerSlot {
             _ => self.dream.drift(at, controls.calm).clone(),
         };
         let progress = rendered.map_or(0.0, |r| r.progress);
-        let state =
-            SlotState { viewer, progress, distance, steps: self.steps(mirror, input), survival: self.survival.clone() };
+        let state = SlotState {
+            viewer,
+            progress,
+            distance,
+            judgement: self.judgement.judgement(),
+            steps: self.steps(mirror, input),
+            survival: self.survival.clone(),
+        };
         (state, Target { viewer, latent })
     }
 
@@ -114,7 +126,7 @@ impl ViewerSlot {
     fn change_viewer(&mut self, viewer: Option<u64>) {
         if viewer != self.viewer {
             (self.viewer, self.smoother, self.last) = (viewer, FeatureSmoother::default(), None);
-            (self.held, self.survival) = (None, None);
+            (self.judgement, self.held, self.survival) = (JudgementSmoother::default(), None, None);
         }
     }
 
@@ -123,6 +135,16 @@ impl ViewerSlot {
             (true, Some(observation)) => drop(self.held.get_or_insert_with(|| observation.clone())),
             (true, None) => {}
             (false, _) => self.held = None,
+        }
+    }
+
+    /// Judges the viewer by this frame. Of a viewer who is held the judgement stays as it was when that began.
+    fn judge(&mut self, observation: Option<&Observation>, at: f64) {
+        let is_held = self.held.is_some() && self.judgement.judgement().is_some();
+        match observation {
+            _ if is_held => self.judgement.pause(at),
+            Some(observation) => self.judgement.observe(&observation.attributes, at),
+            None => {}
         }
     }
 

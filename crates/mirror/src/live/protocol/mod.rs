@@ -13,7 +13,8 @@
 //! with `seq` 0, and the previous ones stay in force. Pictures come when they are drawn, which is less often than answers where drawing is
 //! slower than the camera.
 //!
-//! Where [`Controls::steps`] is on, [`ViewReport::steps`] tells what the inverter takes and what it gives.
+//! Words about a viewer are those of [`ViewReport::judgement`], which is smoothed; the verdicts of a face are those of its frame alone. Where
+//! [`Controls::steps`] is on, [`ViewReport::steps`] tells what the inverter takes and what it gives.
 //!
 //! [`VERSION`] rises when a message changes so that an older page or mirror would misread it; a new control or verdict needs no new version.
 
@@ -25,7 +26,7 @@ mod report;
 pub use controls::Controls;
 pub use header::{FRAME_HEADER_BYTES, FrameHeader, PICTURE_HEADER_BYTES, PictureHeader};
 pub use numbers::{NumberDescription, Unit};
-pub use report::{DataSizes, FrameReport, State, Steps, TrackedFaceReport, ViewReport};
+pub use report::{DataSizes, FrameReport, Judgement, State, Steps, TrackedFaceReport, ViewReport};
 
 use crate::features::Group;
 use serde::Serialize;

@@ -2,7 +2,7 @@
 
 use crate::features::Group;
 use crate::inverter::Verdict;
-use crate::report::FaceReport;
+use crate::report::{AgeReport, FaceReport, GenderReport};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -55,12 +55,24 @@ pub struct ViewReport {
     pub progress: f32,
     /// How far the viewer lies from the faces that the generator knows; 1 for a typical one of its own.
     pub distance: Option<f32>,
+    /// What the machine takes the viewer for; `null` where the mirror dreams.
+    pub judgement: Option<Judgement>,
     /// How the reflection comes about, where [`super::Controls::steps`] asks for it.
     pub steps: Option<Steps>,
     /// Of each group of features, how much came back: 1 all, 0 as much as an average face keeps.
     pub kept: Option<BTreeMap<Group, f32>>,
     /// The machine's verdicts on the reflection, where that is measured.
     pub verdicts: Option<BTreeMap<Verdict, f32>>,
+}
+
+/// What the machine takes a viewer for, smoothed over seconds: its own verdicts, whatever overrides there are. While the viewer is held it
+/// stays as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Judgement {
+    /// Years.
+    pub age: AgeReport,
+    /// A word and probabilities. The word changes only once another has been right for a second, so that it may lag behind the probabilities.
+    pub gender: GenderReport,
 }
 
 /// The steps from a viewer's features to the latent. All but the latent have an entry for each of [`super::PageSettings::numbers`].
