@@ -1,13 +1,17 @@
-// The page: begins and ends, shows reflections, says what the machine says.
+// The page: begins and ends a visit, and hands what the mirror answers to whatever shows it.
 
 import { isAwake, keepAwake } from "./awake.js";
 import { Camera } from "./camera.js";
-import { Dissolve } from "./dissolve.js";
+import { Glass } from "./glass.js";
+import { listen, offerFullScreen, press, toggleFullScreen, watch } from "./keys.js";
 import { hang } from "./mounting.js";
 import { Panel } from "./panel.js";
-import { LANGUAGES, preferred, say, speak } from "./words.js";
+import { drawSeen } from "./seen.js";
+import { Steps } from "./steps.js";
+import { Announcer, inShort, lines } from "./verdict.js";
+import { number, offerLanguages, preferred, say, speak } from "./words.js";
 
-const CLOSED_SECS = 3, EMPTY_MS = 15000, WORDS_MS = 1000, IDLE_MS = 3000, RECENT = 300, PANEL_PICTURE_MS = 500, SMOOTH = 384;
+const CLOSED_SECS = 3, EMPTY_MS = 15000, FORGOTTEN_MS = 2000, AGAIN_MS = 20000, WORDS_MS = 500, RECENT = 300, PANEL_PICTURE_MS = 500;
 // From one frame without a picture to the next: as a mirror, and behind the welcome.
 const DREAM_MS = 33, WAIT_MS = 80;
 const VERSION = 2;
@@ -16,35 +20,41 @@ const kiosk = location.hash === "#kiosk";
 
 const fetchSettings = async () => (await fetch("settings.json")).json();
 const settings = await fetchSettings();
+const glass = new Glass(), announcer = new Announcer(part("status"));
+const panel = new Panel(settings.groups, tell), steps = new Steps(settings.numbers, settings.groups, tell);
+await speak(preferred());
 const link = new Worker("link.js");
 const troubles = { server: "", camera: "", picture: "" };
-const camera = new Camera(link, key => trouble("camera", key && say(key)));
-const panel = new Panel(settings.groups, tell);
-let begun = false;
+const camera = new Camera(link, key => trouble("camera", key));
+let begun = false, latest = null, times = null;
 
-function trouble(where, text) {
-  if (troubles[where] === text) return;
-  troubles[where] = text;
-  part("notice").textContent = troubles.server || (begun && (troubles.camera || troubles.picture)) || "";
+/** What is wrong, as the key of a text; "" when it is well again. */
+function trouble(where, key, values) {
+  troubles[where] = key && { key, values };
+  notice();
 }
 
 /** Tells the worker, and through it the server, what is wanted. */
 function tell() {
   const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  const controls = { version: VERSION, ...(begun ? panel.controls : {}), calm, waiting: !begun };
-  link.postMessage({ controls: JSON.stringify(controls), thumb: panel.open, emptyMs: begun ? DREAM_MS : WAIT_MS });
+  const asked = begun ? { ...panel.controls, steps: steps.open } : {};
+  const controls = { version: VERSION, ...asked, calm, waiting: !begun };
+  link.postMessage({ controls: JSON.stringify(controls), thumb: panel.open || steps.open, emptyMs: begun ? DREAM_MS : WAIT_MS });
 }
 
-// ---- Begin and end ----------------------------------------------------------------------------------------------------
+// ---- A visit ----------------------------------------------------------------------------------------------------------
 
-function begin() {
+/** `event` is what somebody did to begin, where somebody did. */
+function begin(event) {
   begun = true;
   lastSomebody = performance.now();
   document.body.classList.add("begun");
   part("welcome").inert = true;
+  part("glass").inert = part("panel").inert = part("steps").inert = part("keys").inert = false;
+  if (event) part("toggle-panel").focus();
   keepAwake(true);
   if (!settings.has_camera) camera.start();
-  trouble("camera", troubles.camera);
+  notice();
   tell();
 }
 
@@ -52,12 +62,34 @@ function stop() {
   begun = false;
   document.body.classList.remove("begun");
   part("welcome").inert = false;
+  part("glass").inert = part("panel").inert = part("steps").inert = part("keys").inert = true;
   keepAwake(kiosk);
   part("begin").focus();
-  part("words").textContent = "";
+  startClean();
   // The gesture needs the camera, which until then looks for closed eyes only.
   if (!settings.gesture) camera.stop();
+  beginAgain();
+  notice();
+  glass.caption([]);
   tell();
+}
+
+/** Nothing that one visitor chose remains for the next. */
+function startClean() {
+  owners = null;
+  panel.reset();
+  if (!kiosk) return;
+  open(panel, false);
+  open(steps, false);
+  showWords(true);
+  speak(preferred()).then(refresh);
+}
+
+/** A kiosk that somebody stopped begins again, unless it is theirs to begin who close their eyes. */
+let again = 0;
+function beginAgain() {
+  clearTimeout(again);
+  if (kiosk && !settings.gesture && !begun) again = setTimeout(() => begun || begin(), AGAIN_MS);
 }
 
 let gestureDone = false, lastSomebody = 0;
@@ -70,45 +102,79 @@ function gesture(report) {
     if (begun) stop(); else begin();
   }
   // Whoever comes next is asked anew.
-  if (report.state === "reflecting") lastSomebody = performance.now();
   if (begun && performance.now() - lastSomebody > EMPTY_MS) stop();
 }
 
-// ---- What is shown ----------------------------------------------------------------------------------------------------
-
-// A dissolve moves nothing: it stays where less motion is wanted.
-const dissolve = new Dissolve(paint);
-let drawn = 0;
-function show(seq, picture) {
-  if (seq > drawn || drawn - seq > 1000) {
-    drawn = seq;
-    dissolve.show(picture);
-    part("views").classList.add("there");
-  } else {
-    picture.close();
+// What the panel asks for holds for those who were there when it was asked for: once they are gone, it is as it was.
+let owners = null, lastOwner = 0;
+function watchVisitors(report) {
+  const now = performance.now(), here = report.views.map(view => view.viewer).filter(viewer => viewer !== null);
+  if (here.length) lastSomebody = now;
+  if (!begun) return;
+  if (kiosk && now - lastSomebody > EMPTY_MS && (panel.open || steps.open)) startClean();
+  if (!panel.isExperiment) {
+    owners = null;
+  } else if (!owners) {
+    [owners, lastOwner] = [new Set(here), now];
+  } else if (here.some(viewer => owners.has(viewer))) {
+    lastOwner = now;
+  } else if (here.length || (owners.size && now - lastOwner > FORGOTTEN_MS)) {
+    startClean();
   }
 }
 
-function paint(picture, opacity) {
-  const side = picture.height, count = Math.max(1, Math.round(picture.width / side));
-  const views = part("views");
-  while (views.children.length > count) views.lastChild.remove();
-  while (views.children.length < count) {
-    const view = document.createElement("div");
-    view.append(document.createElement("canvas"));
-    views.append(view);
+// ---- What is shown and said -------------------------------------------------------------------------------------------
+
+/** One thing at a time is said over the glass; under the reflections only while there is nothing else to say. */
+function notice() {
+  const wrong = troubles.server || (begun && (troubles.camera || troubles.picture));
+  let text = wrong ? say(wrong.key, wrong.values) : "";
+  if (!text && begun && isLooking() && latest.report.state === "dreaming") {
+    text = say(latest.report.faces.some(face => face.still) ? "still_face" : "nobody");
   }
-  views.style.setProperty("--count", count);
-  // Enlarged in two steps, the first of which is smooth: the second alone shows the grid of pixels.
-  const large = side < SMOOTH ? SMOOTH : side;
-  views.querySelectorAll("canvas").forEach((canvas, i) => {
-    const fresh = canvas.width !== large;
-    if (fresh) canvas.width = canvas.height = large;
-    const pen = canvas.getContext("2d", { alpha: false });
-    pen.imageSmoothingQuality = "high";
-    pen.globalAlpha = fresh ? 1 : opacity;
-    pen.drawImage(picture, i * side, 0, side, side, 0, 0, large, large);
-  });
+  if (part("notice").textContent !== text) part("notice").textContent = text;
+  return text;
+}
+
+/** Whether the mirror looks at what a camera sees. */
+const isLooking = () => Boolean(latest && (latest.report.sizes.picture_bytes || settings.has_camera));
+const isSomebody = view => view.viewer !== null;
+
+/** All words say the same at the same time: they change together, twice a second. */
+let said = -Infinity, labels = new Map();
+function refresh() {
+  if (!latest) return;
+  said = performance.now();
+  const { report } = latest, silent = notice() || !begun;
+  const judged = report.views.filter(view => isSomebody(view) && view.judgement);
+  labels = new Map(judged.map(view => [view.viewer, inShort(view.judgement)]));
+  document.body.classList.toggle("somebody", judged.length > 0);
+
+  glass.caption(report.views.map(view => {
+    if (silent) return { viewer: view.viewer };
+    if (!isSomebody(view)) return { viewer: null, lines: [say("a_dream")] };
+    const all = view.judgement ? lines(view.judgement, panel.told) : [];
+    if (all.length && report.views.length === 1) all.push(say("numbers_left", { n: number(report.sizes.features) }));
+    return { viewer: view.viewer, lines: all };
+  }));
+  announce(judged);
+  if (panel.open) panel.show(report, report.views.find(isSomebody), speed(), times);
+  if (steps.open) steps.say(report, judged.length ? lines(judged[0].judgement, panel.told).join("\n") : "");
+}
+
+/** Age and gender of a view as they stand everywhere: as somebody told the machine, else as it judges. */
+function verdicts(view) {
+  if (!view?.judgement) return {};
+  const { age, gender } = view.judgement, { told } = panel;
+  return { age: told.age ?? age.mean, gender: told.female ?? gender.female };
+}
+
+function announce(judged) {
+  if (!begun) return announcer.tell("", "");
+  const wrong = part("notice").textContent;
+  const key = wrong || judged.map(view => `${view.viewer}:${view.judgement.gender.label}`).join();
+  const spoken = [say("whose_face"), ...judged.flatMap(view => lines(view.judgement, {}))].join(". ");
+  announcer.tell(key, wrong || (judged.length ? spoken : ""));
 }
 
 /** Milliseconds from a picture's leaving the camera to its reflection on the canvas, and when that was; the newest ones. */
@@ -123,30 +189,18 @@ function speed() {
   const took = recent.map(r => r.took).sort((a, b) => a - b);
   const rank = q => (took.length ? took[Math.ceil(took.length * q) - 1] : 0);
   const span = recent.length > 1 ? recent.at(-1).at - recent[0].at : 0;
-  const [rate, p50, p95] = [span ? (recent.length - 1) / span * 1000 : 0, rank(0.5), rank(0.95)];
-  return { rate: rate.toFixed(1), p50: p50.toFixed(0), p95: p95.toFixed(0), exact: { rate, p50, p95 } };
+  return { rate: span ? (recent.length - 1) / span * 1000 : 0, p50: rank(0.5), p95: rank(0.95) };
 }
 
-let said = 0;
-function describe(report) {
-  if (performance.now() - said < WORDS_MS || !begun) return;
-  said = performance.now();
-  const viewers = report.views.map(view => report.faces.find(face => face.id === view.viewer)).filter(Boolean);
-  const lines = viewers.map(({ age, gender }) => {
-    const years = Object.fromEntries(Object.entries(age).map(([k, v]) => [k, Math.round(v)]));
-    const sure = n => ({ n: Math.round(100 * n) });
-    const sex = gender.label === "female" ? say("female_sure", sure(gender.female))
-      : gender.label === "male" ? say("male_sure", sure(gender.male)) : say("unsure");
-    return `${say("about_years", years)}\n${sex}`;
-  });
-  let text = "";
-  if (lines.length) {
-    text = [say("the_machine_says"), ...lines, say("numbers_left", { n: report.sizes.features })].join("\n");
-  } else if (report.state === "dreaming") {
-    text = say(report.faces.some(face => face.still) ? "still_face" : "nobody");
-  }
-  if (part("words").textContent !== text) part("words").textContent = text;
+/** Shows what the camera sees to whatever is open. */
+function see(thumb, frame, faces) {
+  const seen = { thumb, frame, faces };
+  if (panel.open) drawSeen(part("seen"), seen, labels);
+  if (steps.open) steps.see(seen, labels);
+  thumb.close();
 }
+
+// ---- From the mirror --------------------------------------------------------------------------------------------------
 
 /** A page that is older than the server it finds again comes anew. */
 async function checkVersion() {
@@ -154,98 +208,102 @@ async function checkVersion() {
   if (version !== VERSION) location.reload();
 }
 
-let latest = null, times = null;
-link.onmessage = ({ data }) => {
-  if ("server" in data) {
-    if (data.server && troubles.server) checkVersion();
-    trouble("server", data.server ? "" : say("server_gone"));
-    if (!data.server) {
-      part("views").classList.remove("there");
-      part("words").textContent = "";
-      drawn = 0;
-      dissolve.begin();
-    }
+function server(isThere) {
+  if (isThere && troubles.server) checkVersion();
+  if (!isThere) {
+    latest = null;
+    glass.clear();
+    announcer.tell("server_gone", say("server_gone"));
   }
-  if (data.stalled) camera.reopen();
-  if (data.refused) trouble("picture", say("picture_refused", { why: data.refused }));
-  if (data.drawn) {
-    times = data.drawn.times;
-    show(data.drawn.seq, data.drawn.picture);
-    if (latest?.frame?.width || settings.has_camera) time(data.drawn.at);
-  }
-  if (!data.analysed) return;
-  latest = data.analysed;
-  const { report, thumb } = latest;
-  trouble("picture", "");
-  describe(report);
+  trouble("server", isThere ? "" : "server_gone");
+}
+
+function drew({ seq, picture, at, times: took }) {
+  times = took;
+  glass.show(seq, picture);
+  if (latest?.frame?.width || settings.has_camera) time(at);
+}
+
+function analysed(answer) {
+  latest = answer;
+  const { report, thumb, frame } = latest;
+  if (troubles.picture) trouble("picture", "");
+  watchVisitors(report);
   gesture(report);
-  const first = report.views.find(view => view.viewer !== null);
-  if (panel.open) panel.show(latest, report.faces.find(face => face.id === first?.viewer), speed());
-  else thumb?.close();
+  if (performance.now() - said >= WORDS_MS) refresh();
+  if (thumb) see(thumb, frame, report.faces);
+  if (steps.open) {
+    const first = report.views.findIndex(isSomebody), view = report.views[first];
+    steps.show(view, verdicts(view), part("views").querySelectorAll("canvas")[first]);
+  }
+}
+
+link.onmessage = ({ data }) => {
+  if ("server" in data) server(data.server);
+  if (data.stalled) camera.reopen();
+  if (data.refused) trouble("picture", "picture_refused", { why: data.refused });
+  if (data.drawn) drew(data.drawn);
+  if (data.analysed) analysed(data.analysed);
 };
 
-/** Where the server has the camera, the panel asks for its pictures. */
+/** Where the server has the camera, what shows it asks for its pictures. */
 async function fetchPicture() {
-  if (!settings.has_camera || !panel.open || !begun || !latest) return;
+  if (!settings.has_camera || !(panel.open || steps.open) || !begun || !latest) return;
   const answer = await fetch("camera.jpg").catch(() => null);
   const thumb = answer?.status === 200 ? await createImageBitmap(await answer.blob()).catch(() => null) : null;
-  if (!thumb) return;
-  const { report } = latest, first = report.views.find(view => view.viewer !== null);
-  const frame = { width: thumb.width, height: thumb.height };
-  panel.show({ report, thumb, frame }, report.faces.find(face => face.id === first?.viewer), speed());
+  if (thumb) see(thumb, { width: thumb.width, height: thumb.height }, latest.report.faces);
 }
 
 // ---- Keys, touch, pointer -----------------------------------------------------------------------------------------------
 
-const keys = {
-  p: () => { panel.open = !panel.open; },
-  h: () => {
-    const plain = document.body.classList.toggle("plain");
-    part("toggle-words").setAttribute("aria-pressed", String(!plain));
-  },
-  escape: () => begun && stop(),
-};
+const narrow = matchMedia("(max-width: 999px)");
 
-addEventListener("keydown", event => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches?.("select")) return;
-  keys[event.key.toLowerCase()]?.();
-});
-for (const [id, key] of [["toggle-panel", "p"], ["toggle-words", "h"], ["stop", "escape"]]) {
-  part(id).addEventListener("click", keys[key]);
+/** Opens or closes panel or steps; on a small screen one of them at a time. */
+function open(what, isOpen) {
+  const [id, other] = what === panel ? ["panel", steps] : ["steps", panel];
+  if (isOpen && narrow.matches && other.open) open(other, false);
+  const held = part(id).contains(document.activeElement);
+  what.open = isOpen;
+  press(`toggle-${id}`, isOpen);
+  document.body.classList.toggle(`with-${id}`, isOpen);
+  if (held && !isOpen) part(`toggle-${id}`).focus();
+  refresh();
 }
+
+function showWords(shown) {
+  document.body.classList.toggle("plain", !shown);
+  press("toggle-words", shown);
+}
+
+listen({
+  p: () => begun && open(panel, !panel.open),
+  s: () => begun && open(steps, !steps.open),
+  h: () => begun && showWords(document.body.classList.contains("plain")),
+  f: toggleFullScreen,
+  escape: () => begun && stop(),
+}, [["toggle-panel", "p"], ["toggle-steps", "s"], ["toggle-words", "h"], ["toggle-full", "f"], ["stop", "escape"]]);
 part("begin").addEventListener("click", begin);
 matchMedia("(prefers-reduced-motion: reduce)").addEventListener("change", tell);
 
-let idle = 0;
-function stir() {
-  document.body.classList.remove("idle");
-  clearTimeout(idle);
-  idle = setTimeout(() => document.body.classList.add("idle"), IDLE_MS);
-}
-for (const kind of ["pointermove", "pointerdown", "keydown"]) addEventListener(kind, stir);
-
 // ---- Up -----------------------------------------------------------------------------------------------------------------
 
-const chosen = part("language");
-for (const language of LANGUAGES) {
-  const { name } = await (await fetch(`texts/${language}.json`)).json();
-  chosen.append(Object.assign(document.createElement("option"), { value: language, textContent: name }));
-}
-chosen.value = preferred();
-chosen.addEventListener("change", () => speak(chosen.value));
-await speak(chosen.value);
+await offerLanguages(refresh);
 part("gesture").hidden = !settings.gesture;
+part("again").hidden = !kiosk || settings.gesture;
+part("permission").hidden = kiosk;
+part("glass").inert = part("panel").inert = part("steps").inert = part("keys").inert = true;
 keepAwake(kiosk);
 if (kiosk) {
   document.body.classList.add("kiosk");
   part("promise").hidden = false;
-} else if (innerWidth >= 1100) {
-  panel.open = true;
+} else {
+  offerFullScreen();
+  if (innerWidth >= 1100) open(panel, true);
 }
 if (settings.gesture && !settings.has_camera) camera.start();
 hang(link, settings);
-stir();
-setInterval(fetchPicture, PANEL_PICTURE_MS);
+watch(beginAgain);
+new ResizeObserver(([{ target }]) => document.documentElement.style.setProperty("--keys", `${target.offsetHeight}px`)).observe(part("keys"));
 // An installation comes up by itself, its notice stays on the wall.
 if (kiosk && !settings.gesture) begin();
 tell();
@@ -256,6 +314,6 @@ globalThis.narcissus = {
   get controls() { return latest?.controls; },
   get performance() { return latest?.performance; },
   get awake() { return isAwake(); },
-  get times() { return { ...times, dissolve: dissolve.length }; },
-  speed: () => speed().exact,
+  get times() { return { ...times, dissolve: glass.dissolve }; },
+  speed,
 };

@@ -20,7 +20,7 @@ function remember(mounting) {
 /** `link` is told at once and after each change. A camera of the server is turned there. */
 export function hang(link, { rotate, mirror, has_camera }) {
   const mounting = remembered() ?? { rotate, mirror };
-  part("camera").hidden = has_camera;
+  part("mounting").hidden = has_camera;
   part("mirror-camera").checked = mounting.mirror;
   const tell = () => link.postMessage({ mounting: { quarters: mounting.rotate / 90, mirror: mounting.mirror } });
   const change = () => { remember(mounting); tell(); };

@@ -1,4 +1,4 @@
-// The page's words, one file a language.
+// The page's words and numbers, one file of words a language.
 
 export const LANGUAGES = ["en", "de", "es", "fr", "zh"];
 let texts = {};
@@ -8,8 +8,14 @@ export function say(key, values = {}) {
   return (texts[key] ?? key).replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 }
 
-/** A whole number as people of this language write it. */
-export const number = n => n.toLocaleString(document.documentElement.lang);
+const language = () => document.documentElement.lang;
+
+/** A number as people of this language write it, with so many digits after the point. */
+export const number = (n, digits = 0) =>
+  n.toLocaleString(language(), { minimumFractionDigits: digits, maximumFractionDigits: digits });
+
+/** A share of one in the language's per cent. */
+export const percent = share => Math.max(0, share).toLocaleString(language(), { style: "percent", maximumFractionDigits: 0 });
 
 /** The first language of the browser that there are words for. */
 export function preferred() {
@@ -17,10 +23,24 @@ export function preferred() {
   return spoken.find(l => LANGUAGES.includes(l)) ?? LANGUAGES[0];
 }
 
+/** Fills the lists of languages; every choice holds for all of them. */
+export async function offerLanguages(changed) {
+  const lists = [...document.querySelectorAll("select.language")];
+  for (const tag of LANGUAGES) {
+    const { name } = await (await fetch(`texts/${tag}.json`)).json();
+    for (const list of lists) {
+      list.append(Object.assign(document.createElement("option"), { value: tag, textContent: name, lang: tag }));
+    }
+  }
+  for (const list of lists) list.addEventListener("change", () => speak(list.value).then(changed));
+}
+
 /** Says everything that stands on the page in a language. */
-export async function speak(language) {
-  texts = await (await fetch(`texts/${language}.json`)).json();
-  document.documentElement.lang = language;
+export async function speak(tag) {
+  if (tag === language() && Object.keys(texts).length) return;
+  texts = await (await fetch(`texts/${tag}.json`)).json();
+  document.documentElement.lang = tag;
+  for (const list of document.querySelectorAll("select.language")) list.value = tag;
   for (const element of document.querySelectorAll("[data-text]")) element.textContent = say(element.dataset.text);
   for (const element of document.querySelectorAll("[data-label]")) {
     element.setAttribute("aria-label", say(element.dataset.label));

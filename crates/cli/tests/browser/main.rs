@@ -3,10 +3,11 @@
 //!
 //! By hand, on a quiet computer: `cargo test --release -p narcissus --test browser -- --ignored --nocapture round_trip` prints how long
 //! a picture takes there and back (`MIRROR_PACK` and `MIRROR_SIZE` name another pack and a lower level of its generator), and
-//! `… five_minutes` watches the memory for as long.
+//! `… five_minutes` watches the memory for as long, `… long_tasks` looks for jolts.
 
 #[allow(dead_code)]
 mod chromium;
+mod everybody;
 mod film;
 mod server;
 
@@ -45,7 +46,7 @@ fn a_visitor_s_reflection_appears_and_moves() {
     let (before, place) = (page.drawn(), page.value("narcissus.report.faces[0].box[0]").as_f64().unwrap());
     page.wait(&format!("Math.abs(narcissus.report.faces[0].box[0] - {place}) > 8"));
     assert_ne!(page.drawn(), before);
-    page.wait("document.getElementById('words').textContent.includes('The machine says')");
+    page.wait("document.querySelector('.words').textContent.includes('It takes you for')");
     let own: Vec<String> = [&server.url, &server.url.replace("http", "ws")].map(|u| format!("{u}/")).into();
     assert!(page.requests.len() > 8, "{:?}", page.requests);
     for request in &page.requests {
@@ -64,7 +65,7 @@ fn an_empty_room_leaves_the_mirror_to_its_dream() {
     let before = page.drawn();
     std::thread::sleep(Duration::from_secs(1));
     assert_ne!(page.drawn(), before, "the dream drifts");
-    page.wait("document.getElementById('words').textContent.includes('Nobody')");
+    page.wait("document.getElementById('notice').textContent.includes('Nobody')");
 }
 
 #[test]
@@ -220,7 +221,7 @@ fn the_page_speaks_every_language_and_names_every_part() {
     let mut buttons = Vec::new();
     for language in ["en", "de", "es", "fr", "zh"] {
         page.value(&format!(
-            "(() => {{ const s = document.getElementById('language'); s.value = '{language}';
+            "(() => {{ const s = document.querySelector('#welcome .language'); s.value = '{language}';
                s.dispatchEvent(new Event('change')); }})()"
         ));
         page.wait(&format!("document.documentElement.lang === '{language}'"));
@@ -248,9 +249,9 @@ fn the_panel_shows_what_is_seen_and_asks_for_something_else() {
     page.begin();
     page.wait(REFLECTING);
     page.wait("!document.getElementById('panel').hidden");
-    page.wait("narcissus.report.views[0].kept && document.querySelectorAll('#survived meter').length === document.querySelectorAll('#groups input').length");
+    page.wait("narcissus.report.views[0].kept && [...document.querySelectorAll('#survived meter')].every(m => m.checkVisibility())");
     page.wait("document.getElementById('seen').width === 640");
-    page.wait("document.getElementById('sizes').children.length === 4 && document.getElementById('speed').textContent");
+    page.wait("document.getElementById('sizes').children.length === 4 && document.getElementById('speed').children.length === 5");
     let all = page.value("narcissus.report.sizes.features").as_u64().unwrap();
     let set = |id: &str, value: u64| {
         format!(
@@ -265,7 +266,7 @@ fn the_panel_shows_what_is_seen_and_asks_for_something_else() {
     page.value("document.querySelector('#groups input[value=shape]').click()");
     page.value(&set("age", 90));
     page.wait("narcissus.controls.overrides.age === 90 && narcissus.controls.hold === true");
-    page.value("document.getElementById('reset-overrides').click()");
+    page.value("document.getElementById('reset').click()");
     page.wait("narcissus.controls.overrides.age === undefined && narcissus.controls.hold === false");
     page.press("p");
     page.wait("narcissus.controls.measure === false");

@@ -10,16 +10,23 @@ macro_rules! file {
 }
 
 /// All of them.
-pub const FILES: [File; 16] = [
+pub const FILES: [File; 23] = [
     file!("/", "index.html", "text/html"),
     file!("/mirror.css", "mirror.css", "text/css"),
+    file!("/icon.svg", "icon.svg", "image/svg+xml"),
+    file!("/manifest.webmanifest", "manifest.webmanifest", "application/manifest+json"),
     file!("/mirror.js", "mirror.js", "text/javascript"),
     file!("/awake.js", "awake.js", "text/javascript"),
     file!("/camera.js", "camera.js", "text/javascript"),
-    file!("/link.js", "link.js", "text/javascript"),
     file!("/dissolve.js", "dissolve.js", "text/javascript"),
+    file!("/glass.js", "glass.js", "text/javascript"),
+    file!("/keys.js", "keys.js", "text/javascript"),
+    file!("/link.js", "link.js", "text/javascript"),
     file!("/mounting.js", "mounting.js", "text/javascript"),
     file!("/panel.js", "panel.js", "text/javascript"),
+    file!("/seen.js", "seen.js", "text/javascript"),
+    file!("/steps.js", "steps.js", "text/javascript"),
+    file!("/verdict.js", "verdict.js", "text/javascript"),
     file!("/words.js", "words.js", "text/javascript"),
     file!("/texts/en.json", "texts/en.json", "application/json"),
     file!("/texts/de.json", "texts/de.json", "application/json"),
@@ -32,13 +39,15 @@ pub const FILES: [File; 16] = [
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mirror::features::Group;
+    use mirror::features::{FeatureVector, Group};
     use mirror::inverter::Verdict;
     use serde_json::{Map, Value};
 
     #[test]
     fn nothing_comes_from_elsewhere_and_nothing_stands_inline() {
         for (path, _, text) in FILES {
+            // A name, at which nobody looks.
+            let text = text.replace("http://www.w3.org/2000/svg", "");
             assert!(!text.contains("https:") && !text.contains("http:"), "{path}");
         }
         let page = FILES[0].2;
@@ -91,7 +100,21 @@ mod tests {
             let name = serde_json::to_value(verdict).unwrap().as_str().unwrap().to_owned();
             assert!(english.contains_key(&format!("override_{name}")), "override_{name} has no text");
             assert!(FILES[0].2.contains(&format!("data-override=\"{name}\"")), "{name} has no slider");
-            assert!(FILES[0].2.contains(&format!("id=\"{name}-label\"")), "{name} has no label");
+            assert!(FILES[0].2.contains(&format!("id=\"{name}-value\"")), "{name} has no place for its value");
+        }
+        // Every number that is no distance is named and explained; so is every point that a distance may lie between.
+        let is_distance = |name: &str| name.starts_with(Group::Shape.name());
+        for name in FeatureVector::names().iter().filter(|name| !is_distance(name)) {
+            for key in ["number", "explain"].map(|what| format!("{what}_{}", name.replace('/', "_"))) {
+                assert!(english.contains_key(&key), "\"{key}\" has no text");
+            }
+        }
+        let steps = FILES.iter().find(|f| f.0 == "/steps.js").expect("a file of the page").2;
+        let parts = steps.split("const PARTS = [").nth(1).and_then(|t| t.split("];").next()).expect("a list of parts");
+        let parts: Vec<&str> = parts.split('"').skip(1).step_by(2).collect();
+        assert!(parts.len() > 10, "{parts:?}");
+        for part in parts {
+            assert!(english.contains_key(&format!("point_{part}")), "point_{part} has no text");
         }
     }
 }

@@ -20,6 +20,7 @@ const CAMERA_JPEG_QUALITY: u8 = 85;
 pub(super) fn policy(guard: &Guard) -> HeaderValue {
     let text = format!(
         "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; img-src 'self' blob:; \
+         manifest-src 'self'; \
          connect-src 'self' {}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
         guard.sockets()
     );
