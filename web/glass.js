@@ -1,7 +1,7 @@
 // The glass: reflections side by side, under each what is said of it, and one notice over all of them.
 
 import { Dissolve } from "./dissolve.js";
-import { say } from "./words.js";
+import { say, write } from "./words.js";
 
 // Reflections smaller than this are enlarged in two steps, the first of which is smooth: the second alone shows the grid of pixels.
 const SMOOTH = 384;
@@ -48,8 +48,8 @@ export class Glass {
       view.classList.toggle("dream", viewer === null);
       if (viewer !== (this.#viewers[i] ?? null)) this.#greet(whose, viewer);
       this.#viewers[i] = viewer;
-      const text = lines.join("\n");
-      if (words.textContent !== text) words.textContent = text;
+      write(whose, viewer === null ? "" : say("whose_face"));
+      write(words, lines.join("\n"));
     });
   }
 
@@ -58,7 +58,6 @@ export class Glass {
 
   #greet(whose, viewer) {
     clearTimeout(whose.timer);
-    whose.textContent = viewer === null ? "" : say("whose_face");
     whose.classList.toggle("there", viewer !== null);
     if (viewer !== null) whose.timer = setTimeout(() => whose.classList.remove("there"), WHOSE_MS);
   }

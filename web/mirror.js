@@ -9,7 +9,7 @@ import { Panel } from "./panel.js";
 import { drawSeen } from "./seen.js";
 import { Steps } from "./steps.js";
 import { Announcer, inShort, lines } from "./verdict.js";
-import { number, offerLanguages, preferred, say, speak } from "./words.js";
+import { number, offerLanguages, preferred, say, speak, write } from "./words.js";
 
 const CLOSED_SECS = 3, EMPTY_MS = 15000, FORGOTTEN_MS = 2000, AGAIN_MS = 20000, WORDS_MS = 500, RECENT = 300, PANEL_PICTURE_MS = 500;
 // From one frame without a picture to the next: as a mirror, and behind the welcome.
@@ -132,7 +132,7 @@ function notice() {
   if (!text && begun && isLooking() && latest.report.state === "dreaming") {
     text = say(latest.report.faces.some(face => face.still) ? "still_face" : "nobody");
   }
-  if (part("notice").textContent !== text) part("notice").textContent = text;
+  write(part("notice"), text);
   return text;
 }
 

@@ -1,6 +1,6 @@
 // The panel: what the machine sees, what it keeps, what became of it; and the controls that ask it for something else.
 
-import { number, percent, say } from "./words.js";
+import { number, percent, say, write } from "./words.js";
 
 const part = id => document.getElementById(id);
 /** A slider's steps for a unit of its verdict. */
@@ -152,10 +152,6 @@ function value(slider, text) {
   if (shown.textContent === text) return;
   shown.textContent = text;
   slider.setAttribute("aria-valuetext", text);
-}
-
-function write(element, text) {
-  if (element.textContent !== text) element.textContent = text;
 }
 
 /** Sets the texts of a list's items, which are made once. */

@@ -2,7 +2,7 @@
 // is explained in a sentence; where it is a distance, a line joins its two points on the camera's picture.
 
 import { drawSeen } from "./seen.js";
-import { number, percent, say } from "./words.js";
+import { number, percent, say, write } from "./words.js";
 
 /** From one update of the bars to the next. */
 const UPDATE_MS = 100;
@@ -140,10 +140,6 @@ export class Steps {
       pen.fillRect(at * step + 0.15 * step, rank < 0.5 ? height / 2 : height / 2 - tall, 0.7 * step, tall);
     });
   }
-}
-
-function write(element, text) {
-  if (element.textContent !== text) element.textContent = text;
 }
 
 /** A number in its unit. */

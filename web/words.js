@@ -8,11 +8,16 @@ export function say(key, values = {}) {
   return (texts[key] ?? key).replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 }
 
+/** Sets a text that has changed. */
+export function write(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
 const language = () => document.documentElement.lang;
 
 /** A number as people of this language write it, with so many digits after the point. */
 export const number = (n, digits = 0) =>
-  n.toLocaleString(language(), { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  n.toLocaleString(language(), { minimumFractionDigits: digits, maximumFractionDigits: digits, signDisplay: "negative" });
 
 /** A share of one in the language's per cent. */
 export const percent = share => Math.max(0, share).toLocaleString(language(), { style: "percent", maximumFractionDigits: 0 });

@@ -4,6 +4,7 @@ use crate::chromium::{Eye, Page, installed};
 use crate::server::Server;
 use crate::{DREAMING, REFLECTING, alone, film};
 use serde_json::{Value, json};
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -229,8 +230,11 @@ fn the_steps_explain_every_number_in_every_language() {
         let texts: Vec<String> = serde_json::from_value(page.value(touched)).unwrap();
         assert_eq!(texts.len() as u64, page.value("narcissus.report.sizes.of").as_u64().unwrap());
         for text in &texts {
-            assert!(text.lines().count() >= 2 && !text.contains('_') && !text.contains('{'), "{language}: {text}");
+            assert!(!text.is_empty() && !text.contains('_') && !text.contains('{'), "{language}: {text}");
         }
+        // The second line is what it is now, as long as the viewer is seen.
+        let measured = texts.iter().filter(|text| text.lines().count() >= 2).count();
+        assert!(measured * 2 > texts.len(), "{language}: {texts:?}");
         all.extend(texts.into_iter().map(|t| t.lines().next().unwrap().to_owned()));
     }
     all.sort();
@@ -366,6 +370,42 @@ fn axe_core_finds_nothing_wrong_at_any_size() {
         page.go(&format!("{}/#kiosk", server.url));
         page.wait(REFLECTING);
         check(&mut page, &format!("kiosk at {width}"));
+    }
+}
+
+/// Draws every state of the page on every screen in every language, to be looked at one by one.
+#[test]
+#[ignore = "writes target/tmp/screens"]
+fn pictures_of_every_screen() {
+    let Some(chromium) = installed() else { return };
+    let (_alone, dir, server) = (alone(), tempfile::tempdir().unwrap(), Server::start(&[]));
+    let mut page = Page::open(&chromium, &Eye::Film(&film::visitor(dir.path())), &server.url);
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("screens");
+    std::fs::create_dir_all(&folder).unwrap();
+    for screen @ (width, height, _) in SCREENS {
+        let draw = |page: &mut Page, what: &str| {
+            for language in LANGUAGES {
+                set_language(page, language);
+                std::fs::write(folder.join(format!("{width}x{height}-{what}-{language}.png")), page.picture()).unwrap();
+            }
+        };
+        set_screen(&mut page, screen);
+        page.go("about:blank#again");
+        page.go(&server.url);
+        page.wait("globalThis.narcissus");
+        draw(&mut page, "start");
+        page.begin();
+        page.wait(REFLECTING);
+        for (panel, steps, what) in [(false, false, "live"), (true, false, "panel"), (false, true, "steps")] {
+            set_open(&mut page, "panel", panel);
+            set_open(&mut page, "steps", steps);
+            std::thread::sleep(Duration::from_secs(2));
+            draw(&mut page, what);
+        }
+        page.go("about:blank#again");
+        page.go(&format!("{}/#kiosk", server.url));
+        page.wait(REFLECTING);
+        draw(&mut page, "kiosk");
     }
 }
 
