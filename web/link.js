@@ -12,6 +12,8 @@ let making = false, showsThumb = false;
 let reader = null, lastPicture = 0, lastAnswer = 0;
 let mounting = { quarters: 0, mirror: true };   // Quarters clockwise, then left and right exchanged.
 let emptyMs = 0;          // From one frame without a picture to the next, while there is no camera; 0: none.
+let restMs = 0;           // From one picture to the next, at least: before an empty room the mirror looks less often.
+let lastTaken = 0;
 
 const now = () => performance.timeOrigin + performance.now();
 
@@ -22,6 +24,7 @@ onmessage = ({ data }) => {
   if (data.mounting) mounting = data.mounting;
   if ("thumb" in data) showsThumb = data.thumb;
   if ("emptyMs" in data) emptyMs = data.emptyMs;
+  if ("restMs" in data) restMs = data.restMs;
 };
 
 const isOpen = () => socket?.readyState === WebSocket.OPEN;
@@ -43,9 +46,12 @@ async function read(pictures) {
 }
 
 function take(picture) {
+  lastPicture = now();
+  // A camera's pictures come a little early or late.
+  if (lastPicture - lastTaken < restMs - 5) return picture.close();
   newest?.close();
   newest = picture;
-  newest.at = lastPicture = now();
+  newest.at = lastTaken = lastPicture;
   send();
 }
 
@@ -220,7 +226,7 @@ setInterval(() => {
 
 let lastEmpty = 0;
 setInterval(() => {
-  if (now() - lastEmpty < emptyMs - 4) return;
+  if (now() - lastEmpty < Math.max(emptyMs, restMs) - 4) return;
   lastEmpty = now();
   sendEmpty();
 }, 16);

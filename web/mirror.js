@@ -14,6 +14,8 @@ import { number, offerLanguages, preferred, say, speak, write } from "./words.js
 const CLOSED_SECS = 3, EMPTY_MS = 15000, FORGOTTEN_MS = 2000, AGAIN_MS = 20000, WORDS_MS = 500, RECENT = 300, PANEL_PICTURE_MS = 500;
 // From one frame without a picture to the next: as a mirror, and behind the welcome.
 const DREAM_MS = 33, WAIT_MS = 80;
+// Before a room that has been empty for a while the mirror looks every so often: nobody who comes waits longer than that.
+const VACANT_MS = 4000, REST_MS = 125;
 const VERSION = 2;
 const part = id => document.getElementById(id);
 const kiosk = location.hash === "#kiosk";
@@ -229,6 +231,7 @@ function analysed(answer) {
   const { report, thumb, frame } = latest;
   if (troubles.picture) trouble("picture", "");
   watchVisitors(report);
+  rest(report);
   gesture(report);
   if (performance.now() - said >= WORDS_MS) refresh();
   if (thumb) see(thumb, frame, report.faces);
@@ -245,6 +248,17 @@ link.onmessage = ({ data }) => {
   if (data.drawn) drew(data.drawn);
   if (data.analysed) analysed(data.analysed);
 };
+
+/** Looks less often while nobody is there, and at once at full rate when there is a face. */
+let lastFace = performance.now(), rests = false;
+function rest(report) {
+  const now = performance.now();
+  if (report.faces.length || report.state === "reflecting") lastFace = now;
+  const wants = begun && isLooking() && now - lastFace > VACANT_MS;
+  if (wants === rests) return;
+  rests = wants;
+  link.postMessage({ restMs: rests ? REST_MS : 0 });
+}
 
 /** Where the server has the camera, what shows it asks for its pictures. */
 async function fetchPicture() {
@@ -303,6 +317,7 @@ if (kiosk) {
 if (settings.gesture && !settings.has_camera) camera.start();
 hang(link, settings);
 watch(beginAgain);
+setInterval(fetchPicture, PANEL_PICTURE_MS);
 new ResizeObserver(([{ target }]) => document.documentElement.style.setProperty("--keys", `${target.offsetHeight}px`)).observe(part("keys"));
 // An installation comes up by itself, its notice stays on the wall.
 if (kiosk && !settings.gesture) begin();

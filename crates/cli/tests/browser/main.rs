@@ -43,8 +43,9 @@ fn a_visitor_s_reflection_appears_and_moves() {
     let took = page.wait("narcissus.report?.state === 'reflecting'");
     eprintln!("the reflection begins {} ms after the button", took.as_millis());
     page.wait(REFLECTING);
-    let (before, place) = (page.drawn(), page.value("narcissus.report.faces[0].box[0]").as_f64().unwrap());
-    page.wait(&format!("Math.abs(narcissus.report.faces[0].box[0] - {place}) > 8"));
+    page.wait("narcissus.report.faces.length");
+    let (before, place) = (page.drawn(), page.value("narcissus.report.faces[0]?.box[0]").as_f64().unwrap());
+    page.wait(&format!("Math.abs(narcissus.report.faces[0]?.box[0] - {place}) > 8"));
     assert_ne!(page.drawn(), before);
     page.wait("document.querySelector('.words').textContent.includes('It takes you for')");
     let own: Vec<String> = [&server.url, &server.url.replace("http", "ws")].map(|u| format!("{u}/")).into();
