@@ -30,4 +30,4 @@ pub use resize::{resize, resize_smoothly};
 pub use simd::{Isa, UnknownIsa, VARIABLE};
 pub use threads::{on_pool, start_threads};
 pub use upsample::{UpsampleFilter, upsample_backward_weight};
-pub use warp::warp_affine;
+pub use warp::{Channel, warp_affine};

@@ -16,6 +16,33 @@ const MOST_SAMPLES: f32 = 4.0;
 /// A block of 16x16 pixels is the largest whose sum fits 16 bits.
 const MOST_HALVINGS: f32 = 4.0;
 
+/// What a channel of the output is stored as.
+pub trait Channel: Copy + Send + private::Sealed {
+    /// From a mean of bytes.
+    fn of(mean: f32) -> Self;
+}
+
+impl Channel for u8 {
+    #[inline(always)]
+    fn of(mean: f32) -> Self {
+        (mean + 0.5) as Self
+    }
+}
+
+/// Not rounded: what looks at it sees no jump where the map moves by a hair.
+impl Channel for f32 {
+    #[inline(always)]
+    fn of(mean: f32) -> Self {
+        mean
+    }
+}
+
+mod private {
+    pub trait Sealed {}
+    impl Sealed for u8 {}
+    impl Sealed for f32 {}
+}
+
 /// Samples an RGB picture at affine positions, bilinearly; outside the picture the nearest border pixel counts.
 ///
 /// Output pixel (x, y), centre at (x + 0.5, y + 0.5), reads input position
@@ -26,7 +53,13 @@ const MOST_HALVINGS: f32 = 4.0;
 ///
 /// # Panics
 /// If a length does not fit its size, or the picture has 2 GiB or more.
-pub fn warp_affine(src: &[u8], (sw, sh): (usize, usize), dst: &mut [u8], (dw, dh): (usize, usize), m: [[f32; 3]; 2]) {
+pub fn warp_affine<T: Channel>(
+    src: &[u8],
+    (sw, sh): (usize, usize),
+    dst: &mut [T],
+    (dw, dh): (usize, usize),
+    m: [[f32; 3]; 2],
+) {
     assert_eq!(src.len(), sw * sh * 3);
     assert!(src.len() < 1 << 31, "{} bytes are too many for a picture", src.len());
     assert_eq!(dst.len(), dw * dh * 3);
@@ -54,7 +87,7 @@ fn shrink(m: &[[f32; 3]; 2], axis: usize) -> f32 {
 }
 
 /// [`warp_affine`] without halving, to a picture `dw` wide.
-fn sample(src: &[u8], (sw, sh): (usize, usize), dst: &mut [u8], dw: usize, m: [[f32; 3]; 2]) {
+fn sample<T: Channel>(src: &[u8], (sw, sh): (usize, usize), dst: &mut [T], dw: usize, m: [[f32; 3]; 2]) {
     let samples = |i: usize| ((shrink(&m, i) / APART).ceil() as usize).clamp(1, 16);
     let (nx, ny) = (samples(0), samples(1));
     let grid = |sub: usize| {
@@ -156,10 +189,10 @@ impl Op for Blocks<'_> {
 }
 
 /// Some rows of the output.
-struct Rows<'a> {
+struct Rows<'a, T> {
     src: &'a [u8],
     size: (usize, usize),
-    dst: &'a mut [u8],
+    dst: &'a mut [T],
     width: usize,
     /// Which row they begin with.
     first: usize,
@@ -168,7 +201,7 @@ struct Rows<'a> {
     offsets: &'a [[f32; 2]],
 }
 
-impl Op for Rows<'_> {
+impl<T: Channel> Op for Rows<'_, T> {
     type Output = ();
 
     #[inline(always)]
@@ -211,10 +244,10 @@ impl Op for Rows<'_> {
                     }
                 }
 
-                // Left and right together, rounded.
+                // Left and right together.
                 for (pixel, sum) in pixels.chunks_exact_mut(3).zip(&sums) {
                     for (c, p) in pixel.iter_mut().enumerate() {
-                        *p = ((sum[c] + sum[c + 3]) * share + 0.5) as u8;
+                        *p = T::of((sum[c] + sum[c + 3]) * share);
                     }
                 }
             }
@@ -245,10 +278,10 @@ mod tests {
     #[test]
     fn identity_copies_and_halving_averages() {
         let src: Vec<u8> = (0..4 * 4 * 3).map(|i| (i * 5) as u8).collect();
-        let mut same = vec![0; src.len()];
+        let mut same = vec![0u8; src.len()];
         warp_affine(&src, (4, 4), &mut same, (4, 4), [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]);
         assert_eq!(same, src);
-        let mut half = vec![0; 2 * 2 * 3];
+        let mut half = vec![0u8; 2 * 2 * 3];
         warp_affine(&src, (4, 4), &mut half, (2, 2), [[2.0, 0.0, 0.0], [0.0, 2.0, 0.0]]);
         let mean = (src[0] as f32 + src[3] as f32 + src[12] as f32 + src[15] as f32) / 4.0;
         assert!((half[0] as f32 - mean).abs() <= 0.5, "{} against {mean}", half[0]);
@@ -276,7 +309,7 @@ mod tests {
         ] {
             let (a, b) = (scale * f32::cos(angle), scale * f32::sin(angle));
             let m = [[a, -b, at[0]], [b, a, at[1]]];
-            let (mut fast, mut plain) = (vec![0; 40 * 40 * 3], vec![0; 40 * 40 * 3]);
+            let (mut fast, mut plain) = (vec![0u8; 40 * 40 * 3], vec![0u8; 40 * 40 * 3]);
             warp_affine(&src, (w, h), &mut fast, (40, 40), m);
             sample(&src, (w, h), &mut plain, 40, m);
             let off = fast.iter().zip(&plain).map(|(a, b)| a.abs_diff(*b)).max().unwrap();
@@ -300,7 +333,7 @@ mod tests {
 
     #[test]
     fn far_outside_a_shrunken_picture_is_its_border() {
-        let mut out = vec![0; 3];
+        let mut out = vec![0u8; 3];
         for at in [1e9, -1e9, f32::NAN] {
             warp_affine(&waves(64, 64), (64, 64), &mut out, (1, 1), [[20.0, 0.0, at], [0.0, 20.0, at]]);
             assert!(out[0] > 0);
@@ -308,8 +341,20 @@ mod tests {
     }
 
     #[test]
+    fn unrounded_means_are_those_that_are_rounded() {
+        let (w, h) = (90, 70);
+        let src = waves(w, h);
+        for m in [[[0.9, 0.3, 4.0], [-0.3, 0.9, 20.0]], [[7.5, 1.0, -9.0], [-1.0, 7.5, 3.0]]] {
+            let (mut bytes, mut means) = (vec![0u8; 21 * 17 * 3], vec![0.0f32; 21 * 17 * 3]);
+            warp_affine(&src, (w, h), &mut bytes, (21, 17), m);
+            warp_affine(&src, (w, h), &mut means, (21, 17), m);
+            assert!(bytes.iter().zip(&means).all(|(b, m)| f32::from(*b) == (m + 0.5).floor()));
+        }
+    }
+
+    #[test]
     fn outside_reads_the_border() {
-        let mut out = vec![0; 3];
+        let mut out = vec![0u8; 3];
         warp_affine(&[1, 2, 3, 7, 8, 9], (2, 1), &mut out, (1, 1), [[1.0, 0.0, 50.0], [0.0, 1.0, -50.0]]);
         assert_eq!(out, [7, 8, 9]);
     }

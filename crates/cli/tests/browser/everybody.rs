@@ -10,8 +10,14 @@ use std::time::{Duration, Instant};
 
 const LANGUAGES: [&str; 5] = ["en", "de", "es", "fr", "zh"];
 /// Width, height and whether fingers touch it: phones, a tablet, a desk, a wall, a large wall.
-const SCREENS: [(u32, u32, bool); 6] =
-    [(360, 740, true), (740, 360, true), (768, 1024, true), (1440, 900, false), (1080, 1920, false), (3840, 2160, false)];
+const SCREENS: [(u32, u32, bool); 6] = [
+    (360, 740, true),
+    (740, 360, true),
+    (768, 1024, true),
+    (1440, 900, false),
+    (1080, 1920, false),
+    (3840, 2160, false),
+];
 
 fn set_screen(page: &mut Page, (width, height, touched): (u32, u32, bool)) {
     let screen = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": touched});
@@ -67,8 +73,7 @@ fn overlap(a: [f64; 4], b: [f64; 4]) -> bool {
 fn what_cannot_be_seen_cannot_be_pressed_and_a_kiosk_begins_again() {
     let Some(chromium) = installed() else { return };
     let (_alone, dir, server) = (alone(), tempfile::tempdir().unwrap(), Server::start(&[]));
-    let mut page =
-        Page::open(&chromium, &Eye::Film(&film::visitor(dir.path())), &format!("{}/#kiosk", server.url));
+    let mut page = Page::open(&chromium, &Eye::Film(&film::visitor(dir.path())), &format!("{}/#kiosk", server.url));
     page.wait(REFLECTING);
     page.wait("document.body.classList.contains('idle') && document.getElementById('keys').inert");
     click_at(&mut page, "#stop");
@@ -129,7 +134,11 @@ fn words_picture_and_slider_tell_one_age_and_what_was_told_is_told_apart() {
         assert!(pair[0].is_null() || pair[0] == pair[1], "{pair}");
         std::thread::sleep(Duration::from_millis(100));
     }
-    assert_eq!(page.value("/\\d+ ?%/.test(document.querySelector('.words').textContent)"), false, "no percentage as a fact");
+    assert_eq!(
+        page.value("/\\d+ ?%/.test(document.querySelector('.words').textContent)"),
+        false,
+        "no percentage as a fact"
+    );
     set_slider(&mut page, "age", 90);
     page.wait("/It was told: 90 years old\\nBy itself it had said: .*about \\d+/.test(document.querySelector('.words').textContent)");
 }
@@ -166,7 +175,10 @@ fn there_is_no_verdict_on_nobody() {
         let (notice, glass, panel) =
             (edges(&mut page, "#notice"), edges(&mut page, "#glass"), edges(&mut page, "#panel"));
         assert!(!overlap(notice, panel), "{notice:?} {panel:?}");
-        assert!(((notice[0] + notice[2]) - (glass[0] + glass[2])).abs() < 4.0, "in the middle of the glass: {notice:?} {glass:?}");
+        assert!(
+            ((notice[0] + notice[2]) - (glass[0] + glass[2])).abs() < 4.0,
+            "in the middle of the glass: {notice:?} {glass:?}"
+        );
     }
 }
 
@@ -297,7 +309,8 @@ fn every_screen_has_room_for_every_language() {
         fits(&mut page, "steps");
         set_open(&mut page, "steps", false);
         if screen.2 {
-            let small = "[...document.querySelectorAll('#keys button, #keys select, #panel button, #panel input[type=range]')]
+            let small =
+                "[...document.querySelectorAll('#keys button, #keys select, #panel button, #panel input[type=range]')]
                 .filter(e => e.checkVisibility() && e.getBoundingClientRect().height < 44).map(e => e.id)";
             set_open(&mut page, "panel", true);
             assert_eq!(page.value(small), json!([]), "{screen:?}: targets for fingers");
@@ -315,7 +328,8 @@ fn on_a_wall_the_words_are_large() {
     for screen @ (width, height, _) in [(1080, 1920, false), (3840, 2160, false)] {
         set_screen(&mut page, screen);
         page.wait("document.querySelector('.words')?.textContent");
-        let size = page.value("parseFloat(getComputedStyle(document.querySelector('.words')).fontSize)").as_f64().unwrap();
+        let size =
+            page.value("parseFloat(getComputedStyle(document.querySelector('.words')).fontSize)").as_f64().unwrap();
         assert!(size >= 0.024 * f64::from(width.min(height)), "{screen:?}: {size} px");
     }
 }

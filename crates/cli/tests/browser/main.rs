@@ -29,7 +29,8 @@ fn alone() -> MutexGuard<'static, ()> {
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-const REFLECTING: &str = "globalThis.narcissus?.report?.state === 'reflecting' && narcissus.report.views[0].progress === 1";
+const REFLECTING: &str =
+    "globalThis.narcissus?.report?.state === 'reflecting' && narcissus.report.views[0].progress === 1";
 const DREAMING: &str = "globalThis.narcissus?.report?.state === 'dreaming' && narcissus.report.views[0].progress === 1";
 
 #[test]

@@ -93,11 +93,16 @@ fn mean(points: &[[f32; 2]]) -> [f32; 2] {
 
 /// The picture inside a crop, `size` x `size` pixels; beyond the border the nearest pixel counts.
 pub fn crop_square(image: &Image, image_from_crop: &Similarity, size: usize) -> Image {
-    let mut data = vec![0; size * size * 3];
+    Image { width: size, height: size, data: crop_values(image, image_from_crop, size) }
+}
+
+/// The same as numbers, which are not rounded if they are `f32`.
+pub fn crop_values<T: kernels::Channel + Default>(image: &Image, image_from_crop: &Similarity, size: usize) -> Vec<T> {
+    let mut data = vec![T::default(); size * size * 3];
     let crop_from_pixels = Similarity { a: 2.0 / size as f32, b: 0.0, tx: -1.0, ty: -1.0 };
     let m = crop_from_pixels.then(image_from_crop).matrix();
     kernels::warp_affine(&image.data, (image.width, image.height), &mut data, (size, size), m);
-    Image { width: size, height: size, data }
+    data
 }
 
 /// Where the anchors of [`portrait_crop`] lie: centre of the eye on the picture's left, on its right, centre of the mouth.
