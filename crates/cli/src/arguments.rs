@@ -44,6 +44,8 @@ pub enum Command {
     Analyse(commands::analyse::AnalyseArgs),
     /// Draw faces of nobody
     Dream(commands::dream::DreamArgs),
+    /// Make training portraits of any photographs: aligned crops and their table
+    Portraits(commands::portraits::PortraitsArgs),
     /// Teach one of the nets
     #[command(subcommand)]
     Train(commands::train::Train),
@@ -118,7 +120,7 @@ mod tests {
 
     #[test]
     fn short_help_of_our_commands_fits_a_screen() {
-        for name in ["mirror", "reflect", "analyse", "dream", "import", "bench", "doctor"] {
+        for name in ["mirror", "reflect", "analyse", "dream", "portraits", "import", "bench", "doctor"] {
             let lines = read(&[name, "-h"]).unwrap_err().to_string().lines().count();
             assert!(lines <= 24, "{name} -h has {lines} lines");
         }
@@ -127,7 +129,7 @@ mod tests {
 
     #[test]
     fn long_help_of_our_commands_ends_with_examples() {
-        for name in ["mirror", "reflect", "analyse", "dream", "import", "bench", "doctor"] {
+        for name in ["mirror", "reflect", "analyse", "dream", "portraits", "import", "bench", "doctor"] {
             let help = read(&[name, "--help"]).unwrap_err().to_string();
             assert!(help.contains("Examples:"), "{name} --help");
         }

@@ -15,7 +15,9 @@ mod watchdog;
 
 use anyhow::Context;
 use arguments::{Cli, Command};
-use commands::{adopt, analyse, bench, doctor, dream, evaluate, export, import, mirror, pack, reflect, select, train};
+use commands::{
+    adopt, analyse, bench, doctor, dream, evaluate, export, import, mirror, pack, portraits, reflect, select, train,
+};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -44,6 +46,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Reflect(options) => reflect::run(&options, global),
         Command::Analyse(options) => analyse::run(&options, global),
         Command::Dream(options) => dream::run(&options, global),
+        Command::Portraits(options) => portraits::run(&options, global),
         Command::Train(which) => train::run(&which, global),
         Command::Evaluate(which) => evaluate::run(&which, global),
         Command::Select(options) => select::run(&options, global),

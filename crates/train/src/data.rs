@@ -3,7 +3,7 @@
 mod pictures;
 mod table;
 
-pub(crate) use pictures::{pictures_of, read_most};
+pub(crate) use pictures::{is_picture, pictures_of, read_most};
 pub(crate) use table::{Row, Table, number};
 
 use crate::faces::jaw::with_even_jaw;

@@ -8,6 +8,7 @@ pub mod evaluate;
 pub mod faces;
 pub mod gan;
 pub mod inverter;
+pub mod portraits;
 pub mod runs;
 pub mod select;
 pub mod statistics;

@@ -10,6 +10,7 @@ pub mod export;
 pub mod import;
 pub mod mirror;
 pub mod pack;
+pub mod portraits;
 pub mod reflect;
 pub mod select;
 pub mod train;

@@ -259,6 +259,11 @@ fn place(name: &str, words: &[String], path: &Path) {
             let rows: String = save_people(path).into_iter().enumerate().map(row).collect();
             std::fs::write(path.join("faces.csv"), format!("file,age,gender\n{rows}")).unwrap();
         }
+        "people.csv" => {
+            let row = |i: usize| format!("{i:02}.png;Person {i};{};{}\n", ["F", "M"][i % 2], 1950 + i);
+            let rows: String = (0..PEOPLE.len()).map(row).collect();
+            std::fs::write(path, format!("file;person;gender;birth\n{rows}")).unwrap();
+        }
         "archive/" => archive(path),
         "dance.mp4" => film(path),
         "celebahq.pack" | "my-pack" => copy_pack(path),

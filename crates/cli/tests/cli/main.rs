@@ -7,6 +7,7 @@ mod commands;
 mod examples;
 mod films;
 mod foreign;
+mod portraits;
 mod privacy;
 mod setting;
 mod training;

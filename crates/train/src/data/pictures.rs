@@ -59,13 +59,18 @@ pub(crate) fn pictures_of(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).with_context(at)? {
         let path = entry.with_context(at)?.path();
-        let ending = path.extension().and_then(|e| e.to_str()).map(str::to_lowercase);
-        if ending.is_some_and(|e| ENDINGS.contains(&e.as_str())) {
+        if is_picture(&path) {
             files.push(path);
         }
     }
     files.sort();
     Ok(files)
+}
+
+/// Whether a file is called as pictures are.
+pub(crate) fn is_picture(path: &Path) -> bool {
+    let ending = path.extension().and_then(|e| e.to_str()).map(str::to_lowercase);
+    ending.is_some_and(|e| ENDINGS.contains(&e.as_str()))
 }
 
 fn refusal(what: &str, bad: &[String], all: usize) -> String {

@@ -9,13 +9,15 @@ const CHEEKS: [[usize; 4]; 2] = [[2, 31, 48, 41], [14, 35, 54, 46]];
 
 /// The colour of the cheeks of an aligned portrait.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Complexion {
+pub(crate) struct Complexion {
     /// The mean of the brighter cheek's CIE L* and of the L* that it would have were the picture's brightest fiftieth white: a dim
     /// photograph is not a dark face.
     pub lightness: f32,
+    /// CIE L* of both cheeks as they are in the picture.
+    pub in_picture: f32,
     /// In the a*b* plane, degrees.
-    hue: f32,
-    chroma: f32,
+    pub hue: f32,
+    pub chroma: f32,
 }
 
 impl Complexion {
@@ -27,7 +29,7 @@ impl Complexion {
             pixels(image).filter(|(at, _)| (at[0] - middle[0]).hypot(at[1] - middle[1]) < radius).map(|p| p.1).collect()
         });
         let brighter = cheeks.each_ref().map(|c: &Vec<[u8; 3]>| median(c)[0]).into_iter().fold(0.0, f32::max);
-        let [_, a, b] = median(&cheeks.concat());
+        let [in_picture, a, b] = median(&cheeks.concat());
         let mut lightness: Vec<f32> = pixels(image).map(|p| lab(p.1)[0]).collect();
         let (_, white, _) = {
             let at = (lightness.len() - 1) * 49 / 50;
@@ -35,7 +37,8 @@ impl Complexion {
         };
         // L* + 16 goes with the cube root of the luminance (but where it is black).
         let against_white = 116.0 * (brighter + 16.0) / (*white + 16.0) - 16.0;
-        Self { lightness: 0.5 * (brighter + against_white), hue: b.atan2(a).to_degrees(), chroma: a.hypot(b) }
+        let (hue, chroma) = (b.atan2(a).to_degrees(), a.hypot(b));
+        Self { lightness: 0.5 * (brighter + against_white), in_picture, hue, chroma }
     }
 
     /// Between pink and brown. Blue, green and grey cheeks are those of toned prints and drawings.
@@ -108,7 +111,7 @@ mod tests {
 
     #[test]
     fn the_darkest_weigh_most() {
-        let of = |lightness| Complexion { lightness, hue: 40.0, chroma: 20.0 };
+        let of = |lightness| Complexion { lightness, in_picture: lightness, hue: 40.0, chroma: 20.0 };
         let weights = weights(&(0..100).rev().map(|l| of(l as f32)).collect::<Vec<_>>(), 3.0);
         assert!(weights[..80].iter().all(|w| *w < 1.01) && weights[92..].iter().all(|w| (*w - 3.0).abs() < 0.01));
         assert!(weights[80..92].windows(2).all(|w| w[0] < w[1]));

@@ -20,6 +20,7 @@ mod trainer;
 
 pub use archive::Filter;
 pub use augment::Augmentation;
+pub(crate) use complexion::Complexion;
 pub use dataset::{Dataset, PictureSource};
 pub use discriminator::{Discriminator, DiscriminatorTape};
 pub use mix::{Mix, Shares};
