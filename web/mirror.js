@@ -49,10 +49,8 @@ function tell() {
 /** `event` is what somebody did to begin, where somebody did. */
 function begin(event) {
   begun = true;
+  showMirror(true);
   lastSomebody = performance.now();
-  document.body.classList.add("begun");
-  part("welcome").inert = true;
-  part("glass").inert = part("panel").inert = part("steps").inert = part("keys").inert = false;
   if (event) part("toggle-panel").focus();
   keepAwake(true);
   if (!settings.has_camera) camera.start();
@@ -62,9 +60,7 @@ function begin(event) {
 
 function stop() {
   begun = false;
-  document.body.classList.remove("begun");
-  part("welcome").inert = false;
-  part("glass").inert = part("panel").inert = part("steps").inert = part("keys").inert = true;
+  showMirror(false);
   keepAwake(kiosk);
   part("begin").focus();
   startClean();
@@ -74,6 +70,13 @@ function stop() {
   notice();
   glass.caption([]);
   tell();
+}
+
+/** Shows the mirror or the welcome; what is not shown can be neither pressed nor reached. */
+function showMirror(shown) {
+  document.body.classList.toggle("begun", shown);
+  part("welcome").inert = shown;
+  for (const id of ["glass", "panel", "steps", "keys"]) part(id).inert = !shown;
 }
 
 /** Nothing that one visitor chose remains for the next. */
@@ -305,7 +308,7 @@ await offerLanguages(refresh);
 part("gesture").hidden = !settings.gesture;
 part("again").hidden = !kiosk || settings.gesture;
 part("permission").hidden = kiosk;
-part("glass").inert = part("panel").inert = part("steps").inert = part("keys").inert = true;
+showMirror(false);
 keepAwake(kiosk);
 if (kiosk) {
   document.body.classList.add("kiosk");

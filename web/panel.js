@@ -106,7 +106,7 @@ export class Panel {
 
   /** The values stand beside the names, which stay as they are. */
   #label() {
-    value(part("features"), say("features_value", { n: number(Number(part("features").value)) }));
+    value(part("features"), number(Number(part("features").value)));
     value(part("age"), say("years", { n: number(Number(part("age").value)) }));
     value(part("female"), percent(Number(part("female").value) / 100));
   }
