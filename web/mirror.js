@@ -178,7 +178,7 @@ function announce(judged) {
   if (!begun) return announcer.tell("", "");
   const wrong = part("notice").textContent;
   const key = wrong || judged.map(view => `${view.viewer}:${view.judgement.gender.label}`).join();
-  const spoken = [say("whose_face"), ...judged.flatMap(view => lines(view.judgement, {}))].join(". ");
+  const spoken = [say("whose_face"), ...judged.flatMap(view => lines(view.judgement, {}))].join(" ");
   announcer.tell(key, wrong || (judged.length ? spoken : ""));
 }
 

@@ -424,13 +424,14 @@ fn pictures_of_every_screen() {
     }
 }
 
-/// Prints the longest tasks of the page's main thread over a minute; by hand, on a quiet computer.
+/// Prints the longest tasks of the page's main thread over a minute; by hand, on a quiet computer. Pictures are small, so that 30 a second come.
 #[test]
 #[ignore = "a measurement"]
 fn long_tasks() {
     let Some(chromium) = installed() else { return };
-    let (_alone, dir, server) = (alone(), tempfile::tempdir().unwrap(), Server::start(&[]));
+    let (_alone, dir, server) = (alone(), tempfile::tempdir().unwrap(), Server::start(&["--max-resolution", "32"]));
     let mut page = Page::open(&chromium, &Eye::Film(&film::visitor(dir.path())), &server.url);
+    set_screen(&mut page, SCREENS[0]);
     page.begin();
     page.wait(REFLECTING);
     for (panel, steps) in [(false, false), (true, false), (false, true)] {
