@@ -1,34 +1,37 @@
-// A worker: the camera's pictures to the mirror, answers and reflections back. The messages are described in
-// crates/mirror/src/live/protocol/mod.rs. All numbers of a header are little endian.
+// A worker: the camera's pictures to the mirror, answers and reflections back. The mirror is a server (socket.js), or runs in this browser
+// (module.js).
 
-const VERSION = 2, HEADER = 16, PICTURE_HEADER = 28, WIDTH = 640, THUMB = 320;
-// Two under way keep the server busy while the next picture is made; more would only grow old.
-const UNDER_WAY = 2, PATIENCE_MS = 2000, DEAF_MS = 4000, STALL_MS = 2000, RETRY_MS = 700;
+import { now } from "./clock.js";
+import { Module } from "./module.js";
+import { Socket } from "./socket.js";
 
-let socket = null, controls = "{}", seq = 0;
+const WIDTH = 640, THUMB = 320;
+// Two under way keep the mirror busy while the next picture is made; more would only grow old.
+const UNDER_WAY = 2, PATIENCE_MS = 2000, DEAF_MS = 4000, STALL_MS = 2000;
+// No camera is looked through more than 30 times a second; its pictures come a little early or late.
+const LEAST_MS = 33, EARLY_MS = 8;
+
+let mirror = null, seq = 0;
 let underWay = [];        // Frames that wait for their answer, oldest first.
 let newest = null;        // The picture that goes next; a newer one takes its place.
-let making = false, showsThumb = false;
+let making = false, showsThumb = false, isHidden = false;
 let reader = null, lastPicture = 0, lastAnswer = 0;
 let mounting = { quarters: 0, mirror: true };   // Quarters clockwise, then left and right exchanged.
 let emptyMs = 0;          // From one frame without a picture to the next, while there is no camera; 0: none.
 let restMs = 0;           // From one picture to the next, at least: before an empty room the mirror looks less often.
 let lastTaken = 0;
 
-const now = () => performance.timeOrigin + performance.now();
-
 onmessage = ({ data }) => {
+  if ("open" in data) open(data.open);
   if ("pictures" in data) read(data.pictures);
   if (data.picture) take(data.picture);
-  if (data.controls) { controls = data.controls; tell(); }
+  if (data.controls) mirror.tell(data.controls);
   if (data.mounting) mounting = data.mounting;
   if ("thumb" in data) showsThumb = data.thumb;
   if ("emptyMs" in data) emptyMs = data.emptyMs;
   if ("restMs" in data) restMs = data.restMs;
+  if ("hidden" in data) isHidden = data.hidden;
 };
-
-const isOpen = () => socket?.readyState === WebSocket.OPEN;
-const tell = () => isOpen() && socket.send(controls);
 
 // ---- From the camera --------------------------------------------------------------------------------------------------
 
@@ -47,8 +50,7 @@ async function read(pictures) {
 
 function take(picture) {
   lastPicture = now();
-  // A camera's pictures come a little early or late.
-  if (lastPicture - lastTaken < restMs - 5) return picture.close();
+  if (isHidden || lastPicture - lastTaken < Math.max(restMs, LEAST_MS) - EARLY_MS) return picture.close();
   newest?.close();
   newest = picture;
   newest.at = lastTaken = lastPicture;
@@ -61,14 +63,14 @@ function forget(which) {
   underWay = underWay.filter(frame => !which(frame));
 }
 
-// ---- To the server ------------------------------------------------------------------------------------------------------
+// ---- To the mirror -------------------------------------------------------------------------------------------------------
 
-// Read by the encoder at every frame: kept where it can read.
+// Read at every frame: kept where it can read.
 const ON_THE_CPU = { alpha: false, willReadFrequently: true };
 const canvas = new OffscreenCanvas(1, 1), pen = canvas.getContext("2d", ON_THE_CPU);
 
 async function send() {
-  if (making || !newest || !isOpen()) return;
+  if (making || !newest || !mirror?.isOpen) return;
   forget(frame => now() - frame.at >= PATIENCE_MS);
   if (underWay.length >= UNDER_WAY) return;
   making = true;
@@ -82,8 +84,8 @@ async function send() {
     if (canvas.width !== upright.width || canvas.height !== upright.height) Object.assign(canvas, upright);
     await paint(picture, width, height);
     const frame = { seq: ++seq, at: picture.at, ...upright, thumb: showsThumb && seq % 2 ? await thumbnail() : null };
-    const jpeg = await canvas.convertToBlob({ type: "image/jpeg", quality: 0.85 });
-    if (isOpen()) post(frame, jpeg);
+    const made = await mirror.picture(canvas);
+    if (mirror.isOpen) post(frame, made);
   } finally {
     picture.close();
     making = false;
@@ -150,21 +152,14 @@ function thumbnail() {
   return createImageBitmap(small);
 }
 
-function post(frame, jpeg) {
-  const header = new DataView(new ArrayBuffer(HEADER));
-  header.setUint16(0, 0x4d46);
-  header.setUint8(2, VERSION);
-  header.setUint32(4, frame.seq, true);
-  header.setUint16(8, frame.width, true);
-  header.setUint16(10, frame.height, true);
-  header.setUint32(12, (frame.at * 1000) % 2 ** 32, true);
+function post(frame, made) {
   frame.sent = now();
   underWay.push(frame);
-  socket.send(jpeg ? new Blob([header.buffer, jpeg]) : header.buffer);
+  mirror.send(frame, made);
 }
 
 function sendEmpty() {
-  if (!emptyMs || !isOpen() || underWay.length) return;
+  if (!emptyMs || isHidden || !mirror?.isOpen || underWay.length) return;
   const at = now();
   if (at - lastPicture < 300) return;
   post({ seq: ++seq, at, width: 0, height: 0, thumb: null }, null);
@@ -172,28 +167,25 @@ function sendEmpty() {
 
 // ---- And back -----------------------------------------------------------------------------------------------------------
 
-function connect() {
-  const mine = socket = new WebSocket(`${location.protocol.replace("http", "ws")}//${location.host}/ws`);
-  mine.binaryType = "arraybuffer";
-  mine.onopen = () => {
-    forget(() => true);
-    lastAnswer = now();
-    tell();
-    postMessage({ server: true });
+/** `module` says where the module and the pack are, if the mirror is to run in this browser. */
+function open(module) {
+  const hear = {
+    opened() {
+      forget(() => true);
+      lastAnswer = now();
+      postMessage({ server: true });
+    },
+    closed: () => postMessage({ server: false }),
+    fetching: share => postMessage({ fetching: share }),
+    failed: key => postMessage({ failed: key }),
+    answered,
+    drawn,
   };
-  mine.onmessage = ({ data }) => {
-    lastAnswer = now();
-    if (typeof data === "string") answered(JSON.parse(data)); else drawn(data);
-  };
-  mine.onclose = () => {
-    if (socket !== mine) return;
-    socket = null;
-    postMessage({ server: false });
-    setTimeout(connect, RETRY_MS);
-  };
+  mirror = module ? new Module(module, hear) : new Socket(hear);
 }
 
 function answered(answer) {
+  lastAnswer = now();
   const { type, seq: which } = answer;
   const frame = underWay.find(f => f.seq === which);
   const thumb = type === "analysed" && frame?.thumb || null;
@@ -208,19 +200,14 @@ function answered(answer) {
   postMessage({ analysed: { report, controls, performance, thumb, frame: of } }, thumb ? [thumb] : []);
 }
 
-async function drawn(data) {
-  const view = new DataView(data), [analyse, draw, encode] = [16, 20, 24].map(at => view.getUint32(at, true) / 1000);
-  const came = now(), age = ((came * 1000 - view.getUint32(12, true)) % 2 ** 32 + 2 ** 32) % 2 ** 32 / 1000;
-  const jpeg = new Blob([data.slice(PICTURE_HEADER)], { type: "image/jpeg" });
-  const picture = await createImageBitmap(jpeg).catch(() => null);
-  if (!picture) return;
-  postMessage({ drawn: { seq: view.getUint32(4, true), picture, at: came - age, times: { analyse, draw, encode } } }, [picture]);
+function drawn(drawn) {
+  lastAnswer = now();
+  postMessage({ drawn }, [drawn.picture]);
 }
 
 setInterval(() => {
   const at = now();
-  // After a sleep the socket may look open though nobody is at its other end.
-  if (isOpen() && underWay.length && at - Math.max(lastAnswer, underWay[0].sent) > DEAF_MS) socket.close();
+  if (mirror?.isOpen && underWay.length && at - Math.max(lastAnswer, underWay[0].sent) > DEAF_MS) mirror.renew();
   if (reader && at - lastPicture > STALL_MS) { lastPicture = at; postMessage({ stalled: true }); }
 }, 500);
 
@@ -230,4 +217,3 @@ setInterval(() => {
   lastEmpty = now();
   sendEmpty();
 }, 16);
-connect();

@@ -5,11 +5,12 @@ import { Camera } from "./camera.js";
 import { Glass } from "./glass.js";
 import { listen, offerFullScreen, press, toggleFullScreen, watch } from "./keys.js";
 import { hang } from "./mounting.js";
+import { keep, renew } from "./offline.js";
 import { Panel } from "./panel.js";
 import { drawSeen } from "./seen.js";
 import { Steps } from "./steps.js";
 import { Announcer, inShort, lines } from "./verdict.js";
-import { number, offerLanguages, preferred, say, speak, write } from "./words.js";
+import { number, offerLanguages, percent, preferred, say, speak, write } from "./words.js";
 
 const CLOSED_SECS = 3, EMPTY_MS = 15000, FORGOTTEN_MS = 2000, AGAIN_MS = 20000, WORDS_MS = 500, RECENT = 300, PANEL_PICTURE_MS = 500;
 // From one frame without a picture to the next: as a mirror, and behind the welcome.
@@ -22,10 +23,13 @@ const kiosk = location.hash === "#kiosk";
 
 const fetchSettings = async () => (await fetch("settings.json")).json();
 const settings = await fetchSettings();
+// Where the mirror runs in this browser, nobody but the page can bring it up to date.
+if (settings.module) await keep();
 const glass = new Glass(), announcer = new Announcer(part("status"));
 const panel = new Panel(settings.groups, tell), steps = new Steps(settings.numbers, settings.groups, tell);
 await speak(preferred());
-const link = new Worker("link.js");
+const link = new Worker("link.js", { type: "module" });
+link.postMessage({ open: settings.module });
 const troubles = { server: "", camera: "", picture: "" };
 const camera = new Camera(link, key => trouble("camera", key));
 let begun = false, latest = null, times = null;
@@ -64,6 +68,7 @@ function stop() {
   keepAwake(kiosk);
   part("begin").focus();
   startClean();
+  if (settings.module) renew();
   // The gesture needs the camera, which until then looks for closed eyes only.
   if (!settings.gesture) camera.stop();
   beginAgain();
@@ -246,6 +251,8 @@ function analysed(answer) {
 
 link.onmessage = ({ data }) => {
   if ("server" in data) server(data.server);
+  if ("fetching" in data) trouble("server", "fetching", { n: percent(data.fetching) });
+  if (data.failed) trouble("server", data.failed);
   if (data.stalled) camera.reopen();
   if (data.refused) trouble("picture", "picture_refused", { why: data.refused });
   if (data.drawn) drew(data.drawn);
@@ -261,6 +268,14 @@ function rest(report) {
   if (wants === rests) return;
   rests = wants;
   link.postMessage({ restMs: rests ? REST_MS : 0 });
+}
+
+/** What nobody sees is not drawn, and no camera is on for it. A kiosk's page is always there to be seen. */
+function hide() {
+  if (kiosk) return;
+  link.postMessage({ hidden: document.hidden });
+  if (!begun || settings.has_camera) return;
+  if (document.hidden) camera.stop(); else camera.start();
 }
 
 /** Where the server has the camera, what shows it asks for its pictures. */
@@ -301,6 +316,7 @@ listen({
 }, [["toggle-panel", "p"], ["toggle-steps", "s"], ["toggle-words", "h"], ["toggle-full", "f"], ["stop", "escape"]]);
 part("begin").addEventListener("click", begin);
 matchMedia("(prefers-reduced-motion: reduce)").addEventListener("change", tell);
+document.addEventListener("visibilitychange", hide);
 
 // ---- Up -----------------------------------------------------------------------------------------------------------------
 

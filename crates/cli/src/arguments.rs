@@ -60,6 +60,8 @@ pub enum Command {
     Adopt(commands::adopt::AdoptArgs),
     /// Write the generator for other programs: ONNX, safetensors
     Export(commands::export::ExportArgs),
+    /// Write the mirror as a web site that needs no server of ours: it runs in the visitor's browser
+    Site(commands::site::SiteArgs),
     /// Look into a pack
     #[command(subcommand)]
     Pack(commands::pack::PackCommand),

@@ -16,7 +16,8 @@ mod watchdog;
 use anyhow::Context;
 use arguments::{Cli, Command};
 use commands::{
-    adopt, analyse, bench, doctor, dream, evaluate, export, import, mirror, pack, portraits, reflect, select, train,
+    adopt, analyse, bench, doctor, dream, evaluate, export, import, mirror, pack, portraits, reflect, select, site,
+    train,
 };
 use std::process::ExitCode;
 
@@ -53,6 +54,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Import(options) => import::run(&options, global),
         Command::Adopt(options) => adopt::run(&options, global),
         Command::Export(options) => export::run(&options, global),
+        Command::Site(options) => site::run(&options, global),
         Command::Pack(what) => pack::run(&what, global),
         Command::Bench(options) => bench::run(&options, global),
         Command::Doctor(options) => doctor::run(&options, global),

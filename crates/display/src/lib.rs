@@ -1,4 +1,4 @@
-//! Shows reflections: in files ([`ContactSheet`], [`VideoWriter`]) and live in a browser ([`server`]) or
+//! Shows reflections: in files ([`ContactSheet`], [`VideoWriter`]) and live in a browser ([`server`], [`StaticSite`]) or
 //! a window (feature `window`).
 
 mod contact_sheet;
@@ -6,12 +6,14 @@ mod contact_sheet;
 mod dissolve;
 mod layout;
 pub mod server;
+mod static_site;
 mod video;
 #[cfg(feature = "window")]
 pub mod window;
 
 pub use contact_sheet::ContactSheet;
 pub use layout::{fitted, row, scaled, side_by_side};
+pub use static_site::{StaticFile, StaticSite};
 pub use video::{Sound, VideoError, VideoWriter};
 
 use frame::Image;

@@ -4,7 +4,7 @@ use pulp::{NullaryFnOnce, Simd};
 use std::ffi::OsString;
 use std::sync::OnceLock;
 
-/// Name of the environment variable that forces an instruction set: `portable`, `neon`, `avx2` or `avx512`.
+/// Name of the environment variable that forces an instruction set: `portable`, `simd128`, `neon`, `avx2` or `avx512`.
 pub const VARIABLE: &str = "NARCISSUS_SIMD";
 
 /// The name of no instruction set that this CPU has.
@@ -25,6 +25,8 @@ enum Token {
     Avx512(pulp::x86::V4),
     #[cfg(target_arch = "aarch64")]
     Neon(pulp::aarch64::Neon),
+    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+    Simd128(pulp::wasm::Simd128),
 }
 
 impl Isa {
@@ -64,6 +66,8 @@ impl Isa {
         }
         #[cfg(target_arch = "aarch64")]
         all.extend(pulp::aarch64::Neon::try_new().map(|token| Self(Token::Neon(token))));
+        #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+        all.extend(pulp::wasm::Simd128::try_new().map(|token| Self(Token::Simd128(token))));
         all
     }
 
@@ -77,6 +81,8 @@ impl Isa {
             Token::Avx512(_) => "avx512",
             #[cfg(target_arch = "aarch64")]
             Token::Neon(_) => "neon",
+            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+            Token::Simd128(_) => "simd128",
         }
     }
 
@@ -91,6 +97,8 @@ impl Isa {
             Token::Avx512(token) => token.vectorize(With(token, op)),
             #[cfg(target_arch = "aarch64")]
             Token::Neon(token) => token.vectorize(With(token, op)),
+            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+            Token::Simd128(token) => token.vectorize(With(token, op)),
         }
     }
 }
@@ -138,6 +146,7 @@ pub(crate) trait Lanes: Simd {
 }
 
 /// Instruction sets with a fused multiply-add.
+#[cfg(not(target_arch = "wasm32"))]
 macro_rules! fused {
     ($type:ty, $rows:expr, $blocks:expr $(, $sums:item)?) => {
         impl Lanes for $type {
@@ -221,22 +230,32 @@ fused!(
 #[cfg(target_arch = "aarch64")]
 fused!(pulp::aarch64::Neon, 6, 1);
 
-/// Sixteen lanes at a time, which the compiler spreads over whatever registers there are.
-impl Lanes for pulp::Scalar512b {
-    const ROWS: usize = 2;
-    const BLOCKS: usize = 1;
-    const UNROLL: bool = false;
+/// Instruction sets without one.
+macro_rules! unfused {
+    ($type:ty, $rows:expr, $blocks:expr, $unroll:expr) => {
+        impl Lanes for $type {
+            const ROWS: usize = $rows;
+            const BLOCKS: usize = $blocks;
+            const UNROLL: bool = $unroll;
 
-    #[inline(always)]
-    fn fma(self, a: Self::f32s, b: Self::f32s, c: Self::f32s) -> Self::f32s {
-        self.add_f32s(self.mul_f32s(a, b), c)
-    }
+            #[inline(always)]
+            fn fma(self, a: Self::f32s, b: Self::f32s, c: Self::f32s) -> Self::f32s {
+                self.add_f32s(self.mul_f32s(a, b), c)
+            }
 
-    #[inline(always)]
-    fn fnma(self, a: Self::f32s, b: Self::f32s, c: Self::f32s) -> Self::f32s {
-        self.sub_f32s(c, self.mul_f32s(a, b))
-    }
+            #[inline(always)]
+            fn fnma(self, a: Self::f32s, b: Self::f32s, c: Self::f32s) -> Self::f32s {
+                self.sub_f32s(c, self.mul_f32s(a, b))
+            }
+        }
+    };
 }
+
+// 2 rows of four registers each, four for b and one for a: 13 of the 16 that browsers have on x86.
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+unfused!(pulp::wasm::Simd128, 2, 1, true);
+// Sixteen lanes at a time, which the compiler spreads over whatever registers there are.
+unfused!(pulp::Scalar512b, 2, 1, false);
 
 /// Reads one register.
 ///

@@ -11,6 +11,7 @@ use crate::latent::Latent;
 use crate::pack::{Net, Pack, PackError};
 use frame::Image;
 use kernels::Precision;
+use std::sync::Arc;
 
 /// Why a picture cannot be looked at. That nobody is in it is no error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -64,11 +65,36 @@ pub struct Reflection {
     pub image: Image,
 }
 
-/// The whole flow.
-pub struct Mirror {
+/// The half of the flow that looks: from a picture of a viewer to their latent.
+pub struct Reader {
     eyes: Eyes,
     inverter: Inverter,
-    painter: Painter,
+}
+
+impl Reader {
+    /// Of a pack, which need not have a generator.
+    ///
+    /// # Errors
+    /// If one of its nets is missing or broken.
+    pub fn new(pack: &Pack) -> Result<Self, PackError> {
+        Ok(Self { eyes: Eyes::new(pack)?, inverter: pack.open(Net::Inverter, Inverter::from_weights)? })
+    }
+
+    /// The nets that read faces.
+    pub fn eyes(&self) -> &Eyes {
+        &self.eyes
+    }
+
+    /// What finds latents for features.
+    pub fn inverter(&self) -> &Inverter {
+        &self.inverter
+    }
+}
+
+/// The whole flow. Its halves can be shared by threads, one of which looks while another draws.
+pub struct Mirror {
+    reader: Arc<Reader>,
+    painter: Arc<Painter>,
 }
 
 impl Mirror {
@@ -91,14 +117,14 @@ impl Mirror {
     /// If the picture is not well formed.
     pub fn reflect(&self, image: &Image) -> Result<Option<Reflection>, MirrorError> {
         kernels::on_pool(|| {
-            let viewers = self.eyes.analyse(image)?;
+            let viewers = self.eyes().analyse(image)?;
             Ok(nearest(viewers).map(|viewer| self.reflect_viewer(viewer, &FeatureSelection::default())))
         })
     }
 
     /// The reflection of somebody whom the eyes have seen, by what the selection lets count of them.
     pub fn reflect_viewer(&self, viewer: Observation, selection: &FeatureSelection) -> Reflection {
-        kernels::on_pool(|| self.draw(self.inverter.invert(&viewer.features, selection), viewer))
+        kernels::on_pool(|| self.draw(self.inverter().invert(&viewer.features, selection), viewer))
     }
 
     fn draw(&self, latent: Latent, viewer: Observation) -> Reflection {
@@ -106,18 +132,23 @@ impl Mirror {
         Reflection { viewer, latent, image }
     }
 
+    /// The half that looks.
+    pub fn reader(&self) -> &Arc<Reader> {
+        &self.reader
+    }
+
     /// The nets that read faces.
     pub fn eyes(&self) -> &Eyes {
-        &self.eyes
+        self.reader.eyes()
     }
 
     /// What finds latents for features.
     pub fn inverter(&self) -> &Inverter {
-        &self.inverter
+        self.reader.inverter()
     }
 
     /// What draws.
-    pub fn painter(&self) -> &Painter {
+    pub fn painter(&self) -> &Arc<Painter> {
         &self.painter
     }
 }
@@ -148,21 +179,26 @@ impl MirrorBuilder<'_> {
     /// # Errors
     /// If a net is missing or broken, the generator has no level of that size, or the inverter was made for another generator.
     pub fn build(self) -> Result<Mirror, PackError> {
-        let pack = self.pack;
-        let eyes = Eyes::new(pack)?;
-        let mut generator = pack.open(Net::Generator, Generator::from_bytes)?;
-        if let Some(pixels) = self.max_resolution {
-            let no_level = |source| PackError::NoLevel { pack: pack.origin().to_owned(), source };
-            generator = generator.at_most(pixels).map_err(no_level)?;
-        }
-
-        let inverter = pack.open(Net::Inverter, Inverter::from_weights)?;
-        let (drawn, found) = (generator.config().latent_size, inverter.config().latent_size);
+        let (reader, painter) = (Reader::new(self.pack)?, self.painter()?);
+        let (drawn, found) = (painter.latent_size(), reader.inverter.config().latent_size);
         if drawn != found {
             let why = format!("the generator takes latents of {drawn} numbers, the inverter finds {found}");
-            return Err(PackError::Mismatch { pack: pack.origin().to_owned(), why });
+            return Err(PackError::Mismatch { pack: self.pack.origin().to_owned(), why });
         }
-        Ok(Mirror { eyes, inverter, painter: Painter::with_precision(&generator, self.precision) })
+        Ok(Mirror { reader: reader.into(), painter: painter.into() })
+    }
+
+    /// Reads the generator alone and lays it out.
+    ///
+    /// # Errors
+    /// If it is missing or broken, or has no level of that size.
+    pub fn painter(&self) -> Result<Painter, PackError> {
+        let mut generator = self.pack.open(Net::Generator, Generator::from_bytes)?;
+        if let Some(pixels) = self.max_resolution {
+            let no_level = |source| PackError::NoLevel { pack: self.pack.origin().to_owned(), source };
+            generator = generator.at_most(pixels).map_err(no_level)?;
+        }
+        Ok(Painter::with_precision(&generator, self.precision))
     }
 }
 
@@ -330,7 +366,8 @@ pub(crate) mod tests {
             refine_steps: 2,
             quality_target: 0.0,
         };
-        Mirror { eyes, inverter: Inverter::new(config, &mut rng), painter: Painter::new(&generator) }
+        let reader = Reader { eyes, inverter: Inverter::new(config, &mut rng) };
+        Mirror { reader: reader.into(), painter: Painter::new(&generator).into() }
     }
 
     /// Somebody with these features, in the middle of a picture of 256 pixels.

@@ -1,9 +1,10 @@
 //! A point in the space that the generator draws from.
 
 use nn::{Rng, Tensor};
+use serde::{Deserialize, Serialize};
 
 /// A latent vector. Its direction decides the picture; the generator ignores its length (pixel norm over the vector).
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Latent(Vec<f32>);
 
 impl Latent {

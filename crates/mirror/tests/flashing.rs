@@ -4,9 +4,8 @@ use frame::Image;
 use mirror::engine::Mirror;
 use mirror::generator::samples;
 use mirror::live::protocol::Controls;
-use mirror::live::{LiveMirror, LiveSettings};
+use mirror::live::{LiveMirror, LiveSettings, Renderer};
 use mirror::pack::Pack;
-use std::sync::Arc;
 
 const RATE: usize = 30;
 /// A change of relative luminance that counts, as in WCAG 2.2, "general flash".
@@ -57,7 +56,7 @@ fn turns_are_counted() {
 
 #[test]
 fn it_does_not_flash_when_visitors_or_lights_do() {
-    let mirror = Arc::new(Mirror::new(&Pack::embedded().unwrap()).unwrap());
+    let mirror = Mirror::new(&Pack::embedded().unwrap()).unwrap();
     let (bright, dark, empty) = (visitor(&mirror, 1.0), visitor(&mirror, 0.45), Image::flat(640, 480, [90; 3]));
     assert!(!mirror.eyes().analyse(&bright).unwrap().is_empty() && !mirror.eyes().analyse(&dark).unwrap().is_empty());
     let somebody_flickers = |i: usize| if i % 6 < 3 { &bright } else { &empty };
@@ -71,13 +70,15 @@ fn it_does_not_flash_when_visitors_or_lights_do() {
     ];
     // As fast as the frames come, and as slow as a large generator draws.
     for (name, film, frames_a_picture) in films.iter().flat_map(|(name, film)| [1, 5].map(|n| (name, film, n))) {
-        let mut live = LiveMirror::new(mirror.clone(), LiveSettings::default());
+        let settings = LiveSettings::default();
+        let mut live = LiveMirror::new(mirror.reader().clone(), settings);
+        let renderer = Renderer::new(mirror.painter().clone(), &settings);
         let mut shown = 0.0;
         let mut reflect = |(i, picture): (usize, &&Image)| {
             let at = i as f64 / RATE as f64;
-            let result = live.process(Some(picture), &Controls::default(), at).unwrap();
+            let result = live.process(Some(picture), &renderer.rendered(), &Controls::default(), at).unwrap();
             if i % frames_a_picture == 0 {
-                shown = luminance(&live.renderer().render(&result.request, at)[0].image);
+                shown = luminance(&renderer.render(&result.request, at)[0].image);
             }
             shown
         };

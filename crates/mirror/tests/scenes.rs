@@ -7,7 +7,7 @@ use mirror::generator::samples;
 use mirror::live::protocol::Controls;
 use mirror::live::{FrameResult, LiveMirror, LiveSettings};
 use mirror::pack::Pack;
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
 const RATE: usize = 15;
 const WIDTH: usize = 640;
@@ -16,8 +16,7 @@ const WALL: [u8; 3] = [96, 100, 104];
 /// Dreamt faces that the scenes are made of.
 const PEOPLE: usize = 8;
 
-static MIRROR: LazyLock<Arc<Mirror>> =
-    LazyLock::new(|| Arc::new(Mirror::new(&Pack::embedded().expect("embedded")).expect("whole")));
+static MIRROR: LazyLock<Mirror> = LazyLock::new(|| Mirror::new(&Pack::embedded().expect("embedded")).expect("whole"));
 
 fn people() -> Vec<Image> {
     samples(MIRROR.painter(), PEOPLE, 5).map(|(_, picture)| picture).collect()
@@ -50,10 +49,10 @@ fn room() -> Image {
 
 /// Runs a live mirror over frames made for each time, seconds; `see` gets each result.
 fn watch(views: usize, seconds: f64, mut frame: impl FnMut(f64) -> Image, mut see: impl FnMut(f64, &FrameResult)) {
-    let mut live = LiveMirror::new(MIRROR.clone(), LiveSettings { views, ..LiveSettings::default() });
+    let mut live = LiveMirror::new(MIRROR.reader().clone(), LiveSettings { views, ..LiveSettings::default() });
     for i in 0..(seconds * RATE as f64) as usize {
         let at = i as f64 / RATE as f64;
-        let result = live.process(Some(&frame(at)), &Controls::default(), at).expect("a whole picture");
+        let result = live.process(Some(&frame(at)), &[], &Controls::default(), at).expect("a whole picture");
         see(at, &result);
     }
 }

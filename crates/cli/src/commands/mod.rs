@@ -13,4 +13,5 @@ pub mod pack;
 pub mod portraits;
 pub mod reflect;
 pub mod select;
+pub mod site;
 pub mod train;

@@ -45,6 +45,11 @@ struct Browser {
     _profile: TempDir,
 }
 
+/// Workers wait until they are listened to.
+fn auto_attach() -> Value {
+    json!({"autoAttach": true, "waitForDebuggerOnStart": true, "flatten": true})
+}
+
 impl Page {
     /// Opens an address.
     pub fn open(chromium: &Path, eye: &Eye, url: &str) -> Self {
@@ -109,6 +114,19 @@ impl Page {
         Ok(())
     }
 
+    /// From now on `requests` has those of the page's workers, too.
+    pub fn listen_to_workers(&mut self) {
+        let session = self.session.clone();
+        self.tell(&session, "Target.setAutoAttach", auto_attach());
+    }
+
+    /// A command whose answer nobody waits for.
+    fn tell(&mut self, session: &str, method: &str, parameters: Value) {
+        self.next_id += 1;
+        let message = json!({"id": self.next_id, "sessionId": session, "method": method, "params": parameters});
+        self.socket.send(Message::text(message.to_string())).unwrap();
+    }
+
     /// Goes to another address.
     pub fn go(&mut self, url: &str) {
         self.call("Page.navigate", json!({ "url": url }));
@@ -151,6 +169,12 @@ impl Page {
         match event["method"].as_str() {
             Some("Network.requestWillBeSent") => {
                 self.requests.push(parameters["request"]["url"].as_str().unwrap_or_default().to_owned());
+            }
+            Some("Target.attachedToTarget") => {
+                let worker = parameters["sessionId"].as_str().unwrap_or_default().to_owned();
+                self.tell(&worker, "Network.enable", json!({}));
+                self.tell(&worker, "Target.setAutoAttach", auto_attach());
+                self.tell(&worker, "Runtime.runIfWaitingForDebugger", json!({}));
             }
             Some("Network.webSocketCreated") => {
                 self.requests.push(parameters["url"].as_str().unwrap_or_default().to_owned());

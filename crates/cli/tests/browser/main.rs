@@ -10,6 +10,7 @@ mod chromium;
 mod everybody;
 mod film;
 mod server;
+mod site;
 
 use chromium::{Eye, Page, installed};
 use serde_json::json;

@@ -9,8 +9,11 @@ macro_rules! file {
     };
 }
 
-/// All of them.
-pub const FILES: [File; 23] = [
+/// The service worker of a page without a server; what there is has to be filled in.
+pub const SERVICE_WORKER: &str = include_str!("../../../../web/sw.js");
+
+/// All files that any page has, `index.html` first.
+pub const FILES: [File; 28] = [
     file!("/", "index.html", "text/html"),
     file!("/mirror.css", "mirror.css", "text/css"),
     file!("/icon.svg", "icon.svg", "image/svg+xml"),
@@ -18,13 +21,18 @@ pub const FILES: [File; 23] = [
     file!("/mirror.js", "mirror.js", "text/javascript"),
     file!("/awake.js", "awake.js", "text/javascript"),
     file!("/camera.js", "camera.js", "text/javascript"),
+    file!("/clock.js", "clock.js", "text/javascript"),
     file!("/dissolve.js", "dissolve.js", "text/javascript"),
     file!("/glass.js", "glass.js", "text/javascript"),
+    file!("/half.js", "half.js", "text/javascript"),
     file!("/keys.js", "keys.js", "text/javascript"),
     file!("/link.js", "link.js", "text/javascript"),
+    file!("/module.js", "module.js", "text/javascript"),
     file!("/mounting.js", "mounting.js", "text/javascript"),
+    file!("/offline.js", "offline.js", "text/javascript"),
     file!("/panel.js", "panel.js", "text/javascript"),
     file!("/seen.js", "seen.js", "text/javascript"),
+    file!("/socket.js", "socket.js", "text/javascript"),
     file!("/steps.js", "steps.js", "text/javascript"),
     file!("/verdict.js", "verdict.js", "text/javascript"),
     file!("/words.js", "words.js", "text/javascript"),

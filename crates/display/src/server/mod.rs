@@ -5,7 +5,7 @@
 //! frames.
 
 mod connection;
-mod files;
+pub(crate) mod files;
 mod guard;
 mod metrics;
 mod page;

@@ -2,10 +2,10 @@
 
 use super::assignment::{Candidate, SlotAssignment};
 use super::protocol::Controls;
-use super::renderer::{DrawRequest, RenderedView, Renderer};
+use super::renderer::{DrawRequest, RenderedView};
 use super::settings::LiveSettings;
 use super::slot::{SlotInput, SlotState, ViewerSlot};
-use crate::engine::{Mirror, MirrorError, Observation};
+use crate::engine::{MirrorError, Observation, Reader};
 use crate::face::eyelids::{Eyelids, openness};
 use crate::face::track::Tracker;
 use frame::Image;
@@ -13,10 +13,9 @@ use std::sync::Arc;
 
 /// The mirror before one camera: analyses its frames and remembers who is there.
 pub struct LiveMirror {
-    mirror: Arc<Mirror>,
+    reader: Arc<Reader>,
     settings: LiveSettings,
     memory: Memory,
-    renderer: Arc<Renderer>,
     /// Counts calls of `forget`; requests of an older epoch are not drawn.
     epoch: u64,
 }
@@ -32,8 +31,8 @@ struct Memory {
 }
 
 impl Memory {
-    fn blank(mirror: &Mirror, settings: &LiveSettings) -> Self {
-        let size = mirror.painter().latent_size();
+    fn blank(reader: &Reader, settings: &LiveSettings) -> Self {
+        let size = reader.inverter().config().latent_size;
         Self {
             tracker: Tracker::new(),
             assignment: SlotAssignment::new(settings.views, settings.arrive_secs),
@@ -69,23 +68,18 @@ pub struct FrameResult {
 
 impl LiveMirror {
     /// A mirror before which nobody has stood yet.
-    pub fn new(mirror: Arc<Mirror>, settings: LiveSettings) -> Self {
-        let memory = Memory::blank(&mirror, &settings);
-        let renderer = Arc::new(Renderer::new(mirror.clone(), settings.views, settings.transition_secs));
-        Self { mirror, settings, memory, renderer, epoch: 0 }
+    pub fn new(reader: Arc<Reader>, settings: LiveSettings) -> Self {
+        let memory = Memory::blank(&reader, &settings);
+        Self { reader, settings, memory, epoch: 0 }
     }
 
     /// The nets.
-    pub fn mirror(&self) -> &Mirror {
-        &self.mirror
+    pub fn reader(&self) -> &Reader {
+        &self.reader
     }
 
-    /// The drawing half; another thread may use it.
-    pub fn renderer(&self) -> &Arc<Renderer> {
-        &self.renderer
-    }
-
-    /// Analyses a frame that was taken at `at` seconds; `None`: there is no picture. While [`Controls::waiting`], viewers are watched for
+    /// Analyses a frame that was taken at `at` seconds; `None`: there is no picture. `rendered` is what its [`super::Renderer`] drew
+    /// last. While [`Controls::waiting`], viewers are watched for
     /// closed eyes only and the mirror goes on dreaming.
     ///
     /// # Errors
@@ -93,24 +87,24 @@ impl LiveMirror {
     pub fn process(
         &mut self,
         picture: Option<&Image>,
+        rendered: &[RenderedView],
         controls: &Controls,
         at: f64,
     ) -> Result<FrameResult, MirrorError> {
-        let rendered = self.renderer.rendered();
         kernels::on_pool(|| {
-            let observations = picture.map_or_else(|| Ok(Vec::new()), |p| self.mirror.eyes().analyse(p))?;
+            let observations = picture.map_or_else(|| Ok(Vec::new()), |p| self.reader.eyes().analyse(p))?;
             let faces = self.track(observations, at);
             let eyes_closed_secs = self.watch_eyelids(picture, &faces, at);
-            let (slots, request) = self.update_slots(&faces, &rendered, controls, at);
+            let (slots, request) = self.update_slots(&faces, rendered, controls, at);
             Ok(FrameResult { faces, slots, eyes_closed_secs, request })
         })
     }
 
-    /// Forgets everybody at once, and waits for the picture that is being drawn.
-    pub fn forget(&mut self) {
-        self.memory = Memory::blank(&self.mirror, &self.settings);
+    /// Forgets everybody at once. Its [`super::Renderer`] must be told to, with the epoch that now begins.
+    pub fn forget(&mut self) -> u64 {
+        self.memory = Memory::blank(&self.reader, &self.settings);
         self.epoch += 1;
-        self.renderer.forget(self.epoch);
+        self.epoch
     }
 
     /// Names the faces, and assigns the slots to those that move.
@@ -148,11 +142,11 @@ impl LiveMirror {
         let inverter = controls.inverter();
         let viewers = self.memory.assignment.viewers();
         let of = |id: u64| faces.iter().find(|f| f.id == Some(id)).map(|f| &f.observation);
-        let mirror = &self.mirror;
+        let reader = &self.reader;
         let update = |(i, (slot, viewer)): (usize, (&mut ViewerSlot, Option<u64>))| {
             let viewer = viewer.filter(|_| !controls.waiting);
             let (observation, rendered) = (viewer.and_then(of), rendered.get(i));
-            slot.update(mirror, &SlotInput { viewer, observation, rendered, controls, inverter: &inverter, at })
+            slot.update(reader, &SlotInput { viewer, observation, rendered, controls, inverter: &inverter, at })
         };
         let (slots, targets) = self.memory.slots.iter_mut().zip(viewers).enumerate().map(update).unzip();
         (slots, DrawRequest { epoch: self.epoch, targets })
@@ -174,6 +168,7 @@ impl LiveMirror {
 
 #[cfg(test)]
 mod tests {
+    use super::super::renderer::Renderer;
     use super::*;
     use crate::engine::tests::{somebody, untaught};
     use crate::face::attributes::GenderLabel;
@@ -185,8 +180,22 @@ mod tests {
 
     const FRAME: f64 = 1.0 / 30.0;
 
-    fn live(views: usize) -> LiveMirror {
-        LiveMirror::new(Arc::new(untaught(1.0)), LiveSettings { views, ..LiveSettings::default() })
+    /// Both halves of a live mirror.
+    struct Halves {
+        eyes: LiveMirror,
+        renderer: Renderer,
+    }
+
+    impl Halves {
+        fn new(threshold: f32, settings: LiveSettings) -> Self {
+            let mirror = untaught(threshold);
+            let renderer = Renderer::new(mirror.painter().clone(), &settings);
+            Self { eyes: LiveMirror::new(mirror.reader().clone(), settings), renderer }
+        }
+    }
+
+    fn live(views: usize) -> Halves {
+        Halves::new(1.0, LiveSettings { views, ..LiveSettings::default() })
     }
 
     /// Somebody with features of their own, `x` pixels to the right.
@@ -198,28 +207,28 @@ mod tests {
     }
 
     /// What a frame comes to in which the eyes find this.
-    fn process(live: &mut LiveMirror, seen: Vec<Observation>, controls: &Controls, at: f64) -> FrameResult {
-        let (rendered, faces) = (live.renderer.rendered(), live.track(seen, at));
-        let (slots, request) = live.update_slots(&faces, &rendered, controls, at);
+    fn process(live: &mut Halves, seen: Vec<Observation>, controls: &Controls, at: f64) -> FrameResult {
+        let (rendered, faces) = (live.renderer.rendered(), live.eyes.track(seen, at));
+        let (slots, request) = live.eyes.update_slots(&faces, &rendered, controls, at);
         FrameResult { faces, slots, eyes_closed_secs: 0.0, request }
     }
 
     /// The same, and the first reflection drawn.
-    fn step(live: &mut LiveMirror, seen: &[Observation], controls: &Controls, at: f64) -> (FrameResult, RenderedView) {
+    fn step(live: &mut Halves, seen: &[Observation], controls: &Controls, at: f64) -> (FrameResult, RenderedView) {
         let result = process(live, seen.to_vec(), controls, at);
         let rendered = live.renderer.render(&result.request, at).remove(0);
         (result, rendered)
     }
 
     /// Frames from one time to another, and what the last came to.
-    fn watch(live: &mut LiveMirror, seen: &[Observation], from: f64, to: f64) -> (FrameResult, RenderedView) {
+    fn watch(live: &mut Halves, seen: &[Observation], from: f64, to: f64) -> (FrameResult, RenderedView) {
         let frames = ((to - from) / FRAME).ceil() as usize;
         let step = |i| step(live, seen, &Controls::default(), from + i as f64 * FRAME);
         (0..frames).map(step).last().expect("a frame at least")
     }
 
-    fn memory(live: &LiveMirror) -> impl PartialEq + std::fmt::Debug + use<> {
-        (live.memory.clone(), live.renderer.memory())
+    fn memory(live: &Halves) -> impl PartialEq + std::fmt::Debug + use<> {
+        (live.eyes.memory.clone(), live.renderer.memory())
     }
 
     #[test]
@@ -260,7 +269,7 @@ mod tests {
         let blank = memory(&live);
         let (result, _) = watch(&mut live, &[visitor(3, 0.0)], 0.0, 1.0);
         assert_ne!(memory(&live), blank);
-        live.forget();
+        live.renderer.forget(live.eyes.forget());
         assert_eq!(memory(&live), blank);
         // What was analysed before and comes to be drawn only now.
         assert!(live.renderer.render(&result.request, 1.0).is_empty());
@@ -297,8 +306,7 @@ mod tests {
     #[test]
     fn one_thread_analyses_while_another_draws() {
         let settings = LiveSettings { views: 2, ..LiveSettings::default() };
-        let mut live = LiveMirror::new(Arc::new(untaught(0.0)), settings);
-        let (renderer, requests) = (live.renderer.clone(), frame::Latest::new());
+        let (Halves { mut eyes, renderer }, requests) = (Halves::new(0.0, settings), frame::Latest::new());
         let drawn = std::thread::scope(|threads| {
             let draw = threads.spawn(|| {
                 let mut times = Vec::new();
@@ -311,7 +319,7 @@ mod tests {
             for i in 0..12 {
                 let at = f64::from(i) * FRAME;
                 let controls = Controls { measure: i > 5, ..Controls::default() };
-                requests.put((live.process(Some(&picture), &controls, at).unwrap().request, at));
+                requests.put((eyes.process(Some(&picture), &renderer.rendered(), &controls, at).unwrap().request, at));
             }
             requests.close();
             draw.join().unwrap()
@@ -372,7 +380,7 @@ mod tests {
     #[test]
     fn overrides_do_not_change_the_judgement_and_while_held_it_stays() {
         let mut live = live(1);
-        let judged = |live: &mut LiveMirror, age, controls: &Controls, frames: std::ops::Range<i32>| {
+        let judged = |live: &mut Halves, age, controls: &Controls, frames: std::ops::Range<i32>| {
             let step = |i| step(live, &[aged(3, age)], controls, f64::from(i) * FRAME).0.slots[0].judgement;
             frames.map(step).last().flatten().expect("somebody is there")
         };
@@ -401,7 +409,7 @@ mod tests {
         for (seen, at) in [(vec![visitor(3, 0.0)], 1.1), (vec![], 1.2)] {
             let (result, _) = step(&mut live, &seen, &asked, at);
             let steps = result.slots[0].steps.as_ref().expect("asked for");
-            let order = live.mirror.inverter().order();
+            let order = live.eyes.reader().inverter().order();
             let age = order.iter().position(|n| n.group() == Group::Age).expect("in the order");
             assert_eq!((steps.values.len(), steps.values[age]), (order.len(), 77.0));
             assert_eq!(steps.latent, result.request.targets[0].latent.as_slice());
@@ -412,7 +420,7 @@ mod tests {
     fn a_painted_face_is_let_go_unless_pictures_stand_in_for_people() {
         for (release_still, reflects) in [(true, false), (false, true)] {
             let settings = LiveSettings { release_still, ..LiveSettings::default() };
-            let mut live = LiveMirror::new(Arc::new(untaught(1.0)), settings);
+            let mut live = Halves::new(1.0, settings);
             let (result, shown) = watch(&mut live, &[visitor(3, 0.0)], 0.0, 24.0);
             assert_eq!((result.faces[0].still, shown.viewer.is_some()), (release_still, reflects));
         }

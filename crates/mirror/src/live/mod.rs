@@ -1,6 +1,6 @@
 //! The live mirror: frames in, reflections out, viewers who come and go.
 //!
-//! [`LiveMirror`] analyses frames and says in a [`DrawRequest`] what the reflections are to show; its [`Renderer`] draws the newest request.
+//! [`LiveMirror`] analyses frames and says in a [`DrawRequest`] what the reflections are to show; a [`Renderer`] draws the newest request.
 //! So the next frame is analysed while a picture is drawn. Both are told the seconds, as [`crate::motion`] is. Of a viewer they keep numbers
 //! and the last reflection only, and forget them [`LEAVE_SECS`] plus [`TRANSITION_SECS`] after the viewer was seen last.
 //!
@@ -23,6 +23,7 @@ mod steps;
 pub use live_mirror::{FrameResult, LiveMirror, TrackedFace};
 pub use pipeline::{Client, Job, Pipeline, Policy};
 pub use renderer::{DrawRequest, RenderedView, Renderer};
+pub use report::frame_report;
 pub use session::{Analysed, FrameFeed, LiveSession, Session};
 pub use settings::{ARRIVE_SECS, LEAVE_SECS, LiveSettings, TRANSITION_SECS};
 pub use slot::{SlotState, Survival};

@@ -1,15 +1,16 @@
 //! Draws the reflections, each over time: how one follows its viewer, and how it changes from one viewer to another.
 
-use crate::engine::Mirror;
+use super::settings::LiveSettings;
 use crate::generator::Painter;
 use crate::latent::{Latent, smoothstep};
 use crate::motion::LatentFollower;
 use frame::{Image, lock};
+use serde::{Deserialize, Serialize};
 use std::sync::{Arc, Mutex};
 
-/// Draws the reflections of one `LiveMirror`. One thread may draw while another analyses the next frame.
+/// Draws the reflections of one [`super::LiveMirror`]. One thread may draw while another analyses the next frame.
 pub struct Renderer {
-    mirror: Arc<Mirror>,
+    painter: Arc<Painter>,
     /// Seconds in which a reflection becomes another.
     transition_secs: f64,
     /// Held while reflections are drawn.
@@ -25,8 +26,8 @@ struct Views {
     views: Vec<ReflectionView>,
 }
 
-/// What the reflections are to show, as of one frame.
-#[derive(Clone, Debug, PartialEq)]
+/// What the reflections are to show, as of one frame. It may travel as JSON to a [`Renderer`] elsewhere.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DrawRequest {
     /// The epoch of its frame, see `LiveMirror`.
     pub(super) epoch: u64,
@@ -34,7 +35,7 @@ pub struct DrawRequest {
 }
 
 /// What one reflection is to show.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Target {
     /// Whom it shows; `None` for nobody.
     pub viewer: Option<u64>,
@@ -55,9 +56,10 @@ pub struct RenderedView {
 }
 
 impl Renderer {
-    pub(super) fn new(mirror: Arc<Mirror>, count: usize, transition_secs: f64) -> Self {
-        let views = Mutex::new(Views::blank(&mirror, count, 0));
-        Self { mirror, transition_secs, views, rendered: Mutex::default() }
+    /// For a [`super::LiveMirror`] of the same settings.
+    pub fn new(painter: Arc<Painter>, settings: &LiveSettings) -> Self {
+        let views = Mutex::new(Views::blank(&painter, settings.views, 0));
+        Self { painter, transition_secs: settings.transition_secs, views, rendered: Mutex::default() }
     }
 
     /// Draws what a frame came to, at `at` seconds. Requests must come in the order of their frames; those in between may be left out.
@@ -68,7 +70,7 @@ impl Renderer {
             return Vec::new();
         }
 
-        let (painter, transition_secs) = (self.mirror.painter(), self.transition_secs);
+        let (painter, transition_secs) = (&self.painter, self.transition_secs);
         let pairs = views.views.iter_mut().zip(&request.targets);
         let rendered: Vec<RenderedView> = kernels::on_pool(|| {
             pairs.map(|(view, target)| view.render(painter, target, transition_secs, at)).collect()
@@ -83,17 +85,17 @@ impl Renderer {
         lock(&self.rendered).clone()
     }
 
-    /// Forgets everything, after the picture that is being drawn.
-    pub(super) fn forget(&self, epoch: u64) {
+    /// Forgets everything, after the picture that is being drawn. `epoch` is what [`super::LiveMirror::forget`] gave.
+    pub fn forget(&self, epoch: u64) {
         let mut views = lock(&self.views);
-        *views = Views::blank(&self.mirror, views.views.len(), epoch);
+        *views = Views::blank(&self.painter, views.views.len(), epoch);
         lock(&self.rendered).clear();
     }
 }
 
 impl Views {
-    fn blank(mirror: &Mirror, count: usize, epoch: u64) -> Self {
-        let size = mirror.painter().latent_size();
+    fn blank(painter: &Painter, count: usize, epoch: u64) -> Self {
+        let size = painter.latent_size();
         let views = (1..=count as u64).map(|seed| ReflectionView::new(size, seed)).collect();
         Self { epoch, views }
     }

@@ -2,22 +2,24 @@
 
 use super::live_mirror::{FrameResult, TrackedFace};
 use super::protocol::{Controls, DataSizes, FrameReport, State, TrackedFaceReport, ViewReport};
+use super::renderer::RenderedView;
 use super::slot::SlotState;
-use crate::engine::{Mirror, Observation};
+use crate::engine::Observation;
+use crate::inverter::Inverter;
 use crate::inverter::Verdict;
 use crate::report::FaceReport;
 use frame::Image;
 use std::collections::BTreeMap;
 
-/// The report of what a frame came to.
+/// The report of what a frame came to. `rendered` is what was drawn last.
 pub fn frame_report(
     result: &FrameResult,
     picture: Option<&Image>,
+    rendered: &[RenderedView],
     controls: &Controls,
-    mirror: &Mirror,
+    inverter: &Inverter,
 ) -> FrameReport {
     let reflects = result.slots.iter().any(|s| s.viewer.is_some());
-    let inverter = mirror.inverter();
     let given = controls.selection().mask(inverter.order());
     // While nobody has agreed to be measured, closed eyes are all that is told.
     let faces = if controls.waiting { &[] } else { result.faces.as_slice() };
@@ -30,7 +32,7 @@ pub fn frame_report(
             features: given.into_iter().filter(|given| *given).count(),
             of: inverter.order().len(),
             latent: inverter.config().latent_size,
-            reflection_bytes: 3 * mirror.painter().resolution().pow(2),
+            reflection_bytes: rendered.first().map_or(0, |view| view.image.data.len()),
         },
         eyes_closed_secs: result.eyes_closed_secs,
     }

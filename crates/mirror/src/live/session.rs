@@ -2,7 +2,7 @@
 
 use super::live_mirror::LiveMirror;
 use super::protocol::{Controls, FrameReport};
-use super::renderer::RenderedView;
+use super::renderer::{RenderedView, Renderer};
 use super::report::frame_report;
 use super::settings::LiveSettings;
 use crate::engine::{Mirror, MirrorError};
@@ -38,6 +38,7 @@ pub type FrameFeed = Arc<dyn Fn() -> Option<Arc<Image>> + Send + Sync>;
 /// A [`LiveMirror`] told the time by the computer's clock.
 pub struct LiveSession {
     live: LiveMirror,
+    renderer: Arc<Renderer>,
     feed: Option<FrameFeed>,
     heartbeat: Arc<dyn Fn() + Send + Sync>,
     began: Instant,
@@ -45,9 +46,10 @@ pub struct LiveSession {
 
 impl LiveSession {
     /// A session before which nobody has stood yet.
-    pub fn new(mirror: Arc<Mirror>, settings: LiveSettings) -> Self {
-        let live = LiveMirror::new(mirror, settings);
-        Self { live, feed: None, heartbeat: Arc::new(|| {}), began: Instant::now() }
+    pub fn new(mirror: &Mirror, settings: LiveSettings) -> Self {
+        let live = LiveMirror::new(mirror.reader().clone(), settings);
+        let renderer = Arc::new(Renderer::new(mirror.painter().clone(), &settings));
+        Self { live, renderer, feed: None, heartbeat: Arc::new(|| {}), began: Instant::now() }
     }
 
     /// Takes its frames from a camera of its own, in place of the client's.
@@ -65,10 +67,11 @@ impl Session for LiveSession {
     fn analyse(&mut self, picture: Option<&Image>, controls: &Controls) -> Result<Analysed, MirrorError> {
         let own = self.feed.as_ref().and_then(|newest| newest());
         let picture = own.as_deref().or(picture);
-        let result = self.live.process(picture, controls, self.began.elapsed().as_secs_f64())?;
+        let rendered = self.renderer.rendered();
+        let result = self.live.process(picture, &rendered, controls, self.began.elapsed().as_secs_f64())?;
 
-        let report = frame_report(&result, picture, controls, self.live.mirror());
-        let (renderer, heartbeat, began) = (self.live.renderer().clone(), self.heartbeat.clone(), self.began);
+        let report = frame_report(&result, picture, &rendered, controls, self.live.reader().inverter());
+        let (renderer, heartbeat, began) = (self.renderer.clone(), self.heartbeat.clone(), self.began);
         let draw = move || {
             let rendered = renderer.render(&result.request, began.elapsed().as_secs_f64());
             heartbeat();
@@ -78,7 +81,7 @@ impl Session for LiveSession {
     }
 
     fn forget(&mut self) {
-        self.live.forget();
+        self.renderer.forget(self.live.forget());
     }
 }
 
@@ -94,7 +97,7 @@ mod tests {
         let beats = Arc::new(AtomicUsize::new(0));
         let counted = beats.clone();
         let frame = Arc::new(smooth_picture(96));
-        let mut session = LiveSession::new(Arc::new(untaught(0.0)), LiveSettings::default())
+        let mut session = LiveSession::new(&untaught(0.0), LiveSettings::default())
             .with_feed(Arc::new(move || Some(frame.clone())))
             .with_heartbeat(Arc::new(move || {
                 counted.fetch_add(1, Ordering::SeqCst);

@@ -5,7 +5,7 @@ use super::judgement::JudgementSmoother;
 use super::protocol::{Controls, Judgement, Steps};
 use super::renderer::{RenderedView, Target};
 use super::steps::steps;
-use crate::engine::{Mirror, Observation};
+use crate::engine::{Observation, Reader};
 use crate::features::Group;
 use crate::inverter::InverterControls;
 use crate::motion::{FeatureSmoother, Inversion};
@@ -87,7 +87,7 @@ impl ViewerSlot {
     }
 
     /// Takes in one frame; says what the slot's reflection is to show.
-    pub fn update(&mut self, mirror: &Mirror, input: &SlotInput) -> (SlotState, Target) {
+    pub fn update(&mut self, reader: &Reader, input: &SlotInput) -> (SlotState, Target) {
         let SlotInput { viewer, observation, controls, at, .. } = *input;
         self.change_viewer(viewer);
         self.hold(controls.hold, observation);
@@ -96,14 +96,14 @@ impl ViewerSlot {
         // The viewer's latent: of what was held, else of this frame; without either the last one stays.
         let source = self.held.as_ref().or(observation);
         if let Some(source) = source.filter(|_| viewer.is_some()) {
-            self.last = Some(self.smoother.invert(mirror.inverter(), source, input.inverter, at));
+            self.last = Some(self.smoother.invert(reader.inverter(), source, input.inverter, at));
         }
-        let distance = source.map(|o| mirror.inverter().distance_from_archive(&o.features));
+        let distance = source.map(|o| reader.inverter().distance_from_archive(&o.features));
 
         // What is shown goes through the eyes, too.
         let rendered = input.rendered.filter(|r| r.viewer == viewer);
         if let Some(rendered) = rendered {
-            self.analyse_rendered(mirror, rendered, observation.filter(|_| controls.measure));
+            self.analyse_rendered(reader, rendered, observation.filter(|_| controls.measure));
         }
 
         let latent = match (&self.last, viewer) {
@@ -116,7 +116,7 @@ impl ViewerSlot {
             progress,
             distance,
             judgement: self.judgement.judgement(),
-            steps: self.steps(mirror, input),
+            steps: self.steps(reader, input),
             survival: self.survival.clone(),
         };
         (state, Target { viewer, latent })
@@ -149,25 +149,25 @@ impl ViewerSlot {
     }
 
     /// The steps to the latent that the viewer's reflection aims at, where they are asked for.
-    fn steps(&self, mirror: &Mirror, input: &SlotInput) -> Option<Steps> {
+    fn steps(&self, reader: &Reader, input: &SlotInput) -> Option<Steps> {
         let last = self.last.as_ref().filter(|_| input.controls.steps)?;
-        Some(steps(mirror.inverter(), self.smoother.scores(), last, input.inverter))
+        Some(steps(reader.inverter(), self.smoother.scores(), last, input.inverter))
     }
 
     /// The eyes analyse what is shown, at most once a picture and not every picture: to measure what survived of `measured`, or to
     /// feed the dream back.
-    fn analyse_rendered(&mut self, mirror: &Mirror, rendered: &RenderedView, measured: Option<&Observation>) {
+    fn analyse_rendered(&mut self, reader: &Reader, rendered: &RenderedView, measured: Option<&Observation>) {
         let since = self.analysed.map(|analysed| rendered.at - analysed);
         let (is_new, is_due) = (since.is_none_or(|s| s > 0.0), since.is_none_or(|s| s >= MEASURE_SECS));
         match (self.viewer, measured) {
             (None, _) if is_new && rendered.progress >= 1.0 && self.dream.wants_feedback() => {
-                self.dream.feed_back(mirror.eyes(), mirror.inverter(), &rendered.image);
+                self.dream.feed_back(reader.eyes(), reader.inverter(), &rendered.image);
             }
             (Some(_), Some(viewer)) if is_due => {
                 let viewer = self.held.as_ref().unwrap_or(viewer);
-                let observation = mirror.eyes().analyse_reflection(&rendered.image).ok().flatten();
+                let observation = reader.eyes().analyse_reflection(&rendered.image).ok().flatten();
                 self.survival = observation.map(|observation| {
-                    let kept = mirror.inverter().kept(&viewer.features, &observation.features);
+                    let kept = reader.inverter().kept(&viewer.features, &observation.features);
                     Survival { observation, kept }
                 });
             }

@@ -24,18 +24,23 @@ impl Pack {
     /// # Errors
     /// If the program was built without one, or its parts do not agree.
     pub fn embedded() -> Result<Self, PackError> {
-        let origin = "the built-in pack";
-        let find = |name: &str| EMBEDDED.iter().find(|(n, _)| *n == name).map(|(_, bytes)| *bytes);
-        let missing = |file: &str| PackError::Missing { pack: origin.to_owned(), file: file.to_owned() };
-        let text = find(MANIFEST_FILE).ok_or_else(|| missing(MANIFEST_FILE))?;
-        let manifest = Manifest::parse(&String::from_utf8_lossy(text), origin)?;
-        let mut files = BTreeMap::new();
-        for (name, entry) in &manifest.files {
-            let bytes = find(name).ok_or_else(|| missing(name))?;
-            entry.check(name, bytes, origin)?;
-            files.insert(name.clone(), Cow::Borrowed(bytes));
+        let files = EMBEDDED.iter().map(|(name, bytes)| ((*name).to_owned(), Cow::Borrowed(*bytes)));
+        Self::from_files("the built-in pack", files.collect())
+    }
+
+    /// A pack of files in memory, by name. Whoever needs only some of its nets may leave the others out.
+    ///
+    /// # Errors
+    /// If there is no manifest among them, it is of a later format, or a file is not the one that it lists.
+    pub fn from_files(origin: &str, mut files: BTreeMap<String, Cow<'static, [u8]>>) -> Result<Self, PackError> {
+        let missing = || PackError::Missing { pack: origin.to_owned(), file: MANIFEST_FILE.to_owned() };
+        let manifest =
+            Manifest::parse(&String::from_utf8_lossy(files.get(MANIFEST_FILE).ok_or_else(missing)?), origin)?;
+        let card = files.get(CARD_FILE).map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+        files.retain(|name, _| manifest.files.contains_key(name));
+        for (name, bytes) in &files {
+            manifest.files[name].check(name, bytes, origin)?;
         }
-        let card = find(CARD_FILE).map(|bytes| String::from_utf8_lossy(bytes).into_owned());
         Ok(Self { origin: origin.to_owned(), manifest, files, card })
     }
 

@@ -61,6 +61,14 @@ impl Manifest {
         }
     }
 
+    /// As it stands in a folder.
+    ///
+    /// # Errors
+    /// If it cannot be written as TOML.
+    pub fn to_toml(&self) -> Result<String, PackError> {
+        toml::to_string(self).map_err(|e| PackError::Manifest { pack: self.name.clone(), why: e.to_string() })
+    }
+
     /// Reads the manifest of a folder.
     pub(super) fn of_folder(folder: &Path) -> Result<Self, PackError> {
         let path = folder.join(MANIFEST_FILE);

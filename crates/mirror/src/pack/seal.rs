@@ -38,9 +38,7 @@ pub fn seal(folder: &Path) -> Result<Manifest, PackError> {
         return Err(PackError::Missing { pack, file: Net::Generator.file().to_owned() });
     }
 
-    let text =
-        toml::to_string(&manifest).map_err(|e| PackError::Manifest { pack: pack.clone(), why: e.to_string() })?;
-    host::write_atomically(&folder.join(MANIFEST_FILE), text.as_bytes())
+    host::write_atomically(&folder.join(MANIFEST_FILE), manifest.to_toml()?.as_bytes())
         .map_err(|e| PackError::Io { path: e.path, source: e.source })?;
     Ok(manifest)
 }

@@ -77,6 +77,20 @@ fn sealed_but_truncated_weights_name_the_file() {
     assert!(matches!(&error, PackError::Weights { file: "generator.safetensors", .. }), "{error}");
 }
 
+#[test]
+fn a_pack_of_files_in_memory_needs_its_manifest_and_no_more_nets_than_are_used() {
+    let folder = sealed();
+    let read = |name: &str| (name.to_owned(), fs::read(folder.path().join(name)).unwrap().into());
+    let (manifest, net) = (read(MANIFEST_FILE), read(Net::Generator.file()));
+    let pack = Pack::from_files("here", [manifest.clone()].into()).unwrap();
+    assert!(matches!(pack.weights(Net::Generator), Err(PackError::Missing { .. })));
+    let pack = Pack::from_files("here", [manifest.clone(), net.clone()].into()).unwrap();
+    assert_eq!(pack.weights(Net::Generator).unwrap(), net_bytes());
+    let damaged = (net.0.clone(), vec![0; net_bytes().len()].into());
+    assert!(matches!(Pack::from_files("here", [manifest, damaged].into()), Err(PackError::Corrupt { .. })));
+    assert!(matches!(Pack::from_files("here", [net].into()), Err(PackError::Missing { .. })));
+}
+
 /// A sealed folder with three files for eyes, which need not be real ones.
 fn with_eyes() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();

@@ -8,7 +8,7 @@ use mirror::engine::{Mirror, Observation, nearest};
 use mirror::features::{FEATURES, FeatureVector, Group};
 use mirror::inverter::FeatureSelection;
 use mirror::live::protocol::Controls;
-use mirror::live::{LiveMirror, LiveSettings};
+use mirror::live::{LiveMirror, LiveSettings, Renderer};
 use mirror::pack::Pack;
 use nn::Rng;
 use serde::Serialize;
@@ -86,17 +86,20 @@ pub struct StillFigures {
 /// A viewer followed as the live mirror follows visitors.
 struct Followed {
     live: LiveMirror,
+    renderer: Renderer,
 }
 
 impl Followed {
-    fn new(mirror: &Arc<Mirror>) -> Self {
-        Self { live: LiveMirror::new(mirror.clone(), LiveSettings::film()) }
+    fn new(mirror: &Mirror) -> Self {
+        let settings = LiveSettings::film();
+        let renderer = Renderer::new(mirror.painter().clone(), &settings);
+        Self { live: LiveMirror::new(mirror.reader().clone(), settings), renderer }
     }
 
     /// The viewer in a frame at `at` seconds, and their reflection.
     fn reflect(&mut self, frame: &Image, at: f64) -> Result<Option<(Observation, Image)>> {
-        let result = self.live.process(Some(frame), &Controls::default(), at)?;
-        let Some(view) = self.live.renderer().render(&result.request, at).into_iter().next() else { return Ok(None) };
+        let result = self.live.process(Some(frame), &self.renderer.rendered(), &Controls::default(), at)?;
+        let Some(view) = self.renderer.render(&result.request, at).into_iter().next() else { return Ok(None) };
         // Who is hidden for a moment keeps the reflection, but there is nothing to compare it with.
         let viewer = result.faces.into_iter().find(|face| face.id.is_some() && face.id == view.viewer);
         Ok(viewer.map(|face| (face.observation, Arc::unwrap_or_clone(view.image))))
@@ -143,7 +146,7 @@ fn yaw(features: &FeatureVector) -> f32 {
 /// # Errors
 /// If the nets or a frame cannot be read, or hardly a frame shows a face.
 pub fn run(pack: &Pack, seconds: f64, frames: impl Iterator<Item = Result<Image>>) -> Result<MotionReport> {
-    let mirror = Arc::new(Mirror::new(pack)?);
+    let mirror = Mirror::new(pack)?;
 
     // The clip, followed smoothly and frame by frame.
     let (mut viewers, mut smoothed, mut single) = (Vec::new(), Film::default(), Film::default());
@@ -224,7 +227,7 @@ fn following(viewers: &[FeatureVector], film: &Film) -> FollowingFigures {
 }
 
 /// A face that does not move, with new noise in every frame, followed and frame by frame.
-fn stand_still(mirror: &Arc<Mirror>, picture: &Image) -> Result<(StillFigures, StillFigures)> {
+fn stand_still(mirror: &Mirror, picture: &Image) -> Result<(StillFigures, StillFigures)> {
     let (mut rng, mut followed) = (Rng::new(1), Followed::new(mirror));
     let mut films = [Film::default(), Film::default()];
     for i in 0..STILL {

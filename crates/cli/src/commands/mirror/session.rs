@@ -23,7 +23,7 @@ pub struct LiveSessions {
 impl SessionFactory for LiveSessions {
     fn open(&self) -> Box<dyn Session> {
         let watchdog = self.watchdog.clone();
-        let session = LiveSession::new(self.mirror.clone(), self.settings);
+        let session = LiveSession::new(&self.mirror, self.settings);
         let session = session.with_heartbeat(Arc::new(move || watchdog.ping()));
         if self.source.stream.is_none() {
             return Box::new(session);

@@ -23,7 +23,7 @@ pub fn height(mirror: &Mirror) -> usize {
 /// What the pipeline does with the frames of a film.
 struct FilmJob {
     live: Mutex<LiveMirror>,
-    renderer: Arc<Renderer>,
+    renderer: Renderer,
     controls: Controls,
     /// Columns and rows of the viewer's half.
     size: [usize; 2],
@@ -60,7 +60,7 @@ impl Job for FilmJob {
 
     fn analyse(&self, frame: FilmFrame) -> Option<Self::Request> {
         let mut live = lock(&self.live);
-        match live.process(Some(&frame.image), &self.controls, frame.at) {
+        match live.process(Some(&frame.image), &self.renderer.rendered(), &self.controls, frame.at) {
             Ok(result) => Some((frame, result.request)),
             Err(error) => {
                 self.fail(error.into());
@@ -114,10 +114,10 @@ pub fn write(
     let writer =
         VideoWriter::create(&out.file(&name), [width + height, height], &info.rate.to_string(), sound.as_ref())?;
 
-    let live = LiveMirror::new(mirror.clone(), LiveSettings::film());
+    let settings = LiveSettings::film();
     let client = Client::new(FilmJob {
-        renderer: live.renderer().clone(),
-        live: Mutex::new(live),
+        renderer: Renderer::new(mirror.painter().clone(), &settings),
+        live: Mutex::new(LiveMirror::new(mirror.reader().clone(), settings)),
         controls: Controls { features: selection.features, without: selection.without.clone(), ..Controls::default() },
         size: [width, height],
         out: Mutex::new(Output { writer, frames: 0, failure: None }),

@@ -82,6 +82,34 @@ pub struct PageSettings {
     pub rotate: u16,
     /// Whether the page then exchanges left and right.
     pub mirror: bool,
+    /// What the page runs the mirror with, where it has no server.
+    pub module: Option<ModuleSettings>,
+}
+
+/// A mirror that runs in the page, as crate `wasm` has it.
+#[derive(Clone, Debug, Serialize)]
+pub struct ModuleSettings {
+    /// The module.
+    pub plain: SiteFile,
+    /// The one with threads, for pages that may have some.
+    pub threads: Option<SiteFile>,
+    /// The pack's manifest and nets.
+    pub files: Vec<SiteFile>,
+    /// How many viewers are reflected, side by side.
+    pub views: usize,
+    /// Pixels a side that are drawn at most.
+    pub max_resolution: usize,
+}
+
+/// A file that the page fetches.
+#[derive(Clone, Debug, Serialize)]
+pub struct SiteFile {
+    /// Its name.
+    pub name: String,
+    /// Where it lies, seen from the page. It changes with what is in the file.
+    pub url: String,
+    /// Its size.
+    pub bytes: usize,
 }
 
 impl Default for PageSettings {
@@ -95,6 +123,7 @@ impl Default for PageSettings {
             gesture: false,
             rotate: 0,
             mirror: true,
+            module: None,
         }
     }
 }

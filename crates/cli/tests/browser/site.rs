@@ -1,0 +1,246 @@
+//! The mirror as a web site without a server of ours, from a plain file server. `NARCISSUS_MODULES` names the folder with the modules that
+//! packaging/web/module.sh builds; without it these say that they skip.
+
+use crate::chromium::{Eye, Page, installed};
+use crate::{REFLECTING, alone, film, narcissus};
+use serde_json::json;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// A file server that knows nothing of mirrors: no headers but type and length. It ends when this is dropped.
+struct Files {
+    url: String,
+    address: std::net::SocketAddr,
+    /// What was asked for; `None` once it has ended.
+    asked: Arc<Mutex<Option<Vec<String>>>>,
+}
+
+impl Files {
+    fn serve(folder: &Path, port: u16) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let asked = Arc::new(Mutex::new(Some(Vec::new())));
+        let (folder, list) = (folder.to_owned(), asked.clone());
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                if list.lock().unwrap().is_none() {
+                    return;
+                }
+                let (folder, list) = (folder.clone(), list.clone());
+                std::thread::spawn(move || answer(stream, &folder, &list));
+            }
+        });
+        Self { url: format!("http://localhost:{}/mirror/", address.port()), address, asked }
+    }
+
+    fn port(&self) -> u16 {
+        self.address.port()
+    }
+}
+
+impl Drop for Files {
+    fn drop(&mut self) {
+        *self.asked.lock().unwrap() = None;
+        // So that the thread looks.
+        let _ = TcpStream::connect(self.address);
+    }
+}
+
+fn answer(mut stream: TcpStream, folder: &Path, asked: &Mutex<Option<Vec<String>>>) -> Option<()> {
+    let mut lines = BufReader::new(stream.try_clone().ok()?).lines();
+    let request = lines.next()?.ok()?;
+    let target = request.split(' ').nth(1)?.to_owned();
+    while !lines.next()?.ok()?.is_empty() {}
+    asked.lock().unwrap().as_mut()?.push(target.clone());
+    // The site lies below the root, as on many hosts.
+    let path = target.split('?').next()?.strip_prefix("/mirror/").unwrap_or("no such file");
+    let file = folder.join(if path.is_empty() { "index.html" } else { path });
+    let kind = match file.extension().and_then(|e| e.to_str()) {
+        Some("html") => "text/html",
+        Some("js") => "text/javascript",
+        Some("css") => "text/css",
+        Some("json" | "webmanifest") => "application/json",
+        Some("svg") => "image/svg+xml",
+        _ => "application/octet-stream",
+    };
+    let (status, body) = std::fs::read(file).map_or(("404 Not Found", Vec::new()), |body| ("200 OK", body));
+    let length = body.len();
+    write!(
+        stream,
+        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
+    )
+    .ok()?;
+    stream.write_all(&body).ok()
+}
+
+/// The folder with the modules.
+fn modules() -> Option<PathBuf> {
+    let folder = std::env::var_os("NARCISSUS_MODULES").map(PathBuf::from);
+    if folder.is_none() {
+        eprintln!("skipped: NARCISSUS_MODULES is not set");
+    }
+    folder
+}
+
+fn write_site(out: &Path, modules: &Path, more: &[&str]) {
+    let site = ["site", "--out"].map(std::ffi::OsStr::new);
+    let status = Command::new(narcissus()).args(site).arg(out).arg("--modules").arg(modules).args(more).status();
+    assert!(status.unwrap().success());
+}
+
+/// A page that has come to rest, after it may have come anew once.
+fn open(page: &mut Page, url: &str) {
+    page.go("about:blank#again");
+    page.go(url);
+    page.wait("globalThis.narcissus && navigator.serviceWorker.controller");
+}
+
+#[test]
+fn a_site_reflects_without_a_server_and_without_a_network() {
+    let (Some(chromium), Some(modules)) = (installed(), modules()) else { return };
+    let (_alone, dir) = (alone(), tempfile::tempdir().unwrap());
+    let site = dir.path().join("site");
+    write_site(&site, &modules, &[]);
+    let files = Files::serve(&site, 0);
+    let mut page = Page::open(&chromium, &Eye::Film(&film::visitor(dir.path())), "about:blank#first");
+    page.listen_to_workers();
+    open(&mut page, &files.url);
+    assert_eq!(page.value("globalThis.crossOriginIsolated"), true, "nobody else may look into it");
+    page.begin();
+    page.wait(REFLECTING);
+    page.wait("narcissus.report.faces.length");
+    let (before, place) = (page.drawn(), page.value("narcissus.report.faces[0]?.box[0]").as_f64().unwrap());
+    page.wait(&format!("Math.abs(narcissus.report.faces[0]?.box[0] - {place}) > 8"));
+    assert_ne!(page.drawn(), before);
+    page.wait("document.querySelector('.words').textContent.includes('It takes you for')");
+    // Controls, steps and what survives are those of the mirror with a server.
+    page.press("p");
+    page.wait("narcissus.report.views[0].kept?.gender !== undefined");
+    page.value("document.querySelector('[data-override=age]').value = 80; document.querySelector('[data-override=age]').dispatchEvent(new Event('input'))");
+    page.wait("narcissus.controls.overrides.age === 80");
+    page.press("p");
+
+    assert!(page.requests.len() > 20, "{:?}", page.requests);
+    for request in &page.requests {
+        let is_own = request.starts_with(&files.url) || request.starts_with("blob:") || request.starts_with("about:");
+        assert!(is_own, "a request to somebody else: {request}");
+    }
+    assert!(page.complaints.is_empty(), "{:?}", page.complaints);
+    let asked = files.asked.lock().unwrap().clone().unwrap();
+    assert!(asked.iter().all(|target| target.starts_with("/mirror/")), "{asked:?}");
+    assert_eq!(asked.iter().filter(|target| target.contains("generator")).count(), 1, "the pack comes once: {asked:?}");
+
+    let url = files.url.clone();
+    drop(files);
+    open(&mut page, &url);
+    page.begin();
+    page.wait(REFLECTING);
+}
+
+#[test]
+fn without_threads_a_site_reflects_too_and_a_newer_one_comes_by_itself() {
+    let (Some(chromium), Some(modules)) = (installed(), modules()) else { return };
+    let (_alone, dir) = (alone(), tempfile::tempdir().unwrap());
+    let (site, plain) = (dir.path().join("site"), dir.path().join("plain"));
+    std::fs::create_dir(&plain).unwrap();
+    std::fs::copy(modules.join("narcissus.wasm"), plain.join("narcissus.wasm")).unwrap();
+    write_site(&site, &plain, &["--faces", "2"]);
+    let files = Files::serve(&site, 0);
+    let mut page = Page::open(&chromium, &Eye::Film(&film::two(dir.path())), &files.url);
+    page.begin();
+    page.wait("narcissus.report?.views.length === 2 && narcissus.report.views.every(v => v.viewer !== null && v.progress === 1)");
+    let first = page.value("narcissus.report.sizes.reflection_bytes").as_u64().unwrap();
+
+    write_site(&site, &plain, &["--max-resolution", "64"]);
+    let url = files.url.clone();
+    // The first visit finds it, the next one has it.
+    open(&mut page, &url);
+    page.wait("navigator.serviceWorker.getRegistration().then(r => r.waiting)");
+    open(&mut page, &url);
+    page.begin();
+    page.wait("narcissus.report?.sizes.reflection_bytes");
+    let now = page.value("narcissus.report.sizes.reflection_bytes").as_u64().unwrap();
+    assert!(now == 64 * 64 * 3 && now < first, "{now} after {first}");
+    assert_eq!(page.value("narcissus.report.views.length"), 1);
+}
+
+#[test]
+fn a_module_that_cannot_be_fetched_is_told_and_fetched_again() {
+    let (Some(chromium), Some(modules)) = (installed(), modules()) else { return };
+    let (_alone, dir) = (alone(), tempfile::tempdir().unwrap());
+    let site = dir.path().join("site");
+    write_site(&site, &modules, &[]);
+    let (generator, hidden) = (site.join("pack/generator.safetensors"), dir.path().join("hidden"));
+    std::fs::rename(&generator, &hidden).unwrap();
+    let files = Files::serve(&site, 0);
+    let mut page = Page::open(&chromium, &Eye::Film(&film::visitor(dir.path())), &files.url);
+    page.wait("document.getElementById('notice').textContent.includes('could not be fetched')");
+    std::fs::rename(&hidden, &generator).unwrap();
+    page.begin();
+    page.wait(REFLECTING);
+    assert!(files.port() > 0);
+}
+
+#[test]
+fn nothing_runs_in_a_hidden_page() {
+    let (Some(chromium), Some(modules)) = (installed(), modules()) else { return };
+    let (_alone, dir) = (alone(), tempfile::tempdir().unwrap());
+    let site = dir.path().join("site");
+    write_site(&site, &modules, &[]);
+    let files = Files::serve(&site, 0);
+    let mut page = Page::open(&chromium, &Eye::Film(&film::visitor(dir.path())), &files.url);
+    page.begin();
+    page.wait(REFLECTING);
+    let hide = |hidden| {
+        format!(
+            "Object.defineProperty(document, 'hidden', {{ configurable: true, value: {hidden} }}); document.dispatchEvent(new Event('visibilitychange'))"
+        )
+    };
+    page.value(&hide(true));
+    std::thread::sleep(Duration::from_millis(500));
+    page.value("globalThis.before = narcissus.report");
+    std::thread::sleep(Duration::from_secs(1));
+    assert_eq!(page.value("before === narcissus.report"), true, "nothing is looked at");
+    page.value(&hide(false));
+    page.wait("before !== narcissus.report");
+    page.wait(REFLECTING);
+}
+
+/// Prints how fast a site is; by hand, on a quiet computer. `SITE_SIZE` names a lower level of the generator.
+#[test]
+#[ignore = "a measurement"]
+fn site_speed() {
+    let (Some(chromium), Some(modules)) = (installed(), modules()) else { return };
+    let (_alone, dir) = (alone(), tempfile::tempdir().unwrap());
+    let plain = dir.path().join("plain");
+    std::fs::create_dir(&plain).unwrap();
+    std::fs::copy(modules.join("narcissus.wasm"), plain.join("narcissus.wasm")).unwrap();
+    let size = std::env::var("SITE_SIZE").ok();
+    let more: Vec<&str> = size.iter().flat_map(|size| ["--max-resolution", size]).collect();
+    for (name, modules) in [("one thread a half", &plain), ("threads", &modules)] {
+        let site = dir.path().join(name);
+        write_site(&site, modules, &more);
+        let files = Files::serve(&site, 0);
+        let mut page = Page::open(&chromium, &Eye::Film(&film::visitor(dir.path())), "about:blank#first");
+        for load in ["cold", "warm"] {
+            page.go("about:blank#again");
+            let began = Instant::now();
+            page.call("Page.navigate", json!({ "url": files.url }));
+            page.wait("globalThis.narcissus && document.getElementById('begin')");
+            page.value("document.getElementById('begin').click()");
+            page.wait("narcissus?.report?.state === 'reflecting'");
+            println!("{name}, {load}: the first reflection after {:.1} s", began.elapsed().as_secs_f64());
+        }
+        std::thread::sleep(Duration::from_secs(20));
+        println!(
+            "  {:.1} pictures/s, p50 {:.0} ms from the camera to the canvas; {}",
+            page.value("narcissus.speed().rate").as_f64().unwrap(),
+            page.value("narcissus.speed().p50").as_f64().unwrap(),
+            page.value("JSON.stringify(narcissus.times)").as_str().unwrap()
+        );
+    }
+}

@@ -1,0 +1,2 @@
+/** Milliseconds, the same in the page and in all of its workers. */
+export const now = () => performance.timeOrigin + performance.now();

@@ -1,0 +1,105 @@
+// A worker with one half of a mirror that runs in this browser (module.js): an instance of the WebAssembly module, and the workers that are
+// its other threads. crates/wasm/src/lib.rs says what the module takes and gives.
+
+import { now } from "./clock.js";
+
+const STACK_BYTES = 1 << 20;
+const encoder = new TextEncoder(), decoder = new TextDecoder();
+let instance = null, memory = null, began = 0;
+
+onmessage = async ({ data }) => {
+  try {
+    if (data.open) await open(data.open);
+    if (data.thread) await work(data.thread);
+    if (data.controls) call("controls", encoder.encode(data.controls));
+    if (data.look) look(data.look);
+    if (data.shown) call("shown", new Uint8Array(data.shown));
+    if (data.draw) await draw(data.draw);
+  } catch (error) {
+    // After a trap the instance is of no use; its answer is the panic's words.
+    const isTrap = error instanceof WebAssembly.RuntimeError, why = isTrap ? `${error.message}: ${text(answer())}` : error.message;
+    postMessage(isTrap || data.open ? { broken: why } : { refused: { seq: data.look?.seq ?? 0, why } });
+  }
+};
+
+// ---- Calls --------------------------------------------------------------------------------------------------------------
+
+/** Calls a function of the module with a message; gives its answer. */
+function call(name, message, ...values) {
+  const exports = instance.exports, at = exports.room(message.length);
+  // The memory may have moved.
+  new Uint8Array(memory.buffer, at, message.length).set(message);
+  if (exports[name](...values)) return answer();
+  throw new Error(text(answer()));
+}
+
+/** A copy: the module's memory changes, and may be shared, which some functions of browsers do not take. */
+function answer() {
+  const { answer_at: at, answer_bytes: bytes } = instance.exports;
+  return new Uint8Array(memory.buffer, at(), bytes()).slice();
+}
+
+const text = bytes => decoder.decode(bytes);
+const NOTHING = new Uint8Array(0);
+
+// ---- Beginning ------------------------------------------------------------------------------------------------------------
+
+async function open({ which, module, threads, files, views, maxResolution, pages: [initial, maximum], since }) {
+  began = since;
+  const isShared = threads > 1;
+  memory = isShared ? new WebAssembly.Memory({ initial, maximum, shared: true }) : null;
+  instance = await WebAssembly.instantiate(module, isShared ? { env: { memory } } : {});
+  memory ??= instance.exports.memory;
+  instance.exports.start();
+  if (isShared) await startThreads(module, threads - 1);
+
+  for (const { name, bytes } of files) {
+    const encoded = encoder.encode(name), message = new Uint8Array(encoded.length + bytes.length);
+    message.set(encoded);
+    message.set(bytes, encoded.length);
+    call("file", message, encoded.length);
+  }
+  if (which === "eyes") call("open_eyes", NOTHING, views); else call("open_hand", NOTHING, views, maxResolution);
+  postMessage({ opened: true });
+}
+
+/** Each of the others has its stack and its thread-local values in the memory of all. */
+async function startThreads(module, count) {
+  const { reserve, __tls_size: size, start_threads: start } = instance.exports;
+  const others = Array.from({ length: count }, () => new Worker("half.js", { type: "module", name: "thread" }));
+  const ready = others.map(other => new Promise(resolve => {
+    other.onmessage = resolve;
+    const [stack, local] = [reserve(STACK_BYTES) + STACK_BYTES, reserve(Math.max(16, size.value))];
+    other.postMessage({ thread: { module, memory, stack, local } });
+  }));
+  await Promise.all(ready);
+  if (!start(count)) throw new Error("its threads do not start");
+}
+
+/** One of the other threads: works until its worker ends. */
+async function work({ module, memory, stack, local }) {
+  const { exports } = await WebAssembly.instantiate(module, { env: { memory } });
+  exports.__stack_pointer.value = stack;
+  exports.__wasm_init_tls(local);
+  postMessage({ ready: true });
+  exports.work();
+}
+
+// ---- A frame --------------------------------------------------------------------------------------------------------------
+
+const seconds = () => (now() - began) / 1000;
+
+function look({ seq, width, height, at, pixels }) {
+  const since = now();
+  const seen = JSON.parse(text(call("look", pixels ? new Uint8Array(pixels) : NOTHING, width, height, seconds())));
+  postMessage({ seen: { ...seen, seq, at, took: now() - since } });
+}
+
+async function draw({ seq, at, analyse, request }) {
+  const since = now(), message = call("draw", encoder.encode(JSON.stringify(request)), seconds());
+  if (message.length === 0) return postMessage({ drawn: { seq } });
+  const took = now() - since, begins = 4 + new DataView(message.buffer).getUint32(0, true);
+  const { width, height } = JSON.parse(text(message.subarray(4, begins)));
+  const picture = await createImageBitmap(new ImageData(new Uint8ClampedArray(message.buffer, begins), width, height));
+  postMessage({ drawn: { seq, at, analyse, took, picture, message: message.buffer } }, [picture, message.buffer]);
+}

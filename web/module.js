@@ -1,0 +1,174 @@
+// The way to a mirror that runs in this browser: two workers (half.js) with an instance of the WebAssembly module each. One looks while the
+// other draws. Frames go to the first and nowhere else; crates/wasm/src/lib.rs says what the module takes and gives.
+
+import { now } from "./clock.js";
+
+// More threads share a picture of this size badly.
+const MOST_THREADS = 4;
+// WebAssembly counts memory in pages of 64 KiB: what a shared one begins with, and how far it may grow.
+const FIRST_PAGES = 512, MOST_PAGES = 16384;
+const RETRY_MS = 700, AGAIN_MS = 7000, SPEED_MS = 5000;
+const GENERATOR = "generator.safetensors", MANIFEST = "pack.toml";
+
+export class Module {
+  #site; #hear; #controls = "{}"; #parts = null; #halves = null; #isOpen = false;
+  // What is to be drawn next, and whether something is being drawn.
+  #request = null; #draws = false;
+  #analysed = []; #drawn = [];
+  #since = now(); #mayShareMemory = globalThis.crossOriginIsolated;
+
+  /** `site` is the entry `module` of settings.json; `hear` as a Socket has it, with `fetching(share)` and `failed(key)`. */
+  constructor(site, hear) {
+    this.#site = site;
+    this.#hear = hear;
+    this.#open();
+  }
+
+  get isOpen() { return this.#isOpen; }
+
+  tell(controls) {
+    this.#controls = controls;
+    if (this.#isOpen) this.#halves.eyes.postMessage({ controls });
+  }
+
+  picture(canvas) { return canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.buffer; }
+
+  send({ seq, width, height, at }, pixels) {
+    this.#halves.eyes.postMessage({ look: { seq, width, height, at, pixels } }, pixels ? [pixels] : []);
+  }
+
+  /** Something broke or does not answer: both halves begin anew, before nobody. */
+  renew() {
+    this.#end();
+    this.#hear.closed();
+    setTimeout(() => this.#open(), RETRY_MS);
+  }
+
+  /** With a worker end those that it began. */
+  #end() {
+    for (const half of Object.values(this.#halves ?? {})) half.terminate();
+    this.#halves = null;
+    this.#isOpen = this.#draws = false;
+    this.#request = null;
+  }
+
+  async #open() {
+    const threads = this.#threads();
+    try {
+      this.#parts ??= await this.#fetch(threads > 1);
+    } catch (error) {
+      // A browser that cannot compile the module will not learn to.
+      if (!globalThis.WebAssembly || error instanceof WebAssembly.CompileError) return this.#hear.failed("cannot_run_here");
+      this.#hear.failed("not_fetched");
+      return setTimeout(() => this.#open(), AGAIN_MS);
+    }
+    const { module, files } = this.#parts, { views, max_resolution: maxResolution } = this.#site;
+    const isFor = { eyes: name => name !== GENERATOR, hand: name => name === GENERATOR || name === MANIFEST };
+    const halves = this.#halves = {};
+    const open = which => new Promise(opened => {
+      const half = halves[which] = new Worker("half.js", { type: "module", name: which });
+      half.onmessage = ({ data }) => {
+        if (this.#halves !== halves) return;
+        if (data.opened) return opened();
+        if (data.broken) return this.#isOpen ? this.#broke(data.broken) : this.#failed(data.broken);
+        this.#heard(data);
+      };
+      half.onerror = event => this.#halves === halves && this.#broke(event.message);
+      const mine = files.filter(file => isFor[which](file.name));
+      half.postMessage({ open: { which, module, threads, files: mine, views, maxResolution, pages: [FIRST_PAGES, MOST_PAGES], since: this.#since } });
+    });
+    await Promise.all([open("eyes"), open("hand")]);
+    if (this.#halves !== halves) return;
+    this.#isOpen = true;
+    this.#hear.opened();
+    this.tell(this.#controls);
+  }
+
+  /** How many threads each half has. Only a page that nobody else can look into may share memory among them. */
+  #threads() {
+    return this.#site.threads && this.#mayShareMemory ? Math.min(navigator.hardwareConcurrency, MOST_THREADS) : 1;
+  }
+
+  /** Module and pack, while it is told how much of them has come. */
+  async #fetch(withThreads) {
+    const code = withThreads ? this.#site.threads : this.#site.plain;
+    const all = [code, ...this.#site.files], total = all.reduce((sum, file) => sum + file.bytes, 0);
+    let came = 0;
+    const read = async ({ url, name, bytes: size }) => {
+      const answer = await fetch(url);
+      if (!answer.ok) throw new Error(`${url}: ${answer.status}`);
+      const bytes = new Uint8Array(size);
+      let at = 0;
+      for (const reader = answer.body.getReader(); ;) {
+        const { value, done } = await reader.read();
+        if (done) break;
+        bytes.set(value, at);
+        at += value.length;
+        came += value.length;
+        this.#hear.fetching(came / total);
+      }
+      if (at !== size) throw new Error(`${url}: ${at} bytes, not ${size}`);
+      return { name, bytes };
+    };
+    this.#hear.fetching(0);
+    const [{ bytes }, ...files] = await Promise.all(all.map(read));
+    return { module: await WebAssembly.compile(bytes), files };
+  }
+
+  /** A frame broke the module: the next ones are seen by a new one. */
+  #broke(why) {
+    console.error(why);
+    this.#hear.answered({ type: "refused", seq: 0, error: why });
+    this.renew();
+  }
+
+  /** It does not come up: a file is damaged, or there is less memory to share than the browser said. */
+  #failed(why) {
+    console.error(why);
+    this.#mayShareMemory = false;
+    this.#parts = null;
+    this.#end();
+    this.#hear.failed("not_fetched");
+    setTimeout(() => this.#open(), AGAIN_MS);
+  }
+
+  #heard({ seen, drawn, refused }) {
+    if (refused) this.#hear.answered({ type: "refused", seq: refused.seq, error: refused.why });
+    if (seen) {
+      const { seq, at, took, report, controls, request } = seen;
+      count(this.#analysed, 0);
+      this.#hear.answered({ type: "analysed", seq, report, controls, performance: this.#performance() });
+      this.#request = { seq, at, analyse: took, request };
+    }
+    if (drawn) {
+      this.#draws = false;
+      const { seq, at, analyse, took: draw, picture, message } = drawn;
+      if (picture) {
+        count(this.#drawn, now() - at);
+        this.#halves.eyes.postMessage({ shown: message }, [message]);
+        this.#hear.drawn({ seq, picture, at, times: { analyse, draw, encode: 0 } });
+      }
+    }
+    if (this.#draws || !this.#request) return;
+    this.#draws = true;
+    this.#halves.hand.postMessage({ draw: this.#request });
+    this.#request = null;
+  }
+
+  #performance() {
+    const rate = list => list.length / SPEED_MS * 1000;
+    const took = this.#drawn.map(entry => entry.took).sort((a, b) => a - b);
+    const rank = q => took[Math.max(0, Math.ceil(took.length * q) - 1)] ?? 0;
+    return {
+      frames_per_second: rate(this.#analysed), pictures_per_second: rate(this.#drawn),
+      latency_p50_ms: rank(0.5), latency_p95_ms: rank(0.95),
+    };
+  }
+}
+
+/** Adds what happens now to a list of the last seconds. */
+function count(list, took) {
+  const at = now();
+  list.push({ at, took });
+  while (list[0].at < at - SPEED_MS) list.shift();
+}
