@@ -23,7 +23,7 @@ const THREADS: &str = "narcissus-threads.wasm";
 #[command(after_long_help = "\
 Examples:
     narcissus site --out site
-    narcissus site --pack my.pack --faces 2 --out site")]
+    narcissus site --pack my-pack --faces 2 --out site")]
 pub struct SiteArgs {
     /// The folder
     #[arg(long, value_name = "DIR")]

@@ -31,8 +31,8 @@ const NEED_DATA: [(&str, &str); 4] = [
     ),
 ];
 
-/// Flags that make long work short: which commands get them, in place of their own.
-const SHORTER: [(&str, &str, &str); 13] = [
+/// Flags that make long work short, or name what a release has beside the program: which commands get them, in place of their own.
+const SHORTER: [(&str, &str, &str); 14] = [
     ("narcissus adopt", "--minutes", "0.03"),
     ("narcissus bench", "--rounds", "2"),
     ("narcissus doctor", "--port", "0"),
@@ -46,6 +46,7 @@ const SHORTER: [(&str, &str, &str); 13] = [
     ("narcissus select --protocol mirror", "--count", "8"),
     ("narcissus select --protocol mirror", "--samples", "128"),
     ("narcissus mirror", "--port", "0"),
+    ("narcissus site", "--modules", "modules/"),
 ];
 
 #[test]
@@ -265,6 +266,11 @@ fn place(name: &str, words: &[String], path: &Path) {
             std::fs::write(path, format!("file;person;gender;birth\n{rows}")).unwrap();
         }
         "archive/" => archive(path),
+        "modules/" => {
+            std::fs::create_dir(path).unwrap();
+            // Nothing here runs it.
+            std::fs::write(path.join("narcissus.wasm"), b"\0asm").unwrap();
+        }
         "dance.mp4" => film(path),
         "celebahq.pack" | "my-pack" => copy_pack(path),
         // No inverter can be trained for the pickles here, whose generators draw no faces; a file is known by its content.

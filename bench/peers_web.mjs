@@ -1,0 +1,39 @@
+// The default pack's generator as WebAssembly in Node, ours and onnxruntime-web's, one thread each, in turns:
+//   packaging/web/module.sh && narcissus export --out /tmp/generator.onnx && npm install --prefix /tmp onnxruntime-web
+//   node bench/peers_web.mjs target/release/narcissus.wasm packs/congress /tmp/generator.onnx [ROUNDS]
+import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { dirname } from "node:path";
+
+const [modulePath, pack, onnxPath, rounds = "30"] = process.argv.slice(2);
+const ort = createRequire(`${dirname(onnxPath)}/x.js`)("onnxruntime-web");
+ort.env.wasm.numThreads = 1;
+
+const { instance: { exports } } = await WebAssembly.instantiate(await readFile(modulePath), {});
+function call(name, message, ...values) {
+  const at = exports.room(message.length);
+  new Uint8Array(exports.memory.buffer, at, message.length).set(message);
+  const isWell = exports[name](...values);
+  const answer = Buffer.from(new Uint8Array(exports.memory.buffer, exports.answer_at(), exports.answer_bytes()));
+  if (!isWell) throw new Error(`${name}: ${answer}`);
+  return answer;
+}
+for (const name of ["pack.toml", "generator.safetensors"]) call("file", Buffer.concat([Buffer.from(name), await readFile(`${pack}/${name}`)]), name.length);
+call("open_hand", Buffer.alloc(0), 1, 1024);
+const session = await ort.InferenceSession.create(await readFile(onnxPath), { executionProviders: ["wasm"] });
+
+const size = 256, latent = Float32Array.from({ length: size }, (_, i) => Math.sin(12.9898 * i) * 1.4);
+const request = Buffer.from(JSON.stringify({ epoch: 0, targets: [{ viewer: null, latent: [...latent] }] }));
+const input = { [session.inputNames[0]]: new ort.Tensor("float32", latent, [1, size]) };
+const took = { ours: [], theirs: [] };
+for (let i = 0; i < Number(rounds) + 10; i++) {
+  const began = performance.now();
+  call("draw", request, i / 30);
+  const between = performance.now();
+  await session.run(input);
+  // The first rounds compile.
+  if (i >= 10) { took.ours.push(between - began); took.theirs.push(performance.now() - between); }
+}
+const median = values => values.sort((a, b) => a - b)[values.length >> 1];
+const [ours, theirs] = [median(took.ours), median(took.theirs)];
+console.log(`narcissus ${ours.toFixed(1)} ms, onnxruntime-web ${theirs.toFixed(1)} ms: ${(theirs / ours).toFixed(1)} times as fast`);
