@@ -26,13 +26,13 @@ const size = 256, latent = Float32Array.from({ length: size }, (_, i) => Math.si
 const request = Buffer.from(JSON.stringify({ epoch: 0, targets: [{ viewer: null, latent: [...latent] }] }));
 const input = { [session.inputNames[0]]: new ort.Tensor("float32", latent, [1, size]) };
 const took = { ours: [], theirs: [] };
-for (let i = 0; i < Number(rounds) + 10; i++) {
+for (let i = 0; i < Number(rounds) + 20; i++) {
   const began = performance.now();
   call("draw", request, i / 30);
   const between = performance.now();
   await session.run(input);
   // The first rounds compile.
-  if (i >= 10) { took.ours.push(between - began); took.theirs.push(performance.now() - between); }
+  if (i >= 20) { took.ours.push(between - began); took.theirs.push(performance.now() - between); }
 }
 const median = values => values.sort((a, b) => a - b)[values.length >> 1];
 const [ours, theirs] = [median(took.ours), median(took.theirs)];

@@ -46,7 +46,7 @@ export class Camera {
 
   async #open() {
     clearTimeout(this.#retry);
-    const video = { width: { ideal: WIDTH }, height: { ideal: HEIGHT }, facingMode: "user" };
+    const video = { width: { ideal: WIDTH }, height: { ideal: HEIGHT }, frameRate: { ideal: 30 }, facingMode: "user" };
     let stream;
     try {
       stream = await navigator.mediaDevices.getUserMedia({ video, audio: false });

@@ -7,6 +7,11 @@ import { now } from "./clock.js";
 const MOST_THREADS = 4;
 // WebAssembly counts memory in pages of 64 KiB: what a shared one begins with, and how far it may grow.
 const FIRST_PAGES = 512, MOST_PAGES = 16384;
+// A module of one function with a relaxed multiply-add: the module with threads has such operations, too.
+const RELAXED = Uint8Array.of(
+  0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 8, 1, 0x60, 3, 0x7b, 0x7b, 0x7b, 1, 0x7b, 3, 2, 1, 0,
+  10, 13, 1, 11, 0, 0x20, 0, 0x20, 1, 0x20, 2, 0xfd, 0x85, 2, 0x0b,
+);
 const RETRY_MS = 700, AGAIN_MS = 7000, SPEED_MS = 5000;
 const GENERATOR = "generator.safetensors", MANIFEST = "pack.toml";
 
@@ -53,12 +58,13 @@ export class Module {
   }
 
   async #open() {
+    if (!globalThis.WebAssembly) return this.#hear.failed("cannot_run_here");
     const threads = this.#threads();
     try {
       this.#parts ??= await this.#fetch(threads > 1);
     } catch (error) {
       // A browser that cannot compile the module will not learn to.
-      if (!globalThis.WebAssembly || error instanceof WebAssembly.CompileError) return this.#hear.failed("cannot_run_here");
+      if (error instanceof WebAssembly.CompileError) return this.#hear.failed("cannot_run_here");
       this.#hear.failed("not_fetched");
       return setTimeout(() => this.#open(), AGAIN_MS);
     }
@@ -86,7 +92,7 @@ export class Module {
 
   /** How many threads each half has. Only a page that nobody else can look into may share memory among them. */
   #threads() {
-    return this.#site.threads && this.#mayShareMemory ? Math.min(navigator.hardwareConcurrency, MOST_THREADS) : 1;
+    return this.#site.threads && this.#mayShareMemory && WebAssembly.validate(RELAXED) ? Math.min(navigator.hardwareConcurrency, MOST_THREADS) : 1;
   }
 
   /** Module and pack, while it is told how much of them has come. */

@@ -61,7 +61,8 @@ fn the_module_draws_what_the_program_draws() {
     assert!(status.unwrap().success());
 
     let (ours, theirs) = (natively(&pack, &frame), std::fs::read(dir.path().join("frame.drawn")).unwrap());
-    let picture = |message: &[u8]| message[4 + u32::from_le_bytes(message[..4].try_into().unwrap()) as usize..].to_vec();
+    let picture =
+        |message: &[u8]| message[4 + u32::from_le_bytes(message[..4].try_into().unwrap()) as usize..].to_vec();
     let (ours, theirs) = (picture(&ours), picture(&theirs));
     assert_eq!(ours.len(), theirs.len());
     let far = ours.iter().zip(&theirs).filter(|(a, b)| a.abs_diff(**b) > 2).count();
