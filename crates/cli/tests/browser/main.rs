@@ -210,7 +210,7 @@ fn closed_eyes_begin_and_stop() {
     page.wait("globalThis.narcissus?.report?.eyes_closed_secs > 0");
     assert_eq!(page.value("narcissus.report.faces.length"), 0, "nobody has agreed to be measured");
     page.wait(REFLECTING);
-    page.wait("narcissus.controls.waiting === true");
+    page.wait("narcissus.controls?.waiting === true");
     page.wait(DREAMING);
 }
 
