@@ -1,7 +1,7 @@
 // The glass: reflections side by side, under each what is said of it, and one notice over all of them.
 
 import { Dissolve } from "./dissolve.js";
-import { say, write } from "./words.js";
+import { say, write, writeLines } from "./words.js";
 
 // Reflections smaller than this are enlarged in two steps, the first of which is smooth: the second alone shows the grid of pixels.
 const SMOOTH = 384;
@@ -49,7 +49,7 @@ export class Glass {
       if (viewer !== (this.#viewers[i] ?? null)) this.#greet(whose, viewer);
       this.#viewers[i] = viewer;
       write(whose, viewer === null ? "" : say("whose_face"));
-      write(words, lines.join("\n"));
+      writeLines(words, lines);
     });
   }
 

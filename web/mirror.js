@@ -169,7 +169,7 @@ function refresh() {
   }));
   announce(judged);
   if (panel.open) panel.show(report, report.views.find(isSomebody), speed(), times);
-  if (steps.open) steps.say(report, judged.length ? lines(judged[0].judgement, panel.told).join("\n") : "");
+  if (steps.open) steps.say(report, judged.length ? lines(judged[0].judgement, panel.told) : []);
 }
 
 /** Age and gender of a view as they stand everywhere: as somebody told the machine, else as it judges. */
@@ -318,6 +318,16 @@ part("begin").addEventListener("click", begin);
 matchMedia("(prefers-reduced-motion: reduce)").addEventListener("change", tell);
 document.addEventListener("visibilitychange", hide);
 
+/** Tells the style how large these are, as `--ID-wide` and `--ID-high`: what lies beside them leaves them room. */
+function measure(...ids) {
+  const { style } = document.documentElement;
+  const observer = new ResizeObserver(sized => sized.forEach(({ target }) => {
+    style.setProperty(`--${target.id}-wide`, `${target.offsetWidth}px`);
+    style.setProperty(`--${target.id}-high`, `${target.offsetHeight}px`);
+  }));
+  for (const id of ids) observer.observe(part(id));
+}
+
 // ---- Up -----------------------------------------------------------------------------------------------------------------
 
 await offerLanguages(refresh);
@@ -337,7 +347,7 @@ if (settings.gesture && !settings.has_camera) camera.start();
 hang(link, settings);
 watch(beginAgain);
 setInterval(fetchPicture, PANEL_PICTURE_MS);
-new ResizeObserver(([{ target }]) => document.documentElement.style.setProperty("--keys", `${target.offsetHeight}px`)).observe(part("keys"));
+measure("keys", "promise");
 // An installation comes up by itself, its notice stays on the wall.
 if (kiosk && !settings.gesture) begin();
 tell();

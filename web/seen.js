@@ -7,10 +7,13 @@ const GOLD = "#e0bd78", INK = "#f2e6cf", DARK = "#0a0a0c";
  * whoever has a text has a reflection. `pair` are two points that a line joins.
  */
 export function drawSeen(canvas, { thumb, frame, faces }, texts, pair = null) {
-  if (canvas.width !== 2 * thumb.width || canvas.height !== 2 * thumb.height) {
-    [canvas.width, canvas.height] = [2 * thumb.width, 2 * thumb.height];
-  }
-  const pen = canvas.getContext("2d"), unit = Math.max(frame.width, frame.height) / 320;
+  // As many pixels as the screen has for it. Its letters are as large as those beside it, however small it is.
+  const shown = Math.max(1, canvas.clientWidth), width = Math.round(shown * devicePixelRatio);
+  const height = Math.round(width * frame.height / frame.width), unit = frame.width / shown, line = Math.max(frame.width, frame.height) / 320;
+  if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
+  const pen = canvas.getContext("2d");
+  const letters = Math.max(12, 0.85 * parseFloat(getComputedStyle(canvas).fontSize)) * unit;
+  pen.imageSmoothingQuality = "high";
   pen.setTransform(1, 0, 0, 1, 0, 0);
   pen.globalAlpha = 1;
   pen.drawImage(thumb, 0, 0, canvas.width, canvas.height);
@@ -18,9 +21,9 @@ export function drawSeen(canvas, { thumb, frame, faces }, texts, pair = null) {
   for (const face of faces) {
     const text = texts.get(face.id);
     pen.globalAlpha = text ? 1 : 0.55;
-    drawFace(pen, unit, face);
-    if (text && pair) joinPoints(pen, unit, pair.map(i => face.landmarks[i]));
-    if (text) label(pen, unit, face.box, text, frame);
+    drawFace(pen, line, face);
+    if (text && pair) joinPoints(pen, line, pair.map(i => face.landmarks[i]));
+    if (text) label(pen, letters, face.box, text, frame);
   }
 }
 
@@ -49,14 +52,14 @@ function dot(pen, x, y, radius) {
   pen.fill();
 }
 
-function label(pen, unit, [x, y, , h], text, frame) {
-  pen.font = `${11 * unit}px system-ui, sans-serif`;
-  const wide = pen.measureText(text).width + 6 * unit;
-  const left = Math.max(0, Math.min(x, frame.width - wide)), top = y > 16 * unit ? y - 16 * unit : y + h;
+function label(pen, size, [x, y, , h], text, frame) {
+  pen.font = `${size}px system-ui, sans-serif`;
+  const wide = pen.measureText(text).width + 0.5 * size, high = 1.3 * size;
+  const left = Math.max(0, Math.min(x, frame.width - wide)), top = y > high ? y - high : y + h;
   pen.globalAlpha = 0.75;
   pen.fillStyle = DARK;
-  pen.fillRect(left, top, wide, 15 * unit);
+  pen.fillRect(left, top, wide, high);
   pen.globalAlpha = 1;
   pen.fillStyle = INK;
-  pen.fillText(text, left + 3 * unit, top + 11 * unit);
+  pen.fillText(text, left + 0.25 * size, top + size);
 }

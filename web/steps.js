@@ -2,7 +2,7 @@
 // is explained in a sentence; where it is a distance, a line joins its two points on the camera's picture.
 
 import { drawSeen } from "./seen.js";
-import { number, percent, say, write } from "./words.js";
+import { number, percent, say, write, writeLines } from "./words.js";
 
 /** From one update of the bars to the next. */
 const UPDATE_MS = 100;
@@ -23,6 +23,9 @@ function distance(name) {
   return axis ? { pair: [Number(a), Number(b)], axis } : null;
 }
 
+/** Where a number stands among the others: by its group, a colour's as they are called: L, a, b. */
+const place = ({ group, name, unit }, groups) => groups.indexOf(group) + (unit === "lab" ? "lab".indexOf(name.at(-1)) / 3 : 0);
+
 /** What stands for a number's name in the keys of its texts. */
 const textKey = name => name.replace("/", "_");
 
@@ -34,7 +37,7 @@ export class Steps {
     this.#change = change;
     this.#numbers = numbers.map((about, i) => ({ ...about, i, distance: distance(about.name) }));
     this.#distances = this.#numbers.filter(n => n.distance);
-    const others = this.#numbers.filter(n => !n.distance).sort((a, b) => groups.indexOf(a.group) - groups.indexOf(b.group));
+    const others = this.#numbers.filter(n => !n.distance).sort((a, b) => place(a, groups) - place(b, groups));
     this.#rows = others.map(about => this.#row(about));
     part("numbers").append(...this.#rows.map(({ button }) => button));
     this.#chosen = others[0]?.i ?? 0;
@@ -80,14 +83,14 @@ export class Steps {
     if (face && this.#steps) part("step-face").getContext("2d").drawImage(...fitted(part("step-face"), face));
   }
 
-  /** Says what changes slowly: how much data there is at each step, what the chosen number means, what the face is taken for. */
+  /** Says what changes slowly: how much data there is at each step, what the chosen number means, the lines on what the face is taken for. */
   say({ sizes }, verdict) {
     const bytes = n => say("bytes", { n: number(n) });
     write(part("step-camera-size"), sizes.picture_bytes ? bytes(sizes.picture_bytes) : "");
     write(part("step-numbers-size"), number(sizes.features));
     write(part("step-latent-size"), number(sizes.latent));
     write(part("step-face-size"), bytes(sizes.reflection_bytes));
-    write(part("step-verdict"), verdict);
+    writeLines(part("step-verdict"), verdict);
     for (const { name, about } of this.#rows) write(name, say(`number_${textKey(about.name)}`));
     this.#explain();
   }
@@ -123,7 +126,7 @@ export class Steps {
     const lines = [meaning];
     if (values) lines.push(say("explain_now", { value: format(values[about.i], about.unit), n: number(100 * ranks[about.i]) }));
     if (given && !given[about.i]) lines.push(say("explain_unused"));
-    write(part("explained"), lines.join("\n"));
+    writeLines(part("explained"), lines);
     const name = this.#distances[part("distance").value]?.distance;
     if (name) part("distance").setAttribute("aria-valuetext", name.pair.map(pointName).join(" – "));
   }

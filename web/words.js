@@ -1,6 +1,8 @@
 // The page's words and numbers, one file of words a language.
 
 export const LANGUAGES = ["en", "de", "es", "fr", "zh"];
+/** How the browser knows a language, where its two letters say too little. */
+const known = tag => ({ zh: "zh-Hans" })[tag] ?? tag;
 let texts = {};
 
 /** The text for a key, its places filled. */
@@ -11,6 +13,13 @@ export function say(key, values = {}) {
 /** Sets a text that has changed. */
 export function write(element, text) {
   if (element.textContent !== text) element.textContent = text;
+}
+
+/** Sets a text of several lines, each of which wraps by itself. */
+export function writeLines(element, lines) {
+  if (element.textContent === lines.join("\n")) return;
+  const line = textContent => Object.assign(document.createElement("span"), { className: "line", textContent });
+  element.replaceChildren(...lines.flatMap((text, i) => (i ? ["\n", line(text)] : [line(text)])));
 }
 
 const language = () => document.documentElement.lang;
@@ -34,7 +43,7 @@ export async function offerLanguages(changed) {
   for (const tag of LANGUAGES) {
     const { name } = await (await fetch(`texts/${tag}.json`)).json();
     for (const list of lists) {
-      list.append(Object.assign(document.createElement("option"), { value: tag, textContent: name, lang: tag }));
+      list.append(Object.assign(document.createElement("option"), { value: tag, textContent: name, lang: known(tag) }));
     }
   }
   for (const list of lists) list.addEventListener("change", () => speak(list.value).then(changed));
@@ -42,9 +51,9 @@ export async function offerLanguages(changed) {
 
 /** Says everything that stands on the page in a language. */
 export async function speak(tag) {
-  if (tag === language() && Object.keys(texts).length) return;
+  if (known(tag) === language() && Object.keys(texts).length) return;
   texts = await (await fetch(`texts/${tag}.json`)).json();
-  document.documentElement.lang = tag;
+  document.documentElement.lang = known(tag);
   for (const list of document.querySelectorAll("select.language")) list.value = tag;
   for (const element of document.querySelectorAll("[data-text]")) element.textContent = say(element.dataset.text);
   for (const element of document.querySelectorAll("[data-label]")) {
