@@ -46,7 +46,7 @@ const NOTHING = new Uint8Array(0);
 
 async function open({ which, module, threads, files, views, maxResolution, pages: [initial, maximum], since }) {
   began = since;
-  const isShared = threads > 1;
+  const isShared = threads > 0;
   memory = isShared ? new WebAssembly.Memory({ initial, maximum, shared: true }) : null;
   instance = await WebAssembly.instantiate(module, isShared ? { env: { memory } } : {});
   memory ??= instance.exports.memory;

@@ -70,7 +70,7 @@ const ON_THE_CPU = { alpha: false, willReadFrequently: true };
 const canvas = new OffscreenCanvas(1, 1), pen = canvas.getContext("2d", ON_THE_CPU);
 
 async function send() {
-  if (making || !newest || !mirror?.isOpen) return;
+  if (making || !newest || !mirror?.isReady) return;
   forget(frame => now() - frame.at >= PATIENCE_MS);
   if (underWay.length >= UNDER_WAY) return;
   making = true;
@@ -85,7 +85,7 @@ async function send() {
     await paint(picture, width, height);
     const frame = { seq: ++seq, at: picture.at, ...upright, thumb: showsThumb && seq % 2 ? await thumbnail() : null };
     const made = await mirror.picture(canvas);
-    if (mirror.isOpen) post(frame, made);
+    if (mirror.isReady) post(frame, made);
   } finally {
     picture.close();
     making = false;
@@ -159,7 +159,7 @@ function post(frame, made) {
 }
 
 function sendEmpty() {
-  if (!emptyMs || isHidden || !mirror?.isOpen || underWay.length) return;
+  if (!emptyMs || isHidden || !mirror?.isReady || underWay.length) return;
   const at = now();
   if (at - lastPicture < 300) return;
   post({ seq: ++seq, at, width: 0, height: 0, thumb: null }, null);
@@ -178,6 +178,7 @@ function open(module) {
     closed: () => postMessage({ server: false }),
     fetching: share => postMessage({ fetching: share }),
     failed: key => postMessage({ failed: key }),
+    ready: send,
     answered,
     drawn,
   };

@@ -3,7 +3,7 @@
 
 import { now } from "./clock.js";
 
-// More threads share a picture of this size badly.
+// More threads share a picture of this size badly. Both halves work at the same time: each has half of the processors.
 const MOST_THREADS = 4;
 // WebAssembly counts memory in pages of 64 KiB: what a shared one begins with, and how far it may grow.
 const FIRST_PAGES = 512, MOST_PAGES = 16384;
@@ -17,8 +17,8 @@ const GENERATOR = "generator.safetensors", MANIFEST = "pack.toml";
 
 export class Module {
   #site; #hear; #controls = "{}"; #parts = null; #halves = null; #isOpen = false;
-  // What is to be drawn next, and whether something is being drawn.
-  #request = null; #draws = false;
+  // What is to be drawn next, and whether something is being drawn and looked at.
+  #request = null; #draws = false; #looks = false;
   #analysed = []; #drawn = [];
   #since = now(); #mayShareMemory = globalThis.crossOriginIsolated;
 
@@ -31,6 +31,9 @@ export class Module {
 
   get isOpen() { return this.#isOpen; }
 
+  /** Whether a frame would be looked at now and its reflection be drawn next: what is looked at beyond that only takes time from drawing. */
+  get isReady() { return this.#isOpen && !this.#looks && !this.#request; }
+
   tell(controls) {
     this.#controls = controls;
     if (this.#isOpen) this.#halves.eyes.postMessage({ controls });
@@ -39,6 +42,7 @@ export class Module {
   picture(canvas) { return canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.buffer; }
 
   send({ seq, width, height, at }, pixels) {
+    this.#looks = true;
     this.#halves.eyes.postMessage({ look: { seq, width, height, at, pixels } }, pixels ? [pixels] : []);
   }
 
@@ -53,15 +57,16 @@ export class Module {
   #end() {
     for (const half of Object.values(this.#halves ?? {})) half.terminate();
     this.#halves = null;
-    this.#isOpen = this.#draws = false;
+    this.#isOpen = this.#draws = this.#looks = false;
     this.#request = null;
   }
 
   async #open() {
     if (!globalThis.WebAssembly) return this.#hear.failed("cannot_run_here");
-    const threads = this.#threads();
+    const isShared = Boolean(this.#site.threads) && this.#mayShareMemory && WebAssembly.validate(RELAXED);
+    const threads = isShared ? Math.max(1, Math.min(navigator.hardwareConcurrency >> 1, MOST_THREADS)) : 0;
     try {
-      this.#parts ??= await this.#fetch(threads > 1);
+      this.#parts ??= await this.#fetch(isShared);
     } catch (error) {
       // A browser that cannot compile the module will not learn to.
       if (error instanceof WebAssembly.CompileError) return this.#hear.failed("cannot_run_here");
@@ -88,11 +93,6 @@ export class Module {
     this.#isOpen = true;
     this.#hear.opened();
     this.tell(this.#controls);
-  }
-
-  /** How many threads each half has. Only a page that nobody else can look into may share memory among them. */
-  #threads() {
-    return this.#site.threads && this.#mayShareMemory && WebAssembly.validate(RELAXED) ? Math.min(navigator.hardwareConcurrency, MOST_THREADS) : 1;
   }
 
   /** Module and pack, while it is told how much of them has come. */
@@ -139,12 +139,16 @@ export class Module {
   }
 
   #heard({ seen, drawn, refused }) {
-    if (refused) this.#hear.answered({ type: "refused", seq: refused.seq, error: refused.why });
+    if (refused) {
+      this.#looks = false;
+      this.#hear.answered({ type: "refused", seq: refused.seq, error: refused.why });
+    }
     if (seen) {
+      this.#looks = false;
       const { seq, at, took, report, controls, request } = seen;
       count(this.#analysed, 0);
-      this.#hear.answered({ type: "analysed", seq, report, controls, performance: this.#performance() });
       this.#request = { seq, at, analyse: took, request };
+      this.#hear.answered({ type: "analysed", seq, report, controls, performance: this.#performance() });
     }
     if (drawn) {
       this.#draws = false;
@@ -159,6 +163,7 @@ export class Module {
     this.#draws = true;
     this.#halves.hand.postMessage({ draw: this.#request });
     this.#request = null;
+    this.#hear.ready();
   }
 
   #performance() {

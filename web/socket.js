@@ -16,6 +16,8 @@ export class Socket {
 
   get isOpen() { return this.#socket?.readyState === WebSocket.OPEN; }
 
+  get isReady() { return this.isOpen; }
+
   /** Says how the next frames are to be reflected, now and after each new connection. */
   tell(controls) {
     this.#controls = controls;
