@@ -51,7 +51,7 @@ start() {
     *-windows-*) run=("$root/packaging/windows/wine.sh") ;;
   esac
   mkdir "$work/empty"
-  (cd "$work/empty" && "${run[@]}" "$2" pack verify && "${run[@]}" "$2" dream --count 1 && [[ -s out/dream-0001.png ]])
+  (cd "$work/empty" && "${run[@]}" "$2" pack verify && "${run[@]}" "$2" dream --count 1 --out out && [[ -s out/dream-0001.png ]])
   rm -r "$work/empty"
 }
 
@@ -104,8 +104,11 @@ debian() {
 check_glibc() {
   local newest
   newest=$(readelf -W --dyn-syms "$program" | grep -o 'GLIBC_[0-9.]*' | sort -uV | tail -n 1)
-  echo "$1 needs ${newest:-no glibc}"
-  [[ $(printf '%s\n' "${newest#GLIBC_}" $glibc | sort -V | tail -n 1) == "$glibc" ]]
+  if [[ $(printf '%s\n' "${newest#GLIBC_}" $glibc | sort -V | tail -n 1) != "$glibc" ]]; then
+    echo "error: $program needs $newest; expected $glibc at most" >&2
+    exit 1
+  fi
+  echo "$1: needs $newest, may need $glibc"
 }
 
 for target in "${targets[@]}"; do
