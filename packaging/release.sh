@@ -91,6 +91,8 @@ debian() {
     "$(LC_ALL=C date -u -R -d "@$SOURCE_DATE_EPOCH")" | gzip -9n >"$documents/changelog.gz"
   sed -e "s/@VERSION@/$version/; s/@ARCHITECTURE@/$machine/; s/@GLIBC@/$glibc/" \
     -e "s/@KILOBYTES@/$(du -sk --apparent-size "$folder" | cut -f 1)/" packaging/linux/control >"$folder/DEBIAN/control"
+  (cd "$folder" && find usr -type f | LC_ALL=C sort | xargs md5sum) >"$work/md5sums"
+  mv "$work/md5sums" "$folder/DEBIAN/"
   chmod -R go=rX "$folder"
   dpkg-deb --root-owner-group --build "$folder" "$deb"
   rm -r "$folder"

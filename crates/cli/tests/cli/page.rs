@@ -19,8 +19,8 @@ impl Page {
         Self { socket: tungstenite::client(request, stream).unwrap().0, frames: 0 }
     }
 
-    /// Shows a JPEG of 640x480 pixels to the mirror; gives back its answer (JSON) and the picture that it sends, with the header.
-    pub fn show(&mut self, jpeg: &[u8]) -> (String, Vec<u8>) {
+    /// Shows a JPEG of 640x480 pixels to the mirror.
+    pub fn show(&mut self, jpeg: &[u8]) {
         let header = [
             &[b'M', b'F', mirror::live::protocol::VERSION, 0][..],
             &self.frames.to_le_bytes(),
@@ -31,7 +31,10 @@ impl Page {
         .concat();
         self.frames += 1;
         self.socket.send(Message::binary([&header, jpeg].concat())).unwrap();
-        let (answer, picture) = (self.socket.read().unwrap(), self.socket.read().unwrap());
-        (answer.into_text().unwrap().to_string(), picture.into_data().to_vec())
+    }
+
+    /// What the mirror says next: an answer is text (JSON), a picture is binary.
+    pub fn read(&mut self) -> Message {
+        self.socket.read().unwrap()
     }
 }
