@@ -27,6 +27,7 @@ SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
 export SOURCE_DATE_EPOCH WINEPREFIX=$built/wine
 export CARGO_PROFILE_RELEASE_STRIP=true
 export RUSTFLAGS="--remap-path-prefix=$root=narcissus --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}/registry/src=registry"
+RUSTFLAGS+=" --remap-path-prefix=$(rustc --print sysroot)/lib/rustlib/src/rust=rust"
 
 # Builds for a target; sets $program.
 build() {
