@@ -239,7 +239,6 @@ impl Drop for FullDisk {
 
 /// A program in the browser's place: the browser without a screen, with a film for a camera.
 fn write_browser(path: &Path, chromium: &Path, film: &Path) -> anyhow::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
     let script = format!(
         "#!/bin/sh\nexec {} --headless=new --no-sandbox --disable-gpu --disable-quic --remote-debugging-port=0 \\\n  \
          --use-fake-device-for-media-stream --use-file-for-fake-video-capture={} \\\n  \"$@\"\n",
@@ -247,7 +246,10 @@ fn write_browser(path: &Path, chromium: &Path, film: &Path) -> anyhow::Result<()
         film.display()
     );
     fs::write(path, script)?;
-    Ok(fs::set_permissions(path, fs::Permissions::from_mode(0o755))?)
+    // It runs on Linux only, and is checked by the compiler everywhere.
+    #[cfg(unix)]
+    fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+    Ok(())
 }
 
 /// Starts a mirror that can write only into its home; gives it back when its page can be opened.

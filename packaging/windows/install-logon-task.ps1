@@ -7,7 +7,9 @@
     powershell -ExecutionPolicy Bypass -File packaging\windows\install-logon-task.ps1 -Remove
 #>
 param(
-    [string]$Program = (Join-Path $PSScriptRoot '..\..\target\release\narcissus.exe'),
+    # The program beside this script, as in the archive, or the one that was built.
+    [string]$Program = ('narcissus.exe', '..\..\target\release\narcissus.exe' | ForEach-Object { Join-Path $PSScriptRoot $_ } |
+        Where-Object { Test-Path $_ } | Select-Object -First 1),
     [string]$Arguments = 'mirror --kiosk',
     [switch]$Remove
 )

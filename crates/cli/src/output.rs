@@ -63,7 +63,7 @@ impl std::fmt::Display for ReaderGone {
 /// Writes one line of data to stdout.
 pub fn print_line(line: &impl std::fmt::Display) -> anyhow::Result<()> {
     match writeln!(std::io::stdout().lock(), "{line}") {
-        Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Err(ReaderGone.into()),
+        Err(e) if host::is_closed_pipe(&e) => Err(ReaderGone.into()),
         result => result.context("cannot write to standard output"),
     }
 }

@@ -3,7 +3,7 @@
 use frame::Image;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin, Stdio};
 
 /// Why a video was not written.
 #[derive(Debug, thiserror::Error)]
@@ -55,9 +55,8 @@ impl VideoWriter {
         rate: &str,
         sound: Option<&Sound<'_>>,
     ) -> Result<Self, VideoError> {
-        let ffmpeg = host::ffmpeg()?;
+        let mut command = host::ffmpeg()?;
         let beside = host::temporary_beside(path);
-        let mut command = Command::new(ffmpeg);
         command.args(["-hide_banner", "-loglevel", "error", "-y", "-f", "rawvideo", "-pix_fmt", "rgb24"]).args([
             "-s",
             &format!("{width}x{height}"),

@@ -76,7 +76,7 @@ fn no_mutation_of_a_good_file_breaks_a_reader() {
             }
         }
     }
-    if let Some(peak) = peak_megabytes() {
+    if let Some(peak) = host::peak_memory().map(|bytes| bytes >> 20) {
         assert!(peak < 1024, "a malformed file took {peak} MB");
     }
 }
@@ -133,11 +133,4 @@ fn mutated(good: &[&Vec<u8>], rng: &mut Rng) -> Vec<u8> {
         }
     }
     bytes
-}
-
-/// The most memory that this process has had, where the system says so.
-fn peak_megabytes() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
-    Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? / 1024)
 }

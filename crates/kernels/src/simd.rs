@@ -234,7 +234,7 @@ fused!(
         unsafe { std::mem::transmute::<__m512, [f32; 16]>(sums) }
     }
 );
-// 6 rows of four registers each, four for b and one for a: 29 of 32.
+// 6 rows of four registers each, four for b and two for a: 30 of 32. A seventh row does not fit.
 #[cfg(target_arch = "aarch64")]
 fused!(pulp::aarch64::Neon, 6, 1);
 

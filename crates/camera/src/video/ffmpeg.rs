@@ -6,7 +6,7 @@ use crate::{CameraError, FrameSource, Rate};
 use frame::Image;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdout, Stdio};
 
 /// The rate of videos that do not say theirs.
 const USUAL_RATE: Rate = Rate::whole(25);
@@ -33,15 +33,14 @@ impl FfmpegReader {
     pub fn open(path: &Path) -> Result<(Self, Stream), CameraError> {
         let io = |source| CameraError::Io { path: path.to_owned(), source };
         std::fs::File::open(path).map_err(io)?;
-        let ffmpeg = host::ffmpeg()?;
 
         // What it is.
         // `file:` keeps a name from being read as an option or as the address of a protocol.
         let url = format!("file:{}", path.display());
-        let probe = Command::new(&ffmpeg).args(["-hide_banner", "-nostdin", "-i", &url]).output().map_err(io)?;
+        let probe = host::ffmpeg()?.args(["-hide_banner", "-nostdin", "-i", &url]).output().map_err(io)?;
         let words = String::from_utf8_lossy(&probe.stderr);
         let video = words.lines().find_map(video_stream).ok_or_else(|| CameraError::NotAVideo(path.to_owned()))?;
-        let can_map = video.is_hdr && has_filter(&ffmpeg, "zscale");
+        let can_map = video.is_hdr && has_filter("zscale");
         let stream = Stream {
             rate: video.rate,
             seconds: words.lines().find_map(duration),
@@ -59,7 +58,7 @@ impl FfmpegReader {
         if can_map {
             filters.push(TONE_MAP.into());
         }
-        let mut child = Command::new(ffmpeg)
+        let mut child = host::ffmpeg()?
             .args(["-hide_banner", "-loglevel", "error", "-nostdin", "-i", &url])
             // V: no cover picture of a sound file.
             .args(["-map", "0:V:0", "-an", "-sn", "-dn", "-vf", &filters.join(",")])
@@ -94,9 +93,9 @@ impl Drop for FfmpegReader {
 }
 
 /// Whether this ffmpeg was built with a filter.
-fn has_filter(ffmpeg: &Path, name: &str) -> bool {
-    let list = Command::new(ffmpeg).args(["-hide_banner", "-filters"]).output();
-    list.is_ok_and(|list| String::from_utf8_lossy(&list.stdout).split_whitespace().any(|word| word == name))
+fn has_filter(name: &str) -> bool {
+    let list = host::ffmpeg().ok().and_then(|mut ffmpeg| ffmpeg.args(["-hide_banner", "-filters"]).output().ok());
+    list.is_some_and(|list| String::from_utf8_lossy(&list.stdout).split_whitespace().any(|word| word == name))
 }
 
 /// Seconds from ffmpeg's line about the file: `Duration: 00:01:02.50, start: …`.
@@ -139,7 +138,7 @@ mod tests {
 
     /// A film of one second whose quarters are red, green (above), blue, yellow (below), 96 pixels wide and 64 high.
     fn quarters(path: &Path) -> bool {
-        let Ok(ffmpeg) = host::ffmpeg() else {
+        let Ok(mut ffmpeg) = host::ffmpeg() else {
             eprintln!("skipped: ffmpeg is not in PATH");
             return false;
         };
@@ -150,7 +149,7 @@ mod tests {
             (false, false) => [220, 220, 30],
         };
         let frame: Vec<u8> = (0..96 * 64).flat_map(|i| colour(i % 96, i / 96)).collect();
-        let mut child = Command::new(ffmpeg)
+        let mut child = ffmpeg
             .args([
                 "-loglevel",
                 "error",
@@ -232,7 +231,8 @@ mod tests {
             return;
         }
         let wide = dir.path().join("wide.mp4");
-        let made = Command::new(host::ffmpeg().unwrap())
+        let made = host::ffmpeg()
+            .unwrap()
             .args(["-loglevel", "error", "-i"])
             .arg(&path)
             .args(["-vf", "scale=720:576,setsar=16/11"])

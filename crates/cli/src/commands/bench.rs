@@ -101,7 +101,7 @@ pub fn run(options: &BenchArgs, global: &Global) -> anyhow::Result<()> {
         load_ms,
         stages,
         generator_layers,
-        peak_memory_mb: peak_memory_mb(),
+        peak_memory_mb: host::peak_memory().map(|bytes| bytes as f64 / f64::from(1 << 20)),
     };
     if options.json {
         return output::print_line(&serde_json::to_string(&report)?);
@@ -174,11 +174,4 @@ fn time<T>(stage: &'static str, rounds: u32, run: impl Fn() -> T) -> Stage {
 fn quantiles<const N: usize>(mut values: Vec<f64>, at: [f64; N]) -> [f64; N] {
     values.sort_by(f64::total_cmp);
     at.map(|q| values[((values.len() - 1) as f64 * q).round() as usize])
-}
-
-/// The most memory that the process has held; `None` where the system does not tell.
-fn peak_memory_mb() -> Option<f64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
-    Some(line.trim().trim_end_matches("kB").trim().parse::<f64>().ok()? / 1024.0)
 }

@@ -1,9 +1,11 @@
 //! What the commands do when all is well.
 
-use crate::setting::{DREAMT, Setting, files, json_lines, narcissus, pack_copy, pairs_of_faces, viewer};
+use crate::page::Page;
+use crate::setting::{DREAMT, Setting, files, jpeg, json_lines, narcissus, pack_copy, pairs_of_faces, viewer};
 use std::collections::HashSet;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::process::{Command, Stdio};
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
 
 /// Puts all dreamt viewers into the folder of inputs.
 fn with_viewers() -> Setting {
@@ -278,33 +280,65 @@ fn the_environment_and_the_file_give_what_flags_do_not() {
     assert_eq!(run(Some("3"), &["--count", "4"]), 4);
 }
 
-/// Ends the mirror when the test ends, however it ends.
-struct Running(std::process::Child);
+/// A live mirror, which ends when the test ends, however it ends.
+struct LiveMirror {
+    process: Child,
+    /// `host:port`.
+    address: String,
+}
 
-impl Drop for Running {
+impl LiveMirror {
+    fn start() -> Self {
+        let mut process = Command::new(env!("CARGO_BIN_EXE_narcissus"))
+            .args(["mirror", "--port", "0"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let address = line.split("http://").nth(1).expect("an address").trim().trim_end_matches('/').to_owned();
+        Self { process, address }
+    }
+}
+
+impl Drop for LiveMirror {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }
 
 #[test]
 fn the_mirror_prints_its_address_and_is_healthy() {
-    let child = Command::new(env!("CARGO_BIN_EXE_narcissus"))
-        .args(["mirror", "--port", "0"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut child = Running(child);
-    let mut line = String::new();
-    BufReader::new(child.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let address = line.split("http://").nth(1).expect("an address").trim().trim_end_matches('/');
-    let mut stream = std::net::TcpStream::connect(address).unwrap();
-    write!(stream, "GET /healthz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+    let mirror = LiveMirror::start();
+    let mut stream = TcpStream::connect(&mirror.address).unwrap();
+    write!(stream, "GET /healthz HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", mirror.address).unwrap();
     let mut reply = String::new();
     stream.read_to_string(&mut reply).unwrap();
     assert!(reply.starts_with("HTTP/1.1 200"), "{reply}");
+}
+
+#[test]
+fn somebody_before_the_mirror_gets_answers_and_pictures() {
+    let mirror = LiveMirror::start();
+    let mut page = Page::open(&mirror.address);
+    let frame = jpeg(&viewer(0));
+    // The mirror waits a moment until somebody is there to stay, and on a slow computer not every frame has its picture.
+    let (mut reflecting, mut pictures) = (0, 0);
+    for _ in 0..200 {
+        page.show(&frame);
+        let mut said = page.read();
+        while said.is_binary() {
+            pictures += 1;
+            said = page.read();
+        }
+        reflecting += usize::from(said.to_text().unwrap().contains("\"reflecting\""));
+        if reflecting > 1 && pictures > 1 {
+            return;
+        }
+    }
+    panic!("{reflecting} answers of 200 tell of a reflection, and {pictures} pictures came");
 }
 
 #[test]

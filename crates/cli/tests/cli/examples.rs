@@ -333,7 +333,7 @@ fn archive(folder: &Path) {
 fn film(path: &Path) {
     let picture = path.with_extension("frame.png");
     PEOPLE[0].save(&picture).unwrap();
-    let mut ffmpeg = Command::new(host::ffmpeg().unwrap());
+    let mut ffmpeg = host::ffmpeg().unwrap();
     ffmpeg.args(["-v", "error", "-loop", "1", "-i"]).arg(&picture);
     assert!(ffmpeg.args(["-frames:v", "12", "-pix_fmt", "yuv420p"]).arg(path).status().unwrap().success());
     std::fs::remove_file(picture).unwrap();

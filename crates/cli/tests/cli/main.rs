@@ -7,6 +7,8 @@ mod commands;
 mod examples;
 mod films;
 mod foreign;
+mod page;
+mod platforms;
 mod portraits;
 mod privacy;
 mod setting;

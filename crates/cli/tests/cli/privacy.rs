@@ -1,17 +1,15 @@
 //! No frame is written or sent: the mirror is watched while frames flow.
 #![cfg(target_os = "linux")]
 
+use super::page::Page;
 use super::setting::{jpeg, viewer};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader};
-use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use tungstenite::client::IntoClientRequest;
-use tungstenite::{Message, WebSocket};
 
 /// Frames that are looked at.
-const FRAMES: u32 = 60;
+const FRAMES: usize = 60;
 
 /// A mirror that has nowhere to go but a folder of its own.
 struct Watched {
@@ -34,13 +32,6 @@ impl Watched {
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let address = line.trim().strip_prefix("the mirror is at http://").unwrap().to_owned();
         Self { process, address, home }
-    }
-
-    fn connect(&self) -> WebSocket<TcpStream> {
-        let mut request = format!("ws://{}/ws", self.address).into_client_request().unwrap();
-        request.headers_mut().insert("Origin", format!("http://{}", self.address).parse().unwrap());
-        let stream = TcpStream::connect(&self.address).unwrap();
-        tungstenite::client(request, stream).unwrap().0
     }
 
     /// What the process has open: for each descriptor what it leads to.
@@ -88,21 +79,13 @@ impl Drop for Watched {
 #[test]
 fn no_frame_is_written_or_sent() {
     let mirror = Watched::start();
-    let mut page = mirror.connect();
+    let mut page = Page::open(&mirror.address);
     let pictures = [0, 3].map(|i| jpeg(&viewer(i)));
     let (before, written) = (mirror.open(), mirror.bytes_written());
     let mut reflected = 0;
     for seq in 0..FRAMES {
-        let header = [
-            &[b'M', b'F', mirror::live::protocol::VERSION, 0][..],
-            &seq.to_le_bytes(),
-            &640u16.to_le_bytes(),
-            &480u16.to_le_bytes(),
-            &[0; 4],
-        ]
-        .concat();
-        page.send(Message::binary([&header, &pictures[seq as usize / 30]].map(|b| &b[..]).concat())).unwrap();
-        let (seen, picture) = (page.read().unwrap(), page.read().unwrap());
+        page.show(&pictures[seq / 30]);
+        let (seen, picture) = (page.read(), page.read());
         reflected += usize::from(seen.to_text().unwrap().contains("\"reflecting\""));
         assert!(picture.len() > 500, "every frame is answered with a picture");
         if seq % 10 != 5 {
@@ -121,6 +104,6 @@ fn no_frame_is_written_or_sent() {
             assert!(address.starts_with("00000000:") || address.starts_with("0100007F:"), "it talks to {end}");
         }
     }
-    assert!(reflected > FRAMES as usize / 2, "only {reflected} were reflected");
+    assert!(reflected > FRAMES / 2, "only {reflected} were reflected");
     assert_eq!(mirror.bytes_written(), written, "bytes went to a disk");
 }

@@ -66,6 +66,10 @@ fn a_table_says_what_it_lacks() {
     narcissus(&["train", "attributes", "--data", folder]).assert_one_error(&columns);
     narcissus(&["train", "gan", "--portraits", folder]).assert_one_error(&columns);
     setting.put("faces.csv", "file;age;gender\r\na.png;40,5;F\r\n");
-    narcissus(&["train", "attributes", "--data", folder]).assert_one_error(&["1 of 1 faces", "a.png: No such file"]);
+    narcissus(&["train", "attributes", "--data", folder]).assert_one_error(&[
+        "1 of 1 faces",
+        "a.png: ",
+        "(os error 2)",
+    ]);
     narcissus(&["train", "gan", "--portraits", folder]).assert_one_error(&["no column of landmarks", "--pictures"]);
 }

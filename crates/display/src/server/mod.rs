@@ -65,9 +65,18 @@ async fn terminated() {
     }
 }
 
-#[cfg(not(unix))]
+/// A console whose window is closed, a computer that is shut down, and Ctrl-Break end it too. Otherwise nothing would end the browser.
+#[cfg(windows)]
 async fn terminated() {
-    std::future::pending().await
+    use tokio::signal::windows::{ctrl_break, ctrl_close, ctrl_shutdown};
+    let (Ok(mut broken), Ok(mut closed), Ok(mut shut_down)) = (ctrl_break(), ctrl_close(), ctrl_shutdown()) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = broken.recv() => (),
+        _ = closed.recv() => (),
+        _ = shut_down.recv() => (),
+    }
 }
 
 async fn listen(setup: Setup, sessions: Arc<dyn SessionFactory>, ready: impl FnOnce(&str)) -> Result<(), ServerError> {
@@ -169,7 +178,7 @@ pub(crate) mod tests {
             ("/", "<title>narcissus</title>"),
             ("/camera.js", "getusermedia"),
             ("/texts/zh.json", "{"),
-            ("/settings.json", r#""has_camera":false,"gesture":false,"rotate":0,"mirror":true}"#),
+            ("/settings.json", r#""has_camera":false,"gesture":false,"rotate":0,"mirror":true,"module":null}"#),
             ("/healthz", "ok"),
             ("/metrics", "narcissus_frames_total 0"),
         ] {

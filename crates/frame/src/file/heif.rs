@@ -4,7 +4,7 @@
 use super::{ImageError, MAX_PIXELS, MAX_SIDE, check_size, one_line};
 use crate::Image;
 use std::io::{BufReader, Write};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 /// Brands of pictures coded with HEVC. `mif1` says nothing about the codec, but files with AV1 in them also name `avif`.
 const HEIC: [&[u8; 4]; 7] = [b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1"];
@@ -43,7 +43,7 @@ pub(super) fn decode_heic(bytes: &[u8], max_side: usize) -> Result<Image, ImageE
 /// Decodes an AVIF picture, upright, through ffmpeg.
 pub(super) fn decode_avif(bytes: &[u8]) -> Result<Image, ImageError> {
     let damaged = |why: &str| ImageError::Damaged { format: "AVIF", why: why.into() };
-    let mut child = Command::new(host::ffmpeg()?)
+    let mut child = host::ffmpeg()?
         // The picture is turned below: only newer versions of ffmpeg know how.
         .args(["-hide_banner", "-loglevel", "error", "-noautorotate", "-i", "pipe:0"])
         .args(["-frames:v", "1", "-f", "image2pipe", "-c:v", "ppm", "-pix_fmt", "rgb24", "pipe:1"])

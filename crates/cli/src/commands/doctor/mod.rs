@@ -170,7 +170,7 @@ fn browser() -> Finding {
 
 fn ffmpeg() -> Finding {
     match host::ffmpeg() {
-        Ok(path) => Finding::ok(path.display().to_string()),
+        Ok(command) => Finding::ok(command.get_program().display().to_string()),
         Err(_) => {
             Finding::warning("not in PATH", "install it from your system's packages or ffmpeg.org; only videos need it")
         }
