@@ -310,7 +310,7 @@ mod tests {
         let drawn = std::thread::scope(|threads| {
             let draw = threads.spawn(|| {
                 let mut times = Vec::new();
-                while let Some((request, at)) = requests.take(std::time::Duration::from_secs(60)) {
+                while let Some((request, at)) = requests.take(std::time::Duration::from_secs(600)) {
                     times.extend(renderer.render(&request, at).first().map(|s| s.at));
                 }
                 times
