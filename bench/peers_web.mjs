@@ -4,22 +4,14 @@
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname } from "node:path";
+import { NOTHING, instance, median } from "../crates/wasm/tests/instance.mjs";
 
 const [modulePath, pack, onnxPath, rounds = "30"] = process.argv.slice(2);
 const ort = createRequire(`${dirname(onnxPath)}/x.js`)("onnxruntime-web");
 ort.env.wasm.numThreads = 1;
 
-const { instance: { exports } } = await WebAssembly.instantiate(await readFile(modulePath), {});
-function call(name, message, ...values) {
-  const at = exports.room(message.length);
-  new Uint8Array(exports.memory.buffer, at, message.length).set(message);
-  const isWell = exports[name](...values);
-  const answer = Buffer.from(new Uint8Array(exports.memory.buffer, exports.answer_at(), exports.answer_bytes()));
-  if (!isWell) throw new Error(`${name}: ${answer}`);
-  return answer;
-}
-for (const name of ["pack.toml", "generator.safetensors"]) call("file", Buffer.concat([Buffer.from(name), await readFile(`${pack}/${name}`)]), name.length);
-call("open_hand", Buffer.alloc(0), 1, 1024);
+const call = await instance(await WebAssembly.compile(await readFile(modulePath)), pack, ["generator.safetensors"]);
+call("open_hand", NOTHING, 1, 1024);
 const session = await ort.InferenceSession.create(await readFile(onnxPath), { executionProviders: ["wasm"] });
 
 const size = 256, latent = Float32Array.from({ length: size }, (_, i) => Math.sin(12.9898 * i) * 1.4);
@@ -34,6 +26,5 @@ for (let i = 0; i < Number(rounds) + 20; i++) {
   // The first rounds compile.
   if (i >= 20) { took.ours.push(between - began); took.theirs.push(performance.now() - between); }
 }
-const median = values => values.sort((a, b) => a - b)[values.length >> 1];
 const [ours, theirs] = [median(took.ours), median(took.theirs)];
 console.log(`narcissus ${ours.toFixed(1)} ms, onnxruntime-web ${theirs.toFixed(1)} ms: ${(theirs / ours).toFixed(1)} times as fast`);

@@ -56,9 +56,9 @@ start() {
   rm -r "$work/empty"
 }
 
-# An archive with the program, README, licences, and what starts the mirror with the desktop: archive TARGET
+# An archive with the program, the modules of its web site, README, licences, and what starts the mirror with the desktop: archive TARGET
 archive() {
-  local name=narcissus-$version-$1 ending=tar.gz files=(README.md LICENSE-MIT LICENSE-APACHE)
+  local name=narcissus-$version-$1 ending=tar.gz files=(README.md LICENSE-MIT LICENSE-APACHE "$work"/modules/*)
   case $1 in
     *-linux-*) files+=(packaging/linux/narcissus.service) ;;
     *-windows-*) ending=zip files+=(packaging/windows/install-logon-task.ps1) ;;
@@ -114,6 +114,9 @@ check_glibc() {
   echo "$1: needs $newest, may need $glibc"
 }
 
+# The modules of the web site, which `narcissus site` looks for beside the program.
+packaging/web/module.sh "$work/modules"
+
 for target in "${targets[@]}"; do
   build "$target"
   if [[ $target == *-linux-gnu ]]; then
@@ -123,13 +126,9 @@ for target in "${targets[@]}"; do
   archive "$target"
 done
 
-# The web site: packaging/release.sh packs it here as soon as the program can write it.
-if "$built/${targets[0]}/release/narcissus" site --help >/dev/null 2>&1; then
-  "$built/${targets[0]}/release/narcissus" site --out "$work/narcissus-$version-web"
-  python3 packaging/archive.py "$dist/narcissus-$version-web.zip" "$work/narcissus-$version-web"
-else
-  echo "no web site: this program has no command \`site\`"
-fi
+# The web site.
+"$built/${targets[0]}/release/narcissus" site --modules "$work/modules" --out "$work/narcissus-$version-web"
+python3 packaging/archive.py "$dist/narcissus-$version-web.zip" "$work/narcissus-$version-web"
 
 # What the program is made of. Folders of this computer are no part of that.
 cargo cyclonedx --format json --manifest-path crates/cli/Cargo.toml --target "${targets[0]}" --override-filename bom

@@ -4,6 +4,8 @@
 import { now } from "./clock.js";
 
 const STACK_BYTES = 1 << 20;
+// WebAssembly counts memory in pages of 64 KiB: what a shared one begins with, and how far it may grow.
+const FIRST_PAGES = 512, MOST_PAGES = 16384;
 const encoder = new TextEncoder(), decoder = new TextDecoder();
 let instance = null, memory = null, began = 0;
 
@@ -44,10 +46,10 @@ const NOTHING = new Uint8Array(0);
 
 // ---- Beginning ------------------------------------------------------------------------------------------------------------
 
-async function open({ which, module, threads, files, views, maxResolution, pages: [initial, maximum], since }) {
+async function open({ which, module, threads, files, views, maxResolution, since }) {
   began = since;
   const isShared = threads > 0;
-  memory = isShared ? new WebAssembly.Memory({ initial, maximum, shared: true }) : null;
+  memory = isShared ? new WebAssembly.Memory({ initial: FIRST_PAGES, maximum: MOST_PAGES, shared: true }) : null;
   instance = await WebAssembly.instantiate(module, isShared ? { env: { memory } } : {});
   memory ??= instance.exports.memory;
   instance.exports.start();

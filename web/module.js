@@ -5,8 +5,6 @@ import { now } from "./clock.js";
 
 // More threads share a picture of this size badly. Both halves work at the same time: each has half of the processors.
 const MOST_THREADS = 4;
-// WebAssembly counts memory in pages of 64 KiB: what a shared one begins with, and how far it may grow.
-const FIRST_PAGES = 512, MOST_PAGES = 16384;
 // A module of one function with a relaxed multiply-add: the module with threads has such operations, too.
 const RELAXED = Uint8Array.of(
   0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 8, 1, 0x60, 3, 0x7b, 0x7b, 0x7b, 1, 0x7b, 3, 2, 1, 0,
@@ -86,7 +84,7 @@ export class Module {
       };
       half.onerror = event => this.#halves === halves && this.#broke(event.message);
       const mine = files.filter(file => isFor[which](file.name));
-      half.postMessage({ open: { which, module, threads, files: mine, views, maxResolution, pages: [FIRST_PAGES, MOST_PAGES], since: this.#since } });
+      half.postMessage({ open: { which, module, threads, files: mine, views, maxResolution, since: this.#since } });
     });
     await Promise.all([open("eyes"), open("hand")]);
     if (this.#halves !== halves) return;

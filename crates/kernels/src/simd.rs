@@ -256,7 +256,7 @@ impl Lanes for pulp::wasm::RelaxedSimd {
     }
 }
 
-/// Instruction sets without one.
+/// Instruction sets without a fused multiply-add.
 macro_rules! unfused {
     ($type:ty, $rows:expr, $blocks:expr, $unroll:expr) => {
         impl Lanes for $type {

@@ -79,8 +79,7 @@ impl LiveMirror {
     }
 
     /// Analyses a frame that was taken at `at` seconds; `None`: there is no picture. `rendered` is what its [`super::Renderer`] drew
-    /// last. While [`Controls::waiting`], viewers are watched for
-    /// closed eyes only and the mirror goes on dreaming.
+    /// last. While [`Controls::waiting`], viewers are watched for closed eyes only and the mirror goes on dreaming.
     ///
     /// # Errors
     /// If the picture is not well formed.
@@ -168,7 +167,6 @@ impl LiveMirror {
 
 #[cfg(test)]
 mod tests {
-    use super::super::renderer::Renderer;
     use super::*;
     use crate::engine::tests::{somebody, untaught};
     use crate::face::attributes::GenderLabel;
@@ -176,6 +174,7 @@ mod tests {
     use crate::inverter::Verdict;
     use crate::inverter::tests::features;
     use crate::latent::Latent;
+    use crate::live::Renderer;
     use nn::Rng;
 
     const FRAME: f64 = 1.0 / 30.0;

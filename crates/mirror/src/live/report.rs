@@ -5,8 +5,7 @@ use super::protocol::{Controls, DataSizes, FrameReport, State, TrackedFaceReport
 use super::renderer::RenderedView;
 use super::slot::SlotState;
 use crate::engine::Observation;
-use crate::inverter::Inverter;
-use crate::inverter::Verdict;
+use crate::inverter::{Inverter, Verdict};
 use crate::report::FaceReport;
 use frame::Image;
 use std::collections::BTreeMap;
