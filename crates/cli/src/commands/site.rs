@@ -18,7 +18,7 @@ const THREADS: &str = "narcissus-threads.wasm";
 /// https for the camera, or localhost. No frame leaves the browser. After the first visit the page works without a network. Write into the same
 /// folder again to renew it.
 ///
-/// The modules, narcissus.wasm and narcissus-threads.wasm, lie beside the program in every release; packaging/web/module.sh builds them.
+/// The modules, narcissus.wasm and narcissus-threads.wasm, lie beside the program in the archives of a release; packaging/web/module.sh builds them.
 #[derive(clap::Args, Debug)]
 #[command(after_long_help = "\
 Examples:

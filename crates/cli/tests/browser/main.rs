@@ -9,6 +9,7 @@
 mod chromium;
 mod everybody;
 mod film;
+mod screens;
 mod server;
 mod site;
 
@@ -34,6 +35,17 @@ const REFLECTING: &str =
     "globalThis.narcissus?.report?.state === 'reflecting' && narcissus.report.views[0].progress === 1";
 const DREAMING: &str = "globalThis.narcissus?.report?.state === 'dreaming' && narcissus.report.views[0].progress === 1";
 
+/// Waits for a visitor's whole reflection, which moves with them, and for what is said of them.
+#[track_caller]
+fn assert_reflected(page: &mut Page) {
+    page.wait(REFLECTING);
+    page.wait("narcissus.report.faces.length");
+    let (before, place) = (page.drawn(), page.value("narcissus.report.faces[0]?.box[0]").as_f64().unwrap());
+    page.wait(&format!("Math.abs(narcissus.report.faces[0]?.box[0] - {place}) > 8"));
+    assert_ne!(page.drawn(), before);
+    page.wait("document.querySelector('.words').textContent.includes('It takes you for')");
+}
+
 #[test]
 fn a_visitor_s_reflection_appears_and_moves() {
     let Some(chromium) = installed() else { return };
@@ -44,12 +56,7 @@ fn a_visitor_s_reflection_appears_and_moves() {
     page.begin();
     let took = page.wait("narcissus.report?.state === 'reflecting'");
     eprintln!("the reflection begins {} ms after the button", took.as_millis());
-    page.wait(REFLECTING);
-    page.wait("narcissus.report.faces.length");
-    let (before, place) = (page.drawn(), page.value("narcissus.report.faces[0]?.box[0]").as_f64().unwrap());
-    page.wait(&format!("Math.abs(narcissus.report.faces[0]?.box[0] - {place}) > 8"));
-    assert_ne!(page.drawn(), before);
-    page.wait("document.querySelector('.words').textContent.includes('It takes you for')");
+    assert_reflected(&mut page);
     let own: Vec<String> = [&server.url, &server.url.replace("http", "ws")].map(|u| format!("{u}/")).into();
     assert!(page.requests.len() > 8, "{:?}", page.requests);
     for request in &page.requests {

@@ -2,7 +2,7 @@
 //! packaging/web/module.sh builds; without it these say that they skip.
 
 use crate::chromium::{Eye, Page, installed};
-use crate::{REFLECTING, alone, film, narcissus};
+use crate::{REFLECTING, alone, assert_reflected, film, narcissus};
 use serde_json::json;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -82,6 +82,14 @@ fn modules() -> Option<PathBuf> {
     folder
 }
 
+/// A folder that has only the module without threads.
+fn without_threads(modules: &Path, dir: &Path) -> PathBuf {
+    let plain = dir.join("plain");
+    std::fs::create_dir(&plain).unwrap();
+    std::fs::copy(modules.join("narcissus.wasm"), plain.join("narcissus.wasm")).unwrap();
+    plain
+}
+
 fn write_site(out: &Path, modules: &Path, more: &[&str]) {
     let site = ["site", "--out"].map(std::ffi::OsStr::new);
     let status = Command::new(narcissus()).args(site).arg(out).arg("--modules").arg(modules).args(more).status();
@@ -107,12 +115,7 @@ fn a_site_reflects_without_a_server_and_without_a_network() {
     open(&mut page, &files.url);
     assert_eq!(page.value("globalThis.crossOriginIsolated"), true, "nobody else may look into it");
     page.begin();
-    page.wait(REFLECTING);
-    page.wait("narcissus.report.faces.length");
-    let (before, place) = (page.drawn(), page.value("narcissus.report.faces[0]?.box[0]").as_f64().unwrap());
-    page.wait(&format!("Math.abs(narcissus.report.faces[0]?.box[0] - {place}) > 8"));
-    assert_ne!(page.drawn(), before);
-    page.wait("document.querySelector('.words').textContent.includes('It takes you for')");
+    assert_reflected(&mut page);
     // Controls, steps and what survives are those of the mirror with a server.
     page.wait("narcissus.report.views[0].kept?.gender !== undefined");
     page.value("(() => { const age = document.getElementById('age'); age.value = 80; age.dispatchEvent(new Event('input')); })()");
@@ -139,9 +142,7 @@ fn a_site_reflects_without_a_server_and_without_a_network() {
 fn without_threads_a_site_reflects_too_and_a_newer_one_comes_by_itself() {
     let (Some(chromium), Some(modules)) = (installed(), modules()) else { return };
     let (_alone, dir) = (alone(), tempfile::tempdir().unwrap());
-    let (site, plain) = (dir.path().join("site"), dir.path().join("plain"));
-    std::fs::create_dir(&plain).unwrap();
-    std::fs::copy(modules.join("narcissus.wasm"), plain.join("narcissus.wasm")).unwrap();
+    let (site, plain) = (dir.path().join("site"), without_threads(&modules, dir.path()));
     write_site(&site, &plain, &["--faces", "2"]);
     let files = Files::serve(&site);
     let mut page = Page::open(&chromium, &Eye::Film(&film::two(dir.path())), &files.url);
@@ -211,9 +212,7 @@ fn nothing_runs_in_a_hidden_page() {
 fn site_speed() {
     let (Some(chromium), Some(modules)) = (installed(), modules()) else { return };
     let (_alone, dir) = (alone(), tempfile::tempdir().unwrap());
-    let plain = dir.path().join("plain");
-    std::fs::create_dir(&plain).unwrap();
-    std::fs::copy(modules.join("narcissus.wasm"), plain.join("narcissus.wasm")).unwrap();
+    let plain = without_threads(&modules, dir.path());
     let size = std::env::var("SITE_SIZE").ok();
     let more: Vec<&str> = size.iter().flat_map(|size| ["--max-resolution", size]).collect();
     for (name, modules) in [("one thread a half", &plain), ("threads", &modules)] {

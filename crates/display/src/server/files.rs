@@ -88,6 +88,18 @@ mod tests {
     }
 
     #[test]
+    fn no_line_begins_with_a_french_sign() {
+        let french = FILES.iter().find(|f| f.0 == "/texts/fr.json").expect("a file of the page");
+        let french: Map<String, Value> = serde_json::from_str(french.2).unwrap();
+        for (key, text) in french {
+            let text = text.as_str().unwrap();
+            for sign in [" :", " ;", " ?", " !", " »", "« "] {
+                assert!(!text.contains(sign), "{key}: a space that may break: {text}");
+            }
+        }
+    }
+
+    #[test]
     fn every_text_that_the_page_asks_for_is_there() {
         let english = FILES.iter().find(|f| f.0 == "/texts/en.json").expect("a file of the page");
         let english: Map<String, Value> = serde_json::from_str(english.2).unwrap();
