@@ -17,6 +17,8 @@ onmessage = async ({ data }) => {
     if (data.look) look(data.look);
     if (data.shown) call("shown", new Uint8Array(data.shown));
     if (data.draw) await draw(data.draw);
+    if (data.forget) postMessage({ forgotten: text(call("forget", NOTHING)) });
+    if (data.forgotten) call("forget_drawn", NOTHING, BigInt(data.forgotten));
   } catch (error) {
     // After a trap the instance is of no use; its answer is the panic's words.
     const isTrap = error instanceof WebAssembly.RuntimeError, why = isTrap ? `${error.message}: ${text(answer())}` : error.message;

@@ -10,6 +10,8 @@ const RELAXED = Uint8Array.of(
   0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 8, 1, 0x60, 3, 0x7b, 0x7b, 0x7b, 1, 0x7b, 3, 2, 1, 0,
   10, 13, 1, 11, 0, 0x20, 0, 0x20, 1, 0x20, 2, 0xfd, 0x85, 2, 0x0b,
 );
+// After this long without a frame everybody is forgotten, as by a server.
+const SILENCE_MS = 2000;
 const RETRY_MS = 700, AGAIN_MS = 7000, SPEED_MS = 5000;
 const GENERATOR = "generator.safetensors", MANIFEST = "pack.toml";
 
@@ -17,6 +19,7 @@ export class Module {
   #site; #hear; #controls = "{}"; #parts = null; #halves = null; #isOpen = false;
   // What is to be drawn next, and whether something is being drawn and looked at.
   #request = null; #draws = false; #looks = false;
+  #silence = 0; #isSilent = false;
   #analysed = []; #drawn = [];
   #since = now(); #mayShareMemory = globalThis.crossOriginIsolated;
 
@@ -41,7 +44,17 @@ export class Module {
 
   send({ seq, width, height, at }, pixels) {
     this.#looks = true;
+    this.#isSilent = false;
+    clearTimeout(this.#silence);
+    this.#silence = setTimeout(() => this.#forget(), SILENCE_MS);
     this.#halves.eyes.postMessage({ look: { seq, width, height, at, pixels } }, pixels ? [pixels] : []);
+  }
+
+  /** Lets both halves forget everybody. */
+  #forget() {
+    this.#isSilent = true;
+    this.#request = null;
+    this.#halves.eyes.postMessage({ forget: true });
   }
 
   /** Something broke or does not answer: both halves begin anew, before nobody. */
@@ -57,6 +70,7 @@ export class Module {
     this.#halves = null;
     this.#isOpen = this.#draws = this.#looks = false;
     this.#request = null;
+    clearTimeout(this.#silence);
   }
 
   async #open() {
@@ -136,7 +150,8 @@ export class Module {
     setTimeout(() => this.#open(), AGAIN_MS);
   }
 
-  #heard({ seen, drawn, refused }) {
+  #heard({ seen, drawn, refused, forgotten }) {
+    if (forgotten) this.#halves.hand.postMessage({ forgotten });
     if (refused) {
       this.#looks = false;
       this.#hear.answered({ type: "refused", seq: refused.seq, error: refused.why });
@@ -151,7 +166,7 @@ export class Module {
     if (drawn) {
       this.#draws = false;
       const { seq, at, analyse, took: draw, picture, message } = drawn;
-      if (picture) {
+      if (picture && !this.#isSilent) {
         count(this.#drawn, now() - at);
         this.#halves.eyes.postMessage({ shown: message }, [message]);
         this.#hear.drawn({ seq, picture, at, times: { analyse, draw, encode: 0 } });

@@ -1,6 +1,7 @@
 //! The functions that a worker calls; what they take and give is told in the crate's documentation.
 #![expect(unsafe_code, reason = "a function that is called by its name from outside counts as unsafe")]
 
+use crate::picture::blank;
 use crate::{Eyes, Hand};
 use mirror::live::LiveSettings;
 use mirror::pack::Pack;
@@ -21,7 +22,12 @@ type Answer = Result<Vec<u8>, Box<dyn Error>>;
 
 /// Runs `f` on the message and leaves its answer; says whether all went well.
 fn answer(f: impl FnOnce(&[u8]) -> Answer) -> bool {
-    let result = ROOM.with_borrow(|message| f(message));
+    let result = ROOM.with_borrow_mut(|message| {
+        let result = f(message);
+        // What stays in memory of a frame is blank.
+        blank(message);
+        result
+    });
     let is_well = result.is_ok();
     ANSWER.set(result.unwrap_or_else(|error| error.to_string().into_bytes()));
     is_well

@@ -1,6 +1,6 @@
 //! The half that looks.
 
-use crate::picture::{Drawn, PictureError, rgb};
+use crate::picture::{Drawn, PictureError, blank, rgb};
 use mirror::engine::{MirrorError, Reader};
 use mirror::live::protocol::{Controls, FrameReport, ProtocolError};
 use mirror::live::{DrawRequest, LiveMirror, LiveSettings, RenderedView, frame_report};
@@ -51,11 +51,18 @@ impl Eyes {
     /// # Errors
     /// If there are not as many bytes as that.
     pub fn look(&mut self, rgba: &[u8], [width, height]: [usize; 2], at: f64) -> Result<Seen<'_>, MirrorError> {
-        let picture = (width > 0 && height > 0).then(|| rgb(rgba, width, height));
-        let result = self.live.process(picture.as_ref(), &self.rendered, &self.controls, at)?;
+        let mut picture = (width > 0 && height > 0).then(|| rgb(rgba, width, height));
+        let result = self.live.process(picture.as_ref(), &self.rendered, &self.controls, at);
         let inverter = self.live.reader().inverter();
-        let report = frame_report(&result, picture.as_ref(), &self.rendered, &self.controls, inverter);
-        Ok(Seen { report, controls: &self.controls, request: result.request })
+        let seen = result.map(|result| Seen {
+            report: frame_report(&result, picture.as_ref(), &self.rendered, &self.controls, inverter),
+            controls: &self.controls,
+            request: result.request,
+        });
+        if let Some(picture) = &mut picture {
+            blank(&mut picture.data);
+        }
+        seen
     }
 
     /// What the other half has drawn since.

@@ -70,3 +70,26 @@ fn the_module_draws_what_the_program_draws() {
     eprintln!("{:.3} % of values differ by more than 2/255", 100.0 * share);
     assert!(share <= 0.01, "{far} of {} values differ by more than 2/255", ours.len());
 }
+
+#[test]
+fn who_is_forgotten_is_not_drawn_any_more() {
+    let pack = Pack::embedded().unwrap();
+    let (frame, settings) = (frame(&pack), LiveSettings::default());
+    let (mut eyes, hand) = (Eyes::open(&pack, settings).unwrap(), Hand::open(&pack, &settings, None).unwrap());
+    let (mut request, mut first) = (String::new(), String::new());
+    for i in 0..FRAMES {
+        let at = i as f64 / 30.0;
+        let seen = eyes.look(&frame, [WIDTH, HEIGHT], at).unwrap();
+        request = serde_json::to_string(&seen.request).unwrap();
+        if i == 0 {
+            first = serde_json::to_string(&seen).unwrap();
+        }
+        eyes.set_shown(&hand.draw(&request, at).unwrap()).unwrap();
+    }
+    hand.forget(eyes.forget());
+    assert!(hand.draw(&request, 2.0).unwrap().is_empty());
+    // The eyes are as at the beginning: the same frame comes to the same, but for the epoch.
+    let again = serde_json::to_string(&eyes.look(&frame, [WIDTH, HEIGHT], 0.0).unwrap()).unwrap();
+    assert_ne!(again, first);
+    assert_eq!(again.replace("\"epoch\":1", "\"epoch\":0"), first);
+}

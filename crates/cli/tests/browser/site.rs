@@ -191,6 +191,7 @@ fn nothing_runs_in_a_hidden_page() {
     let mut page = Page::open(&chromium, &Eye::Film(&film::visitor(dir.path())), &files.url);
     page.begin();
     page.wait(REFLECTING);
+    let viewer = page.value("narcissus.report.views[0].viewer");
     let hide = |hidden| {
         format!(
             "Object.defineProperty(document, 'hidden', {{ configurable: true, value: {hidden} }}); document.dispatchEvent(new Event('visibilitychange'))"
@@ -199,11 +200,15 @@ fn nothing_runs_in_a_hidden_page() {
     page.value(&hide(true));
     std::thread::sleep(Duration::from_millis(500));
     page.value("globalThis.before = narcissus.report");
-    std::thread::sleep(Duration::from_secs(1));
+    // Longer than it takes to be forgotten.
+    std::thread::sleep(Duration::from_secs(4));
     assert_eq!(page.value("before === narcissus.report"), true, "nothing is looked at");
     page.value(&hide(false));
     page.wait("before !== narcissus.report");
     page.wait(REFLECTING);
+    // A mirror that has forgotten everybody counts from the beginning; one that has not takes who comes back for the next.
+    assert_eq!(page.value("narcissus.report.views[0].viewer"), viewer);
+    assert!(page.complaints.is_empty(), "{:?}", page.complaints);
 }
 
 /// Prints how fast a site is; by hand, on a quiet computer. `SITE_SIZE` names a lower level of the generator.

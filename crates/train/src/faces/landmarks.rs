@@ -133,7 +133,8 @@ fn draw(patches: &[Patch], turned: &[Patch], faceless: &Faceless, rng: &mut Rng)
 /// Copies of a portrait's face with the head turned.
 fn turned(portrait: &Portrait, mean_shape: &[[f32; 2]; LANDMARKS]) -> Vec<Patch> {
     let upright = |landmarks: &Landmarks| Similarity::fit(mean_shape, &landmarks.points);
-    turned_heads(portrait, PATCH, upright, Turn::of(portrait).take(TURNS))
+    let turns = Turn::of(&portrait.landmarks, &portrait.file).take(TURNS);
+    turned_heads(&portrait.image, &portrait.landmarks, PATCH, upright, turns)
 }
 
 /// A crop that a detector might hand over: what it once took for a face, a piece of a picture without faces, a part of a

@@ -1,4 +1,4 @@
-//! Training of the nets that look at faces: detector, landmarks, age and gender; and how their training pictures are made.
+//! Training of the nets that look at faces: detector, landmarks, age and gender, likeness; and how their training pictures are made.
 
 pub mod attributes;
 pub mod augment;
@@ -6,5 +6,6 @@ pub mod deform;
 pub mod detector;
 pub mod jaw;
 pub mod landmarks;
+pub mod likeness;
 pub mod scenes;
 pub mod turn;

@@ -4,7 +4,7 @@
 //! The archive holds hardly a head turned by more than 20 degrees; visitors come in profile, and bend over their hats. The
 //! depths are those of a mean head, hung on each portrait's own landmarks.
 
-use crate::data::{Portrait, hash};
+use crate::data::hash;
 use crate::faces::deform::{self, Patch};
 use frame::Image;
 use mirror::face::align::Similarity;
@@ -68,9 +68,9 @@ pub struct Turn {
 }
 
 impl Turn {
-    /// Turns of the head of a portrait, one after another, as in [`Turn::random`]; the same ones whenever asked.
-    pub fn of(portrait: &Portrait) -> impl Iterator<Item = Self> {
-        let (pose, mut rng) = (Pose::of(&portrait.landmarks), Rng::new(hash(&portrait.file)));
+    /// Turns of the head with these landmarks, one after another, as in [`Turn::random`]; for the same name the same ones.
+    pub fn of(landmarks: &Landmarks, name: &str) -> impl Iterator<Item = Self> + use<> {
+        let (pose, mut rng) = (Pose::of(landmarks), Rng::new(hash(name)));
         std::iter::repeat_with(move || Self::random(pose, &mut rng))
     }
 
@@ -89,20 +89,21 @@ impl Turn {
     }
 }
 
-/// A portrait's head after each of some turns, with its landmarks, cut out as [`Patch::cut`] would cut it, `size` pixels wide. `upright` tells
+/// The head with these landmarks (pixels) after each of some turns, with its landmarks, cut out as [`Patch::cut`] would cut it, `size` pixels wide. `upright` tells
 /// the upright crop of a face with these landmarks (pixels); where there is none, there is no such head.
 pub fn turned_heads(
-    portrait: &Portrait,
+    image: &Image,
+    landmarks: &Landmarks,
     size: usize,
     upright: impl Fn(&Landmarks) -> Option<Similarity>,
     turns: impl Iterator<Item = Turn>,
 ) -> Vec<Patch> {
-    let Some(image_from_crop) = upright(&portrait.landmarks) else { return Vec::new() };
+    let Some(image_from_crop) = upright(landmarks) else { return Vec::new() };
     // A head that is larger than it is kept would be drawn in detail for nothing.
-    let image = Patch::cut(&portrait.image, &image_from_crop, &[], size).image;
+    let image = Patch::cut(image, &image_from_crop, &[], size).image;
     let pixels = size as f32 / (2.0 * deform::REACH);
     let patch_from_crop = Similarity::new(pixels, 0.0, [deform::REACH * pixels; 2]);
-    let landmarks = portrait.landmarks.map(&image_from_crop.inverse().then(&patch_from_crop));
+    let landmarks = landmarks.map(&image_from_crop.inverse().then(&patch_from_crop));
     let relief = Relief::new(&image, &landmarks, patch_from_crop);
     let heads = turns.filter_map(|turn| {
         let Turned { image, landmarks } = relief.turn(turn);

@@ -45,7 +45,7 @@ impl Default for Filter {
 }
 
 /// A portrait, and what is known of it.
-pub(super) struct AlignedPortrait {
+pub(crate) struct AlignedPortrait {
     pub path: PathBuf,
     pub image: Image,
     /// Whom it shows; the file where nobody knows.
@@ -82,7 +82,7 @@ struct TableRow {
 ///
 /// # Errors
 /// If a table cannot be read, or more than a tenth of the pictures.
-pub(super) fn read(folders: &[PathBuf], filter: &Filter) -> Result<Vec<AlignedPortrait>> {
+pub(crate) fn read(folders: &[PathBuf], filter: &Filter) -> Result<Vec<AlignedPortrait>> {
     let mut rows = Vec::new();
     for folder in folders {
         rows.extend(rows_of(folder, filter)?);

@@ -1,4 +1,4 @@
-//! The flags of `train detector`, `train landmarks` and `train attributes`.
+//! The flags of `train detector`, `train landmarks`, `train attributes` and `train likeness`.
 
 use std::path::PathBuf;
 use train::runs::LessonOptions;
@@ -23,16 +23,16 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = HELP)]
 pub struct LessonArgs {
-    /// Folder with `congress` and `negatives`; for attributes also one of your own, with pictures and a table `faces.csv` (see below).
+    /// Folder with `congress` and `negatives`, and for likeness `office`; for attributes also one of your own, with pictures and a table `faces.csv` (see below).
     #[arg(long)]
     data: Option<PathBuf>,
     /// Folder of the run: checkpoint, log and weights [default: runs/ and the net's name].
     #[arg(long)]
     out: Option<PathBuf>,
-    /// Time budget; the learning rate falls to a hundredth over it [default: 25 for the detector, 20 for landmarks, 15 for attributes].
+    /// Time budget; the learning rate falls to a hundredth over it [default: 25 for the detector, 20 for landmarks, 15 for attributes, 30 for likeness].
     #[arg(long)]
     minutes: Option<f64>,
-    /// Crops or scenes a step [default: 32 for the detector and landmarks, 48 for attributes].
+    /// Crops, scenes or (likeness) people a step [default: 32 for the detector and landmarks, 48 for the others].
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=4096))]
     batch: Option<u32>,
     /// Learning rate at its highest [default: 0.002 for the detector, 0.001 for the others].

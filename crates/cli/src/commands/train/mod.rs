@@ -42,6 +42,8 @@ pub enum Train {
     Landmarks(lesson::LessonArgs),
     /// The age and gender nets
     Attributes(lesson::LessonArgs),
+    /// The net that tells faces apart
+    Likeness(lesson::LessonArgs),
     /// The progressive GAN
     Gan(gan::GanArgs),
     /// The inverter, from features to latents
@@ -54,6 +56,7 @@ pub fn run(which: &Train, global: &Global) -> anyhow::Result<()> {
         Train::Detector(args) => eprintln!("{}", train::faces::detector::train(&args.lesson.options(), args.side)?),
         Train::Landmarks(args) => eprintln!("{}", train::faces::landmarks::train(&args.options())?),
         Train::Attributes(args) => eprintln!("{}", train::faces::attributes::train(&args.options())?),
+        Train::Likeness(args) => eprintln!("{}", train::faces::likeness::train(&args.options())?),
         Train::Gan(args) => eprintln!("{}", train::gan::train(&args.options())?),
         Train::Inverter(args) => {
             eprintln!("{}", train::inverter::train(&global.open_pack()?, &args.options()?)?);

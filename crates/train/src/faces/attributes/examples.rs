@@ -53,8 +53,9 @@ impl Example {
     fn of(portrait: &Portrait, last_served: Option<i32>) -> Option<Self> {
         let crop = portrait_crop(&portrait.landmarks)?;
         let patch = Patch::cut(&portrait.image, &crop, &[], PATCH);
-        let turns = Turn::of(portrait).map(|turn| Turn { yaw: turn.yaw.clamp(-MOST_YAW, MOST_YAW), ..turn });
-        let turned = turned_heads(portrait, PATCH, portrait_crop, turns.take(1)).pop();
+        let turns = Turn::of(&portrait.landmarks, &portrait.file)
+            .map(|turn| Turn { yaw: turn.yaw.clamp(-MOST_YAW, MOST_YAW), ..turn });
+        let turned = turned_heads(&portrait.image, &portrait.landmarks, PATCH, portrait_crop, turns.take(1)).pop();
         let era = ERAS.partition_point(|end| *end <= portrait.photo_year);
         let dated = Dated::of(portrait, last_served);
         let age = dated.map(|dated| dated.label(&[1.0; AGE_BINS]));

@@ -21,7 +21,7 @@ impl Subject {
 
     /// With the head turned somewhere, the same way whenever asked. `None` if the landmarks span no face.
     pub fn turned(portrait: &Portrait) -> Option<Self> {
-        let (image, face) = turn_head(portrait, Turn::of(portrait).next()?)?;
+        let (image, face) = turn_head(portrait, Turn::of(&portrait.landmarks, &portrait.file).next()?)?;
         Some(Self { face, pictures: Pyramid::new(&image) })
     }
 }
