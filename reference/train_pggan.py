@@ -472,7 +472,7 @@ def train(a):
 
         at['pictures'], at['steps'], at['since'], n_sums = at['pictures'] + n, at['steps'] + 1, at['since'] + 1, n_sums + 1
         half_life = a.average_over * 1000
-        if not a.init_generator:                                        # which has no beginnings to forget
+        if not a.init_generator or begun < top:                         # else there are no beginnings to forget
             half_life = min(half_life, 0.05 * at['pictures'], 0.1 * (at['pictures'] - at['began']) + n)
         torch._foreach_lerp_(list(averaged.parameters()), list(G.parameters()), 1 - 0.5 ** (n / half_life))
         sums[:4] += torch.stack([loss_g.detach(), loss_d.detach(), s_real.detach().mean(), s_fake.detach().mean()])

@@ -114,7 +114,7 @@ impl<'a> Run<'a> {
         let schedule =
             if grows { Schedule::growing(first, last, by_time) } else { Schedule::new(first, last, by_time) };
         let newcomer = options.init_generator.is_some() && options.init_discriminator.is_none();
-        let rules = rules(options);
+        let rules = rules(options, grows);
 
         // Its folder.
         let budget = by_time.then_some(options.minutes);
@@ -245,7 +245,7 @@ fn decisive(options: &GanOptions, nets: Config) -> RunOptions {
         .with("--init-discriminator", begun(&options.init_discriminator))
 }
 
-fn rules(options: &GanOptions) -> TrainingRules {
+fn rules(options: &GanOptions, grows: bool) -> TrainingRules {
     TrainingRules {
         loss: options.loss,
         r1_gamma: options.r1_gamma,
@@ -253,8 +253,8 @@ fn rules(options: &GanOptions) -> TrainingRules {
         augment_target: options.augment_target,
         rate: options.rate,
         average_over: options.average_over * 1000.0,
-        // A generator that can draw already has no beginnings to forget.
-        average_share: options.init_generator.is_none().then_some(AVERAGE_SHARE),
+        // A generator that can draw all it shall draw has no beginnings to forget.
+        average_share: (options.init_generator.is_none() || grows).then_some(AVERAGE_SHARE),
     }
 }
 
@@ -303,5 +303,21 @@ impl Tally {
         let penalty = self.penalties / self.penalised.max(1) as f32;
         let kimg = trainer.pictures as f32 / 1000.0;
         [kimg, trainer.lod(), g, d, real, fake, sureness, trainer.augment, penalty, rate]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_average_forgets_how_new_layers_began_and_nothing_else() {
+        let share = |init: Option<&str>, grows| {
+            let options = GanOptions { init_generator: init.map(Into::into), ..GanOptions::default() };
+            rules(&options, grows).average_share
+        };
+        assert_eq!(share(None, false), Some(AVERAGE_SHARE));
+        assert_eq!(share(Some("generator.safetensors"), true), Some(AVERAGE_SHARE));
+        assert_eq!(share(Some("generator.safetensors"), false), None);
     }
 }
