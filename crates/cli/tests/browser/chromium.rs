@@ -53,6 +53,11 @@ fn auto_attach() -> Value {
 impl Page {
     /// Opens an address.
     pub fn open(chromium: &Path, eye: &Eye, url: &str) -> Self {
+        Self::open_with(chromium, eye, url, &[])
+    }
+
+    /// Likewise, with more switches of the browser.
+    pub fn open_with(chromium: &Path, eye: &Eye, url: &str, switches: &[&str]) -> Self {
         let profile = tempfile::tempdir().unwrap();
         let mut command = Command::new(chromium);
         command.args([
@@ -70,6 +75,7 @@ impl Page {
             // Tests ask for the mirror by a name that is not its own.
             "--host-resolver-rules=MAP evil.example 127.0.0.1",
         ]);
+        command.args(switches);
         match eye {
             Eye::Film(film) => command
                 .arg("--use-fake-ui-for-media-stream")

@@ -32,7 +32,7 @@ const CUT_OFF: &str = "[...document.querySelectorAll('main *')].filter(e => e.ch
 
 /// What lies over something else, over a face from its eyes to its chin, or over the edge of the screen: keys, words, promise, notice,
 /// panel and steps; and the camera's controls over its picture. Keys that have faded count: they come back. The steps cover the glass.
-const LIES_OVER: &str = "(() => {
+pub const LIES_OVER: &str = "(() => {
     const shown = selector => [...document.querySelectorAll(selector)].filter(e => e.checkVisibility({ visibilityProperty: true }));
     const part = e => { const r = e.getBoundingClientRect(); return { name: e.id || e.className, at: [r.left, r.top, r.right, r.bottom].map(Math.round) }; };
     const parts = shown('#keys > *, #promise, #notice, #panel, #steps').map(part);

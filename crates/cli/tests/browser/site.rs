@@ -2,8 +2,10 @@
 //! packaging/web/module.sh builds; without it these say that they skip.
 
 use crate::chromium::{Eye, Page, installed};
+use crate::everybody::edges;
+use crate::screens::{LIES_OVER, set_screen};
 use crate::{REFLECTING, alone, assert_reflected, film, narcissus};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -179,6 +181,53 @@ fn a_module_that_cannot_be_fetched_is_told_and_fetched_again() {
     std::fs::rename(&hidden, &generator).unwrap();
     page.begin();
     page.wait(REFLECTING);
+}
+
+#[test]
+fn a_browser_that_cannot_run_it_is_told_so() {
+    let (Some(chromium), Some(modules)) = (installed(), modules()) else { return };
+    let (_alone, dir) = (alone(), tempfile::tempdir().unwrap());
+    let (site, film) = (dir.path().join("site"), film::visitor(dir.path()));
+    let told = "document.getElementById('notice')?.textContent.includes('lacks WebAssembly with SIMD')";
+
+    write_site(&site, &modules, &[]);
+    let files = Files::serve(&site);
+    let mut page = Page::open_with(&chromium, &Eye::Film(&film), &files.url, &["--js-flags=--jitless"]);
+    assert_eq!(page.value("typeof WebAssembly"), "undefined");
+    page.wait(told);
+
+    // One that does not know all operations of the module.
+    let strange = dir.path().join("strange");
+    std::fs::create_dir(&strange).unwrap();
+    std::fs::write(strange.join("narcissus.wasm"), b"\0asm\x01\0\0\0\x63\x01\0").unwrap();
+    write_site(&site, &strange, &[]);
+    let mut page = Page::open(&chromium, &Eye::Film(&film), &files.url);
+    page.wait(told);
+}
+
+#[test]
+fn a_telephone_is_touched_and_turned() {
+    let (Some(chromium), Some(modules)) = (installed(), modules()) else { return };
+    let (_alone, dir) = (alone(), tempfile::tempdir().unwrap());
+    let site = dir.path().join("site");
+    write_site(&site, &modules, &[]);
+    let files = Files::serve(&site);
+    let mut page = Page::open(&chromium, &Eye::Film(&film::visitor(dir.path())), "about:blank#first");
+    set_screen(&mut page, (360, 740, true));
+    open(&mut page, &files.url);
+    let [left, top, right, bottom] = edges(&mut page, "#begin");
+    let touch = |kind: &str, points: Value| json!({ "type": kind, "touchPoints": points });
+    let finger = json!([{ "x": (left + right) / 2.0, "y": (top + bottom) / 2.0 }]);
+    page.call("Input.dispatchTouchEvent", touch("touchStart", finger));
+    page.call("Input.dispatchTouchEvent", touch("touchEnd", json!([])));
+    page.wait(REFLECTING);
+    for screen in [(740, 360, true), (360, 740, true)] {
+        set_screen(&mut page, screen);
+        page.value("globalThis.before = narcissus.report");
+        page.wait("before !== narcissus.report");
+        page.wait(REFLECTING);
+        assert_eq!(page.value(LIES_OVER), json!([]), "{screen:?}");
+    }
 }
 
 #[test]
