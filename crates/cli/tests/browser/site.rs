@@ -260,15 +260,15 @@ fn nothing_runs_in_a_hidden_page() {
     assert!(page.complaints.is_empty(), "{:?}", page.complaints);
 }
 
-/// Prints how fast a site is; by hand, on a quiet computer. `SITE_SIZE` names a lower level of the generator.
+/// Prints how fast a site is; by hand, on a quiet computer. `SITE_FLAGS` are flags for `narcissus site`.
 #[test]
 #[ignore = "a measurement"]
 fn site_speed() {
     let (Some(chromium), Some(modules)) = (installed(), modules()) else { return };
     let (_alone, dir) = (alone(), tempfile::tempdir().unwrap());
     let plain = without_threads(&modules, dir.path());
-    let size = std::env::var("SITE_SIZE").ok();
-    let more: Vec<&str> = size.iter().flat_map(|size| ["--max-resolution", size]).collect();
+    let flags = std::env::var("SITE_FLAGS").unwrap_or_default();
+    let more: Vec<&str> = flags.split_whitespace().collect();
     for (name, modules) in [("one thread a half", &plain), ("threads", &modules)] {
         let site = dir.path().join(name);
         write_site(&site, modules, &more);
