@@ -1,5 +1,6 @@
 //! What is left of faces in the reflections that a model finds for them.
 
+use super::retrieval::{Retrieval, not_given, retrieval};
 use crate::inverter::models::Model;
 use crate::inverter::pairs::analyse_pictures;
 use crate::statistics::{self, interval, mean};
@@ -38,6 +39,8 @@ pub struct ModelFigures {
     pub correlation: BTreeMap<&'static str, f32>,
     /// The correlations' mean, by the weights of the features.
     pub mean_correlation: f32,
+    /// How near to its viewer a reflection lies, by what the model was not told; `None` of too few viewers, or if it was told everything.
+    pub retrieval: Option<Retrieval>,
     /// Mean distance of two reflections: root mean square over the pixels, 0 to 255.
     pub diversity: f32,
 }
@@ -74,14 +77,13 @@ impl Judge {
 
         // What was wanted for and what came, as scores.
         let with_a_face = reflected.iter().flatten().count();
-        let cases: Vec<[[f32; FEATURES]; 2]> = features
-            .iter()
-            .zip(&reflected)
-            .filter_map(|(wanted, came)| {
-                let came = &came.as_ref()?.features;
-                Some([self.inverter.scores(wanted, population), self.inverter.scores(came, Population::Samples)])
-            })
-            .collect();
+        let wanted: Vec<_> = features.iter().map(|f| self.inverter.scores(f, population)).collect();
+        let score = |came: &FeatureVector| self.inverter.scores(came, Population::Samples);
+        let came: Vec<_> = reflected.iter().map(|seen| seen.as_ref().map(|seen| score(&seen.features))).collect();
+        let cases: Vec<[[f32; FEATURES]; 2]> =
+            wanted.iter().zip(&came).filter_map(|(wanted, came)| Some([*wanted, (*came)?])).collect();
+        let order = self.inverter.order();
+        let not_given = not_given(order, &selection.mask(order));
         let cases: Vec<&[[f32; FEATURES]; 2]> = cases.iter().collect();
 
         let shares = Group::ALL.map(|g| {
@@ -97,6 +99,7 @@ impl Judge {
             kept: shares.into(),
             mean_correlation: weighted.sum(),
             correlation: correlations.map(|(g, r)| (g.name(), r)).into(),
+            retrieval: retrieval(&wanted, &came, &not_given),
             diversity: diversity(&pictures),
         })
     }

@@ -6,10 +6,12 @@
 
 mod figures;
 mod report;
+mod retrieval;
 mod sheet;
 
 pub use figures::{KeptShare, ModelFigures};
 pub use report::{CurvePoint, InverterReport, PopulationReport};
+pub use retrieval::Retrieval;
 
 use super::{open, read};
 use crate::inverter::models::{Forest, Mlp, Model, Neighbours, Original, Ridge, Scored};

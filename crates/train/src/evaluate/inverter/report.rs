@@ -1,6 +1,7 @@
 //! The figures of an inverter as people and programs read them.
 
-use super::figures::ModelFigures;
+use super::figures::{KeptShare, ModelFigures};
+use super::retrieval::Retrieval;
 use mirror::features::Group;
 use serde::Serialize;
 use std::fmt;
@@ -79,6 +80,16 @@ impl PopulationReport {
             let (low, high) = kept.interval;
             let r = mirror.correlation[group];
             writeln!(f, "  {group:<10} {:5.2} ({low:.2} to {high:.2})   r {r:.2}", kept.value)?;
+        }
+
+        if let Some(Retrieval { features, nearest_fifth: KeptShare { value, interval: (low, high) }, nearer }) =
+            &mirror.retrieval
+        {
+            let [value, low, high, nearer] = [value, low, high, nearer].map(|share| 100.0 * share);
+            writeln!(
+                f,
+                "  own reflection in the nearest fifth, by {features} features that were not given: {value:.0} % ({low:.0} to {high:.0}; by chance 20); {nearer:.0} % are nearer in the mean (50)"
+            )?;
         }
 
         // All of them in a row each.
