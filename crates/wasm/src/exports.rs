@@ -1,8 +1,8 @@
 //! The functions that a worker calls; what they take and give is told in the crate's documentation.
 #![expect(unsafe_code, reason = "a function that is called by its name from outside counts as unsafe")]
 
-use crate::picture::blank;
 use crate::{Eyes, Hand};
+use frame::blank;
 use mirror::live::LiveSettings;
 use mirror::pack::Pack;
 use std::borrow::Cow;

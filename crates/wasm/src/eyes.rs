@@ -1,6 +1,7 @@
 //! The half that looks.
 
-use crate::picture::{Drawn, PictureError, blank, rgb};
+use crate::picture::{Drawn, PictureError, rgb};
+use frame::blank;
 use mirror::engine::{MirrorError, Reader};
 use mirror::live::protocol::{Controls, FrameReport, ProtocolError};
 use mirror::live::{DrawRequest, LiveMirror, LiveSettings, RenderedView, frame_report};

@@ -3,14 +3,7 @@
 use frame::Image;
 use mirror::live::RenderedView;
 use serde::{Deserialize, Serialize};
-use std::hint::black_box;
 use std::sync::Arc;
-
-/// Makes black what an allocator would keep of a picture.
-pub(crate) fn blank(bytes: &mut [u8]) {
-    bytes.fill(0);
-    black_box(bytes);
-}
 
 /// What is said of a drawn picture. As a message it stands before the picture: the bytes that it takes as `u32` (little endian), itself
 /// as JSON, then red, green, blue, alpha of each pixel. The views are of one size and lie side by side.

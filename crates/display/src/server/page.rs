@@ -7,7 +7,6 @@ use frame::{Image, ImageError, lock};
 use mirror::engine::MirrorError;
 use mirror::live::protocol::{Answer, Controls, FrameHeader, PictureHeader, ProtocolError};
 use mirror::live::{Analysed, Job, RenderedView, Session};
-use std::hint::black_box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -120,8 +119,7 @@ impl PageJob {
 
         if let Some(mut picture) = picture {
             // What the allocator keeps of it is blank.
-            picture.data.fill(0);
-            black_box(&picture.data);
+            frame::blank(&mut picture.data);
         }
         Ok(analysed.map_err(|_| RefusedFrame::Broken)??)
     }

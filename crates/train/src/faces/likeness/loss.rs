@@ -14,18 +14,17 @@ pub(super) fn contrastive(output: &Tensor, people: &[usize]) -> (f32, Tensor) {
     let units: Vec<[f32; LIKENESS]> =
         output.rows().zip(&lengths).map(|(y, length)| std::array::from_fn(|i| y[i] / length)).collect();
     let cosine = |i: usize, j: usize| units[i].iter().zip(&units[j]).map(|(a, b)| a * b).sum::<f32>();
-    let with_company: Vec<bool> = (0..n).map(|i| (0..n).any(|j| j != i && people[j] == people[i])).collect();
-    let scale = 1.0 / with_company.iter().filter(|c| **c).count().max(1) as f32;
+    let is_mate = |i: usize, j: usize| j != i && people[j] == people[i];
+    let mates: Vec<usize> = (0..n).map(|i| (0..n).filter(|j| is_mate(i, *j)).count()).collect();
+    let scale = 1.0 / mates.iter().filter(|m| **m > 0).count().max(1) as f32;
 
     let mut value = 0.0;
     // By the cosines.
     let mut slopes = vec![0.0; n * n];
-    for i in (0..n).filter(|i| with_company[*i]) {
+    for i in (0..n).filter(|i| mates[*i] > 0) {
         let logits: Vec<f32> =
             (0..n).map(|j| if j == i { f32::NEG_INFINITY } else { cosine(i, j) / TEMPERATURE }).collect();
-        let mates = (0..n).filter(|j| *j != i && people[*j] == people[i]).count() as f32;
-        let target: Vec<f32> =
-            (0..n).map(|j| if j != i && people[j] == people[i] { 1.0 / mates } else { 0.0 }).collect();
+        let target: Vec<f32> = (0..n).map(|j| if is_mate(i, j) { 1.0 / mates[i] as f32 } else { 0.0 }).collect();
         let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let sum: f32 = logits.iter().map(|l| (l - largest).exp()).sum();
         for j in (0..n).filter(|j| *j != i) {
