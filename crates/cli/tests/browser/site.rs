@@ -98,6 +98,13 @@ fn write_site(out: &Path, modules: &Path, more: &[&str]) {
     assert!(status.unwrap().success());
 }
 
+/// The site of the default pack, served.
+fn site_of(dir: &Path, modules: &Path) -> Files {
+    let site = dir.join("site");
+    write_site(&site, modules, &[]);
+    Files::serve(&site)
+}
+
 /// A page that has come to rest, after it may have come anew once.
 fn open(page: &mut Page, url: &str) {
     page.go("about:blank#again");
@@ -109,9 +116,7 @@ fn open(page: &mut Page, url: &str) {
 fn a_site_reflects_without_a_server_and_without_a_network() {
     let (Some(chromium), Some(modules)) = (installed(), modules()) else { return };
     let (_alone, dir) = (alone(), tempfile::tempdir().unwrap());
-    let site = dir.path().join("site");
-    write_site(&site, &modules, &[]);
-    let files = Files::serve(&site);
+    let files = site_of(dir.path(), &modules);
     let mut page = Page::open(&chromium, &Eye::Film(&film::visitor(dir.path())), "about:blank#first");
     page.listen_to_workers();
     open(&mut page, &files.url);
@@ -177,7 +182,7 @@ fn a_module_that_cannot_be_fetched_is_told_and_fetched_again() {
     std::fs::rename(&generator, &hidden).unwrap();
     let files = Files::serve(&site);
     let mut page = Page::open(&chromium, &Eye::Film(&film::visitor(dir.path())), &files.url);
-    page.wait("document.getElementById('notice').textContent.includes('could not be fetched')");
+    page.wait("document.getElementById('notice')?.textContent.includes('could not be fetched')");
     std::fs::rename(&hidden, &generator).unwrap();
     page.begin();
     page.wait(REFLECTING);
@@ -209,9 +214,7 @@ fn a_browser_that_cannot_run_it_is_told_so() {
 fn a_telephone_is_touched_and_turned() {
     let (Some(chromium), Some(modules)) = (installed(), modules()) else { return };
     let (_alone, dir) = (alone(), tempfile::tempdir().unwrap());
-    let site = dir.path().join("site");
-    write_site(&site, &modules, &[]);
-    let files = Files::serve(&site);
+    let files = site_of(dir.path(), &modules);
     let mut page = Page::open(&chromium, &Eye::Film(&film::visitor(dir.path())), "about:blank#first");
     set_screen(&mut page, (360, 740, true));
     open(&mut page, &files.url);
@@ -234,9 +237,7 @@ fn a_telephone_is_touched_and_turned() {
 fn nothing_runs_in_a_hidden_page() {
     let (Some(chromium), Some(modules)) = (installed(), modules()) else { return };
     let (_alone, dir) = (alone(), tempfile::tempdir().unwrap());
-    let site = dir.path().join("site");
-    write_site(&site, &modules, &[]);
-    let files = Files::serve(&site);
+    let files = site_of(dir.path(), &modules);
     let mut page = Page::open(&chromium, &Eye::Film(&film::visitor(dir.path())), &files.url);
     page.begin();
     page.wait(REFLECTING);
