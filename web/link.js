@@ -187,6 +187,7 @@ function open(module) {
 
 function answered(answer) {
   lastAnswer = now();
+  if (answer.type === "look") return postMessage({ look: answer });
   const { type, seq: which } = answer;
   const frame = underWay.find(f => f.seq === which);
   const thumb = type === "analysed" && frame?.thumb || null;

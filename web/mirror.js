@@ -10,16 +10,20 @@ import { Panel } from "./panel.js";
 import { drawSeen } from "./seen.js";
 import { Steps } from "./steps.js";
 import { Announcer, inShort, lines } from "./verdict.js";
-import { number, offerLanguages, percent, preferred, say, speak, write } from "./words.js";
+import { number, offerLanguages, percent, preferred, say, speak, spoken, write } from "./words.js";
 
 const CLOSED_SECS = 3, EMPTY_MS = 15000, FORGOTTEN_MS = 2000, AGAIN_MS = 20000, WORDS_MS = 500, RECENT = 300, PANEL_PICTURE_MS = 500;
 // From one frame without a picture to the next: as a mirror, and behind the welcome.
 const DREAM_MS = 33, WAIT_MS = 80;
 // Before a room that has been empty for a while the mirror looks every so often: nobody who comes waits longer than that.
-const VACANT_MS = 4000, REST_MS = 125;
+const VACANT_MS = 4000, REST_MS = 250;
 const VERSION = 2;
 const part = id => document.getElementById(id);
 const kiosk = location.hash === "#kiosk";
+// What a desk asks of the page's look where it asks nothing; then what it asks, and what the page had of its own.
+const NO_LOOK = { blackout: false, dim: 0, words: null, language: null };
+let asked = NO_LOOK;
+const own = { words: true, language: preferred() };
 
 const fetchSettings = async () => (await fetch("settings.json")).json();
 const settings = await fetchSettings();
@@ -43,8 +47,8 @@ function trouble(where, key, values) {
 /** Tells the worker, and through it the server, what is wanted. */
 function tell() {
   const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  const asked = begun ? { ...panel.controls, steps: steps.open } : {};
-  const controls = { version: VERSION, ...asked, calm, waiting: !begun };
+  const wanted = begun ? { ...panel.controls, steps: steps.open } : {};
+  const controls = { version: VERSION, ...wanted, calm, waiting: !begun };
   link.postMessage({ controls: JSON.stringify(controls), thumb: panel.open || steps.open, emptyMs: begun ? DREAM_MS : WAIT_MS });
 }
 
@@ -91,8 +95,9 @@ function startClean() {
   if (!kiosk) return;
   open(panel, false);
   open(steps, false);
-  showWords(true);
-  speak(preferred()).then(refresh);
+  Object.assign(own, { words: true, language: preferred() });
+  showWords(asked.words ?? own.words);
+  speak(asked.language ?? own.language).then(refresh);
 }
 
 /** A kiosk that somebody stopped begins again, unless it is theirs to begin who close their eyes. */
@@ -220,6 +225,8 @@ async function checkVersion() {
 
 function server(isThere) {
   if (isThere && troubles.server) checkVersion();
+  // A desk that asks for anything says so at once.
+  if (isThere && asked !== NO_LOOK) look(NO_LOOK);
   if (!isThere) {
     latest = null;
     glass.clear();
@@ -255,9 +262,22 @@ link.onmessage = ({ data }) => {
   if (data.failed) trouble("server", data.failed);
   if (data.stalled) camera.reopen();
   if (data.refused) trouble("picture", "picture_refused", { why: data.refused });
+  if (data.look) look(data.look);
   if (data.drawn) drew(data.drawn);
   if (data.analysed) analysed(data.analysed);
 };
+
+/** The desk may darken the page, and say whether words are said on it and in which language. What it leaves open is as it was before. */
+function look(wanted) {
+  const { blackout, dim, words, language } = wanted;
+  if (asked.words === null) own.words = hasWords();
+  if (asked.language === null) own.language = spoken();
+  asked = wanted;
+  document.documentElement.style.setProperty("--dim", blackout ? 1 : dim);
+  document.body.classList.toggle("blackout", blackout);
+  showWords(words ?? own.words);
+  speak(language ?? own.language).then(refresh);
+}
 
 /** Looks less often while nobody is there, and at once at full rate when there is a face. */
 let lastFace = performance.now(), rests = false;
@@ -302,6 +322,7 @@ function open(what, isOpen) {
   refresh();
 }
 
+const hasWords = () => !document.body.classList.contains("plain");
 function showWords(shown) {
   document.body.classList.toggle("plain", !shown);
   press("toggle-words", shown);
@@ -310,7 +331,7 @@ function showWords(shown) {
 listen({
   p: () => begun && open(panel, !panel.open),
   s: () => begun && open(steps, !steps.open),
-  h: () => begun && showWords(document.body.classList.contains("plain")),
+  h: () => begun && asked.words === null && showWords(!hasWords()),
   f: toggleFullScreen,
   escape: () => begun && stop(),
 }, [["toggle-panel", "p"], ["toggle-steps", "s"], ["toggle-words", "h"], ["toggle-full", "f"], ["stop", "escape"]]);

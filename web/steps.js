@@ -37,7 +37,10 @@ export class Steps {
     this.#change = change;
     this.#numbers = numbers.map((about, i) => ({ ...about, i, distance: distance(about.name) }));
     this.#distances = this.#numbers.filter(n => n.distance);
-    const others = this.#numbers.filter(n => !n.distance).sort((a, b) => place(a, groups) - place(b, groups));
+    const others = this.#numbers.filter(n => !n.distance && n.unit !== "untold").sort((a, b) => place(a, groups) - place(b, groups));
+    // Numbers that are not told stand together in one row, under the name of their group.
+    const untold = this.#numbers.find(n => n.unit === "untold");
+    if (untold) others.push(Object.assign(untold, { name: untold.group }));
     this.#rows = others.map(about => this.#row(about));
     part("numbers").append(...this.#rows.map(({ button }) => button));
     this.#chosen = others[0]?.i ?? 0;
@@ -124,7 +127,7 @@ export class Steps {
       ? say(`explain_distance_${about.distance.axis}`, { a: pointName(about.distance.pair[0]), b: pointName(about.distance.pair[1]) })
       : say(`explain_${textKey(about.name)}`);
     const lines = [meaning];
-    if (values) lines.push(say("explain_now", { value: format(values[about.i], about.unit), n: number(100 * ranks[about.i]) }));
+    if (values && values[about.i] !== null) lines.push(say("explain_now", { value: format(values[about.i], about.unit), n: number(100 * ranks[about.i]) }));
     if (given && !given[about.i]) lines.push(say("explain_unused"));
     writeLines(part("explained"), lines);
     const name = this.#distances[part("distance").value]?.distance;
@@ -150,6 +153,7 @@ function format(value, unit) {
   return {
     eye_distance: () => number(value, 2), degrees: () => say("degrees", { n: number(value) }), lab: () => number(value),
     years: () => say("years", { n: number(value) }), probability: () => percent(value),
+    untold: () => say("untold"),
   }[unit]?.() ?? number(value, 2);
 }
 

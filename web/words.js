@@ -49,6 +49,9 @@ export async function offerLanguages(changed) {
   for (const list of lists) list.addEventListener("change", () => speak(list.value).then(changed));
 }
 
+/** The language that is spoken, by its two letters. */
+export const spoken = () => language().slice(0, 2);
+
 /** Says everything that stands on the page in a language. */
 export async function speak(tag) {
   if (known(tag) === language() && Object.keys(texts).length) return;

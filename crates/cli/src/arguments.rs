@@ -62,6 +62,8 @@ pub enum Command {
     Export(commands::export::ExportArgs),
     /// Write the mirror as a web site that needs no server of ours: it runs in the visitor's browser
     Site(commands::site::SiteArgs),
+    /// List the OSC addresses by which other programs hear of a mirror and set it
+    Osc(commands::osc::OscArgs),
     /// Look into a pack
     #[command(subcommand)]
     Pack(commands::pack::PackCommand),

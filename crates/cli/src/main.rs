@@ -16,8 +16,8 @@ mod watchdog;
 use anyhow::Context;
 use arguments::{Cli, Command};
 use commands::{
-    adopt, analyse, bench, doctor, dream, evaluate, export, import, mirror, pack, portraits, reflect, select, site,
-    train,
+    adopt, analyse, bench, doctor, dream, evaluate, export, import, mirror, osc, pack, portraits, reflect, select,
+    site, train,
 };
 use std::process::ExitCode;
 
@@ -57,6 +57,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Site(options) => site::run(&options, global),
         Command::Pack(what) => pack::run(&what, global),
         Command::Bench(options) => bench::run(&options, global),
+        Command::Osc(options) => osc::run(&options, global),
         Command::Doctor(options) => doctor::run(&options, global),
     };
     if waits { run() } else { kernels::on_pool(run) }

@@ -26,7 +26,7 @@ impl SessionFactory for Mosaic {
 impl Session for Mosaic {
     fn analyse(&mut self, picture: Option<&Image>, controls: &Controls) -> Result<Analysed, MirrorError> {
         let Some(picture) = picture.filter(|_| !controls.waiting) else {
-            return Ok(analysed(Image::flat(64, 64, [40; 3]), None, FrameReport::default()));
+            return Ok(analysed(Image::flat(64, 64, [40; 3]), None, FrameReport::default(), controls));
         };
         let side = picture.width.min(picture.height);
         let (left, top) = ((picture.width - side) / 2, (picture.height - side) / 2);
@@ -60,7 +60,7 @@ impl Session for Mosaic {
             },
             eyes_closed_secs: 0.0,
         };
-        Ok(analysed(mosaic, Some(1), report))
+        Ok(analysed(mosaic, Some(1), report, controls))
     }
 
     fn forget(&mut self) {}
@@ -86,9 +86,9 @@ fn face(picture: &Image) -> FaceReport {
     }
 }
 
-fn analysed(image: Image, viewer: Option<u64>, report: FrameReport) -> Analysed {
+fn analysed(image: Image, viewer: Option<u64>, report: FrameReport, controls: &Controls) -> Analysed {
     let view = RenderedView { viewer, progress: 1.0, image: Arc::new(image), at: 0.0 };
-    Analysed { report, draw: Box::new(move || vec![view]) }
+    Analysed { report, controls: controls.clone(), draw: Box::new(move || vec![view]) }
 }
 
 fn main() -> Result<(), ServerError> {

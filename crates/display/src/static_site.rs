@@ -1,19 +1,19 @@
 //! The page as files for any web server: the mirror then runs in the visitor's browser (crate `wasm`).
 
 use crate::server::files::{FILES, SERVICE_WORKER};
-use mirror::live::protocol::{ModuleSettings, NumberDescription, PageSettings, SiteFile};
+use mirror::live::protocol::{ModuleSettings, PageSettings, SiteFile};
 use mirror::pack::{CARD_FILE, MANIFEST_FILE, Net, Pack};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 
 /// What a site is made of.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct StaticSite<'a> {
     /// The nets.
     pub pack: &'a Pack,
-    /// The inverter's order, see [`PageSettings::numbers`].
-    pub numbers: &'a [NumberDescription],
+    /// What the page is told; the site adds the module.
+    pub settings: PageSettings,
     /// The module.
     pub plain: &'a [u8],
     /// The module with threads.
@@ -43,13 +43,15 @@ impl<'a> StaticSite<'a> {
         let modules = large.len();
         large.push((in_pack(MANIFEST_FILE), self.pack.manifest().to_toml()?.into_bytes().into()));
         for net in Net::ALL {
-            large.push((in_pack(net.file()), self.pack.weights(net)?.into()));
+            match self.pack.weights(net) {
+                Err(_) if net.is_optional() => {}
+                bytes => large.push((in_pack(net.file()), bytes?.into())),
+            }
         }
         let told: Vec<SiteFile> = large.iter().map(site_file).collect();
         let (modules, files) = told.split_at(modules);
 
         let settings = PageSettings {
-            numbers: self.numbers.to_vec(),
             module: Some(ModuleSettings {
                 plain: modules[0].clone(),
                 threads: modules.get(1).cloned(),
@@ -57,7 +59,7 @@ impl<'a> StaticSite<'a> {
                 views: self.views,
                 max_resolution: self.max_resolution,
             }),
-            ..PageSettings::default()
+            ..self.settings.clone()
         };
         let mut page = vec![("settings.json".to_owned(), serde_json::to_vec(&settings)?.into())];
         page.extend(self.pack.card().map(|card| (in_pack(CARD_FILE), card.as_bytes().into())));
@@ -101,8 +103,8 @@ mod tests {
     use serde_json::Value;
 
     fn files(pack: &Pack, module: &'static [u8]) -> Vec<(String, Vec<u8>)> {
-        let site =
-            StaticSite { pack, numbers: &[], plain: module, threads: Some(b"more"), views: 1, max_resolution: 64 };
+        let settings = PageSettings::default();
+        let site = StaticSite { pack, settings, plain: module, threads: Some(b"more"), views: 1, max_resolution: 64 };
         site.files().unwrap().into_iter().map(|(path, bytes)| (path, bytes.into_owned())).collect()
     }
 

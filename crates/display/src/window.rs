@@ -346,7 +346,7 @@ mod tests {
                 let image = Arc::new(Image::flat(1, 1, [frame; 3]));
                 vec![RenderedView { viewer: None, progress: 1.0, image, at: 0.0 }]
             };
-            Ok(Analysed { report: Default::default(), draw: Box::new(draw) })
+            Ok(Analysed { report: Default::default(), controls: Controls::default(), draw: Box::new(draw) })
         }
 
         fn forget(&mut self) {}

@@ -44,6 +44,7 @@ pub fn import(file: &Path, options: ImportOptions, face_nets: &Pack, out: &Path)
     for net in Net::EYES {
         match face_nets.weights(net) {
             Ok(bytes) => write(net.file(), bytes)?,
+            Err(_) if net.is_optional() => {}
             Err(_) => missing.push(net),
         }
     }

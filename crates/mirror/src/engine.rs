@@ -3,10 +3,11 @@
 use crate::face::attributes::{AttributeNet, Attributes};
 use crate::face::detector::Detector;
 use crate::face::landmarks::{LandmarkNet, Located};
+use crate::face::likeness::{self, LikenessNet};
 use crate::face::{Face, Landmarks, Rect};
-use crate::features::{self, FeatureVector, Pose};
+use crate::features::{self, FeatureVector, Group, Pose};
 use crate::generator::{Generator, Painter};
-use crate::inverter::{FeatureSelection, Inverter};
+use crate::inverter::{Correction, FeatureSelection, Inverter, InverterInput, Population};
 use crate::latent::Latent;
 use crate::pack::{Net, Pack, PackError};
 use frame::Image;
@@ -30,11 +31,12 @@ pub enum MirrorError {
     },
 }
 
-/// The nets that read faces: detector, landmarks, age and gender.
+/// The nets that read faces: detector, landmarks, age and gender, perhaps likeness.
 pub struct Eyes {
     detector: Detector,
     landmarks: LandmarkNet,
     attributes: AttributeNet,
+    likeness: Option<LikenessNet>,
 }
 
 /// A face and all that the eyes say of it. Places are pixels of the picture.
@@ -77,7 +79,17 @@ impl Reader {
     /// # Errors
     /// If one of its nets is missing or broken.
     pub fn new(pack: &Pack) -> Result<Self, PackError> {
-        Ok(Self { eyes: Eyes::new(pack)?, inverter: pack.open(Net::Inverter, Inverter::from_weights)? })
+        let (eyes, inverter) = (Eyes::new(pack)?, pack.open(Net::Inverter, Inverter::from_weights)?);
+        if eyes.likeness.is_none() && inverter.order().iter().any(|number| number.group() == Group::Likeness) {
+            let why = "the inverter takes likeness, which no net of the pack says".to_owned();
+            return Err(PackError::Mismatch { pack: pack.origin().to_owned(), why });
+        }
+        Ok(Self { eyes, inverter })
+    }
+
+    /// Of these nets.
+    pub fn of(eyes: Eyes, inverter: Inverter) -> Self {
+        Self { eyes, inverter }
     }
 
     /// The nets that read faces.
@@ -124,11 +136,8 @@ impl Mirror {
 
     /// The reflection of somebody whom the eyes have seen, by what the selection lets count of them.
     pub fn reflect_viewer(&self, viewer: Observation, selection: &FeatureSelection) -> Reflection {
-        kernels::on_pool(|| self.draw(self.inverter().invert(&viewer.features, selection), viewer))
-    }
-
-    fn draw(&self, latent: Latent, viewer: Observation) -> Reflection {
-        let image = self.painter.paint(&latent);
+        let wanted = self.inverter().input(&viewer.features, Population::Visitors, selection);
+        let (latent, image) = settle(&self.reader, &self.painter, &wanted, LOOKS);
         Reflection { viewer, latent, image }
     }
 
@@ -202,22 +211,52 @@ impl MirrorBuilder<'_> {
     }
 }
 
+/// Looks at a reflection after which another is drawn, see [`settle`].
+pub const LOOKS: usize = 5;
+
+/// Draws what is wanted, looks at it and asks for more of what is missing, so many times; gives the last picture, and its latent.
+pub fn settle(reader: &Reader, painter: &Painter, wanted: &InverterInput, looks: usize) -> (Latent, Image) {
+    kernels::on_pool(|| {
+        let (eyes, inverter) = (reader.eyes(), reader.inverter());
+        let noise = inverter.noise(wanted);
+        let draw = |asked: &InverterInput| {
+            let latent = inverter.invert_input(asked, &noise);
+            let image = painter.paint(&latent);
+            (latent, image)
+        };
+        let (mut correction, mut drawn) = (Correction::default(), draw(wanted));
+        for _ in 0..looks {
+            // A picture of the generator is well formed. One without a face says nothing.
+            let Some(came) = eyes.analyse_reflection(&drawn.1).ok().flatten() else { break };
+            correction.learn(inverter, wanted, &came.features);
+            drawn = draw(&correction.asked(wanted));
+        }
+        drawn
+    })
+}
+
 impl Eyes {
     /// The eyes of a pack, which need not be complete otherwise.
     ///
     /// # Errors
-    /// If one of the three nets is missing or broken.
+    /// If a net is missing or broken. The likeness net may be missing.
     pub fn new(pack: &Pack) -> Result<Self, PackError> {
         Ok(Self {
             detector: pack.open(Net::Detector, Detector::from_weights)?,
             landmarks: pack.open(Net::Landmarks, LandmarkNet::from_weights)?,
             attributes: pack.open(Net::Attributes, AttributeNet::from_weights)?,
+            likeness: pack.open_if_there(Net::Likeness, LikenessNet::from_weights)?,
         })
     }
 
     /// Eyes of these nets.
-    pub fn from_nets(detector: Detector, landmarks: LandmarkNet, attributes: AttributeNet) -> Self {
-        Self { detector, landmarks, attributes }
+    pub fn from_nets(
+        detector: Detector,
+        landmarks: LandmarkNet,
+        attributes: AttributeNet,
+        likeness: Option<LikenessNet>,
+    ) -> Self {
+        Self { detector, landmarks, attributes, likeness }
     }
 
     /// All faces of a picture, the surest first. What the landmark net thinks no face, or what its points make none of, does not
@@ -238,7 +277,11 @@ impl Eyes {
         }
         let pose = Pose::of(&landmarks)?;
         let attributes = self.attributes.estimate(image, &landmarks)?;
-        let features = features::extract(image, &landmarks, &attributes).ok()?;
+        let likeness = match &self.likeness {
+            Some(net) => net.embed(image, &landmarks)?,
+            None => likeness::UNKNOWN,
+        };
+        let features = features::extract(image, &landmarks, &attributes, &likeness).ok()?;
         Some(Observation { face, confidence, landmarks, pose, attributes, features })
     }
 
@@ -277,7 +320,7 @@ impl Eyes {
         let describe = |face: Face| -> Option<Observation> {
             let seen = self.describe(&framed, face)?;
             let landmarks = Landmarks { points: seen.landmarks.points.map(|p| p.map(back)) };
-            let features = features::extract(image, &landmarks, &seen.attributes).ok()?;
+            let features = features::extract(image, &landmarks, &seen.attributes, &seen.features.likeness()).ok()?;
             let Rect { x, y, w, h } = face.rect;
             let rect = Rect { x: whole(back(x)), y: whole(back(y)), w: whole(w * shrink), h: whole(h * shrink) };
             let points = face.points.map(|p| p.map(|v| whole(back(v))));
@@ -353,6 +396,7 @@ pub(crate) mod tests {
             Detector::from_net(detector, threshold),
             LandmarkNet::from_parts(points, shape),
             AttributeNet::from_parts(attributes::network(&mut rng), Calibration::default()),
+            None,
         );
         let config = Config { resolution: 8, fmap_base: 16, fmap_max: 4, fmap_min: 1, latent_size: 16 };
         let generator = Generator::new(config, &mut rng);

@@ -39,7 +39,7 @@ struct Smoothing {
 fn smoothing(group: Group) -> Smoothing {
     match group {
         Group::Shape | Group::Pose | Group::Expression => Smoothing { rest: 1.0, speed: 1.5 },
-        Group::Age | Group::Gender => Smoothing { rest: 0.15, speed: 0.0 },
+        Group::Age | Group::Gender | Group::Likeness => Smoothing { rest: 0.15, speed: 0.0 },
         Group::Skin | Group::Hair | Group::Background => Smoothing { rest: 0.4, speed: 0.3 },
     }
 }

@@ -40,7 +40,7 @@ pub struct FaceReport {
     pub age: AgeReport,
     /// A word and probabilities.
     pub gender: GenderReport,
-    /// All measurements, in the order of [`crate::features::FeatureVector`].
+    /// What may be told of the measurements, in the order of [`crate::features::FeatureVector`].
     pub features: Vec<f32>,
 }
 
@@ -95,7 +95,7 @@ impl From<&Observation> for FaceReport {
             pose: seen.pose,
             age: seen.attributes.age.into(),
             gender: GenderReport { label: seen.attributes.gender(), female, male: 1.0 - female },
-            features: seen.features.values().to_vec(),
+            features: seen.features.told().to_vec(),
         }
     }
 }
@@ -108,14 +108,15 @@ fn points<S: Serializer>(points: &[[f32; 2]; LANDMARKS], serializer: S) -> Resul
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::face::likeness::UNKNOWN;
     use crate::face::{Face, Rect};
     use crate::features::tests::{SOMEBODY, mean_face, smooth_picture};
-    use crate::features::{FEATURES, extract};
+    use crate::features::{TOLD, extract};
 
     #[test]
     fn a_line_keeps_to_the_contract() {
         let landmarks = mean_face([30.0, 30.0], 12.0);
-        let features = extract(&smooth_picture(64), &landmarks, &SOMEBODY).unwrap();
+        let features = extract(&smooth_picture(64), &landmarks, &SOMEBODY, &UNKNOWN).unwrap();
         let seen = Observation {
             face: Face { rect: Rect { x: 1.0, y: 2.0, w: 3.0, h: 4.0 }, points: [[2.0, 3.0]; 5], score: 0.5 },
             confidence: 0.75,
@@ -130,7 +131,7 @@ mod tests {
         assert_eq!(face["confidence"], 0.75);
         assert_eq!(face["box"], serde_json::json!([1.0, 2.0, 3.0, 4.0]));
         assert_eq!(face["landmarks"].as_array().unwrap().len(), 68);
-        assert_eq!(face["features"].as_array().unwrap().len(), FEATURES);
+        assert_eq!(face["features"].as_array().unwrap().len(), TOLD);
         assert_eq!(face["age"], serde_json::json!({"mean": 40.0, "low": 30.0, "high": 50.0}));
         assert!(
             face["pose"]["yaw"].is_number() && face["pose"]["pitch"].is_number() && face["pose"]["roll"].is_number()

@@ -67,6 +67,9 @@ pub struct Negative {
     pub image: Image,
 }
 
+/// One in so many people is kept out of training, see [`Portrait::is_held_out`].
+pub(crate) const HELD_OUT_PEOPLE: u64 = 20;
+
 /// True for one in `one_in` keys, always the same ones, whatever the machine: the fixed held-out split.
 pub fn is_held_out(key: &str, one_in: u64) -> bool {
     hash(key).is_multiple_of(one_in)
@@ -90,7 +93,7 @@ impl Portrait {
 
     /// Whether this member is kept out of training: 5 % of the members with all their portraits.
     pub fn is_held_out(&self) -> bool {
-        is_held_out(&self.bioguide, 20)
+        is_held_out(&self.bioguide, HELD_OUT_PEOPLE)
     }
 }
 

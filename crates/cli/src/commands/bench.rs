@@ -8,6 +8,7 @@ use mirror::face::Rect;
 use mirror::face::attributes::AttributeNet;
 use mirror::face::detector::Detector;
 use mirror::face::landmarks::LandmarkNet;
+use mirror::face::likeness::{LikenessNet, UNKNOWN};
 use mirror::features;
 use mirror::generator::{Painter, samples};
 use mirror::inverter::FeatureSelection;
@@ -79,19 +80,26 @@ pub fn run(options: &BenchArgs, global: &Global) -> anyhow::Result<()> {
     let landmarks = landmark_net.locate(&frame, &face).landmarks;
     let attributes = attribute_net.estimate(&frame, &landmarks);
     let attributes = attributes.ok_or_else(|| anyhow::anyhow!("the landmark net finds no face in a dream"))?;
-    let features = features::extract(&frame, &landmarks, &attributes)?;
+    let likeness_net = pack.open_if_there(Net::Likeness, LikenessNet::from_weights)?;
+    let embed = || likeness_net.as_ref().and_then(|net| net.embed(&frame, &landmarks));
+    let likeness = embed().unwrap_or(UNKNOWN);
+    let features = features::extract(&frame, &landmarks, &attributes, &likeness)?;
     let latent = mirror.inverter().invert(&features, &FeatureSelection::default());
 
-    let stages = vec![
+    let mut stages = vec![
         time("decode PNG", options.rounds, || Image::decode(&png)),
         time("detect", options.rounds, || detector.detect(&frame)),
         time("landmarks", options.rounds, || landmark_net.locate(&frame, &face)),
         time("attributes", options.rounds, || attribute_net.estimate(&frame, &landmarks)),
-        time("features", options.rounds, || features::extract(&frame, &landmarks, &attributes)),
+        time("features", options.rounds, || features::extract(&frame, &landmarks, &attributes, &likeness)),
         time("invert", options.rounds, || mirror.inverter().invert(&features, &FeatureSelection::default())),
         time("generate", options.rounds, || mirror.painter().paint(&latent)),
         time("reflect", options.rounds, || mirror.reflect(&frame)),
     ];
+    if likeness_net.is_some() {
+        let after_attributes = 4;
+        stages.insert(after_attributes, time("likeness", options.rounds, embed));
+    }
     let wanted = options.json || global.verbose > 0;
     let generator_layers = if wanted { layers(mirror.painter(), &latent, options.rounds) } else { Vec::new() };
     let report = Report {

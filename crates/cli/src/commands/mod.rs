@@ -9,6 +9,7 @@ pub mod evaluate;
 pub mod export;
 pub mod import;
 pub mod mirror;
+pub mod osc;
 pub mod pack;
 pub mod portraits;
 pub mod reflect;

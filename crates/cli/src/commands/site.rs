@@ -3,6 +3,7 @@
 use crate::options::{Global, Size};
 use crate::output::OutputDir;
 use ::mirror::inverter::Inverter;
+use ::mirror::live::protocol::PageSettings;
 use ::mirror::pack::Net;
 use anyhow::Context;
 use display::StaticSite;
@@ -44,7 +45,6 @@ pub fn run(options: &SiteArgs, global: &Global) -> anyhow::Result<()> {
     // Also proves that what the page will open can be opened.
     let max_resolution = options.size.generator(&pack)?.config().resolution;
     let inverter = pack.open(Net::Inverter, Inverter::from_weights)?;
-    let numbers: Vec<_> = inverter.order().iter().copied().map(Into::into).collect();
 
     let modules = match &options.modules {
         Some(folder) => folder.clone(),
@@ -57,7 +57,7 @@ pub fn run(options: &SiteArgs, global: &Global) -> anyhow::Result<()> {
 
     let site = StaticSite {
         pack: &pack,
-        numbers: &numbers,
+        settings: PageSettings::of(&inverter),
         plain: &plain,
         threads: threads.as_deref(),
         views: options.faces.into(),

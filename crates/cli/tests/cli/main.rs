@@ -12,5 +12,6 @@ mod platforms;
 mod portraits;
 mod privacy;
 mod setting;
+mod show;
 mod training;
 mod visitors;

@@ -1,20 +1,18 @@
 //! No frame is written or sent: the mirror is watched while frames flow.
 #![cfg(target_os = "linux")]
 
-use super::page::Page;
+use super::page::{Page, RunningMirror};
 use super::setting::{jpeg, viewer};
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 /// Frames that are looked at.
 const FRAMES: usize = 60;
 
 /// A mirror that has nowhere to go but a folder of its own.
 struct Watched {
-    process: Child,
-    address: String,
+    mirror: RunningMirror,
     home: tempfile::TempDir,
 }
 
@@ -27,16 +25,12 @@ impl Watched {
         for name in ["HOME", "TMPDIR", "XDG_CACHE_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR"] {
             command.env(name, home.path());
         }
-        let mut process = command.stdout(Stdio::piped()).stdin(Stdio::null()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let address = line.trim().strip_prefix("the mirror is at http://").unwrap().to_owned();
-        Self { process, address, home }
+        Self { mirror: RunningMirror::of(command), home }
     }
 
     /// What the process has open: for each descriptor what it leads to.
     fn open(&self) -> BTreeMap<String, String> {
-        let folder = format!("/proc/{}/fd", self.process.id());
+        let folder = format!("/proc/{}/fd", self.mirror.process.id());
         let entries = std::fs::read_dir(folder).unwrap().flatten();
         let name = |p: &Path| p.file_name().unwrap().to_string_lossy().into_owned();
         entries
@@ -46,7 +40,7 @@ impl Watched {
 
     /// Bytes that it has caused to be written to a disk.
     fn bytes_written(&self) -> u64 {
-        let text = std::fs::read_to_string(format!("/proc/{}/io", self.process.id())).unwrap();
+        let text = std::fs::read_to_string(format!("/proc/{}/io", self.mirror.process.id())).unwrap();
         let line = text.lines().find_map(|l| l.strip_prefix("write_bytes: ")).unwrap();
         line.parse().unwrap()
     }
@@ -60,7 +54,8 @@ impl Watched {
             .collect();
         let mut ends = BTreeSet::new();
         for table in ["tcp", "tcp6", "udp", "udp6"] {
-            let text = std::fs::read_to_string(format!("/proc/{}/net/{table}", self.process.id())).unwrap_or_default();
+            let text =
+                std::fs::read_to_string(format!("/proc/{}/net/{table}", self.mirror.process.id())).unwrap_or_default();
             let rows = text.lines().skip(1).map(|l| l.split_whitespace().collect::<Vec<_>>());
             ends.extend(rows.filter(|r| sockets.contains(r[9])).map(|r| format!("{table} {}", r[2])));
         }
@@ -68,18 +63,10 @@ impl Watched {
     }
 }
 
-impl Drop for Watched {
-    fn drop(&mut self) {
-        // It ends with the test, however that ends.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
 #[test]
 fn no_frame_is_written_or_sent() {
     let mirror = Watched::start();
-    let mut page = Page::open(&mirror.address);
+    let mut page = Page::open(&mirror.mirror.address);
     let pictures = [0, 3].map(|i| jpeg(&viewer(i)));
     let (before, written) = (mirror.open(), mirror.bytes_written());
     let mut reflected = 0;

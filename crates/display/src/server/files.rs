@@ -44,10 +44,13 @@ pub const FILES: [File; 28] = [
     ("/favicon.ico", "image/x-icon", ""),
 ];
 
+/// The languages that pages speak: those with a file of texts.
+pub const LANGUAGES: [&str; 5] = ["en", "de", "es", "fr", "zh"];
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mirror::features::{FeatureVector, Group};
+    use mirror::features::{FeatureVector, Group, TOLD};
     use mirror::inverter::Verdict;
     use serde_json::{Map, Value};
 
@@ -77,6 +80,8 @@ mod tests {
             places.sort_unstable();
             places.join(" ")
         };
+        let files: Vec<String> = LANGUAGES.iter().map(|language| format!("/texts/{language}.json")).collect();
+        assert_eq!(files, texts.iter().map(|(path, _)| *path).collect::<Vec<_>>());
         let english = &texts[0].1;
         for (path, other) in &texts {
             assert_eq!(english.keys().collect::<Vec<_>>(), other.keys().collect::<Vec<_>>(), "{path}");
@@ -122,9 +127,11 @@ mod tests {
             assert!(FILES[0].2.contains(&format!("data-override=\"{name}\"")), "{name} has no slider");
             assert!(FILES[0].2.contains(&format!("id=\"{name}-value\"")), "{name} has no place for its value");
         }
-        // Every number that is no distance is named and explained; so is every point that a distance may lie between.
+        // Every number that is told and no distance is named and explained; so are those of the likeness together, and every point that a
+        // distance may lie between.
         let is_distance = |name: &str| name.starts_with(Group::Shape.name());
-        for name in FeatureVector::names().iter().filter(|name| !is_distance(name)) {
+        let told = FeatureVector::names().into_iter().take(TOLD).filter(|name| !is_distance(name));
+        for name in told.chain([Group::Likeness.name().to_owned()]) {
             for key in ["number", "explain"].map(|what| format!("{what}_{}", name.replace('/', "_"))) {
                 assert!(english.contains_key(&key), "\"{key}\" has no text");
             }

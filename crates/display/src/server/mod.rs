@@ -5,6 +5,7 @@
 //! frames.
 
 mod connection;
+mod desk;
 pub(crate) mod files;
 mod guard;
 mod metrics;
@@ -15,6 +16,7 @@ mod site;
 mod socket;
 mod tls;
 
+pub use files::LANGUAGES;
 pub use setup::{RemoteAccess, ServerError, Setup};
 pub use site::SessionFactory;
 
@@ -147,8 +149,9 @@ pub(crate) mod tests {
     }
 
     impl Session for Nobody {
-        fn analyse(&mut self, _: Option<&Image>, _: &Controls) -> Result<Analysed, MirrorError> {
-            Ok(Analysed { report: FrameReport::default(), draw: Box::new(Vec::new) })
+        fn analyse(&mut self, _: Option<&Image>, controls: &Controls) -> Result<Analysed, MirrorError> {
+            let controls = controls.clone();
+            Ok(Analysed { report: FrameReport::default(), controls, draw: Box::new(Vec::new) })
         }
 
         fn forget(&mut self) {}

@@ -1,13 +1,15 @@
 //! What the pipeline does with the frames of one page: decode and analyse, draw, encode, and answer each.
 
 use super::metrics::{Metrics, Stage};
+use super::site::SessionFactory;
 use axum::body::Bytes;
 use axum::extract::ws::Message;
 use frame::{Image, ImageError, lock};
 use mirror::engine::MirrorError;
 use mirror::live::protocol::{Answer, Controls, FrameHeader, PictureHeader, ProtocolError};
-use mirror::live::{Analysed, Job, RenderedView, Session};
+use mirror::live::{Analysed, Desk, Job, RenderedView, Session};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedSender;
@@ -31,6 +33,9 @@ pub struct PageJob {
     /// Messages on their way to the page.
     answers: UnboundedSender<Message>,
     metrics: Arc<Metrics>,
+    desk: Option<Arc<Desk>>,
+    /// The step of the desk that the page was told of.
+    told: AtomicU64,
 }
 
 /// The frame of which something is drawn.
@@ -72,8 +77,18 @@ enum RefusedFrame {
 
 impl PageJob {
     /// For one page.
-    pub fn new(session: Box<dyn Session>, answers: UnboundedSender<Message>, metrics: Arc<Metrics>) -> Self {
-        Self { session: Mutex::new(session), controls: Mutex::default(), answers, metrics }
+    pub fn new(sessions: &dyn SessionFactory, answers: UnboundedSender<Message>, metrics: Arc<Metrics>) -> Self {
+        let session = Mutex::new(sessions.open());
+        Self { session, controls: Mutex::default(), answers, metrics, desk: sessions.desk(), told: AtomicU64::new(0) }
+    }
+
+    /// Tells the page how the desk wants it to look, whenever that may have changed.
+    fn tell_look(&self) {
+        let Some(desk) = &self.desk else { return };
+        let step = desk.step();
+        if self.told.swap(step, Ordering::Relaxed) != step {
+            self.answer(&Answer::Look(&desk.look()));
+        }
     }
 
     /// How the page's next frames are to be reflected. Controls that cannot be read are refused, and those before stay.
@@ -146,6 +161,7 @@ impl Job for PageJob {
 
     fn analyse(&self, frame: IncomingFrame) -> Option<PageRequest> {
         self.metrics.begin(Stage::Analyse);
+        self.tell_look();
         let began = Instant::now();
         let controls = lock(&self.controls).clone();
         let result = self.decode_and_analyse(&frame.message, &controls);
@@ -153,7 +169,7 @@ impl Job for PageJob {
 
         let header = FrameHeader::lenient(&frame.message);
         match result {
-            Ok(Analysed { report, draw }) => {
+            Ok(Analysed { report, controls, draw }) => {
                 let performance = self.metrics.performance();
                 self.answer(&Answer::Analysed { seq: header.seq, report: &report, controls: &controls, performance });
                 Some(PageRequest { of: Origin { header, at: frame.at, analyse: began.elapsed() }, draw })
@@ -201,14 +217,31 @@ impl Job for PageJob {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mirror::inverter::Inverter;
     use mirror::live::protocol::{FrameReport, VERSION};
     use mirror::live::{Client, Pipeline, Policy};
+    use mirror::pack::{Net, Pack};
     use serde_json::{Value, json};
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::AtomicUsize;
     use tokio::sync::mpsc::error::TryRecvError;
 
     /// How long what must come may take on the busiest of computers.
     const PATIENCE: Duration = Duration::from_secs(120);
+
+    struct Echoes {
+        forgotten: Arc<AtomicUsize>,
+        desk: Option<Arc<Desk>>,
+    }
+
+    impl SessionFactory for Echoes {
+        fn open(&self) -> Box<dyn Session> {
+            Box::new(Echo { forgotten: self.forgotten.clone() })
+        }
+
+        fn desk(&self) -> Option<Arc<Desk>> {
+            self.desk.clone()
+        }
+    }
 
     /// Shows what it sees. Breaks when it analyses pictures of one pixel, and when it draws those of two.
     struct Echo {
@@ -216,7 +249,7 @@ mod tests {
     }
 
     impl Session for Echo {
-        fn analyse(&mut self, picture: Option<&Image>, _: &Controls) -> Result<Analysed, MirrorError> {
+        fn analyse(&mut self, picture: Option<&Image>, controls: &Controls) -> Result<Analysed, MirrorError> {
             let picture = picture.cloned();
             assert!(picture.as_ref().is_none_or(|p| p.width != 1), "a picture that breaks the analysis");
             let draw = move || {
@@ -224,7 +257,7 @@ mod tests {
                 let view = |image| RenderedView { viewer: Some(1), progress: 1.0, image: Arc::new(image), at: 0.0 };
                 picture.map(view).into_iter().collect()
             };
-            Ok(Analysed { report: FrameReport::default(), draw: Box::new(draw) })
+            Ok(Analysed { report: FrameReport::default(), controls: controls.clone(), draw: Box::new(draw) })
         }
 
         fn forget(&mut self) {
@@ -240,9 +273,13 @@ mod tests {
     }
 
     fn bench() -> Bench {
+        bench_with(None)
+    }
+
+    fn bench_with(desk: Option<Arc<Desk>>) -> Bench {
         let (send, answers) = tokio::sync::mpsc::unbounded_channel();
         let forgotten = Arc::new(AtomicUsize::new(0));
-        let job = PageJob::new(Box::new(Echo { forgotten: forgotten.clone() }), send, Arc::default());
+        let job = PageJob::new(&Echoes { forgotten: forgotten.clone(), desk }, send, Arc::default());
         Bench { pipeline: Pipeline::start(Policy::Newest).unwrap(), client: Client::new(job), answers, forgotten }
     }
 
@@ -305,6 +342,22 @@ mod tests {
         // A frame without a picture is no error.
         bench.submit(message(VERSION, 2, 0, b""));
         assert_eq!(bench.words()["seq"], 2);
+    }
+
+    #[test]
+    fn a_page_is_told_how_the_desk_wants_it_to_look_once() {
+        let pack = Pack::embedded().unwrap();
+        let desk = Arc::new(Desk::new(&pack.open(Net::Inverter, Inverter::from_weights).unwrap(), &["en", "fr"]));
+        let mut bench = bench_with(Some(desk.clone()));
+        bench.submit(message(VERSION, 1, 0, b""));
+        assert_eq!(bench.words()["type"], "analysed");
+        desk.set_text("language", "fr").unwrap();
+        desk.set_text("dim", "0.5").unwrap();
+        bench.submit(message(VERSION, 2, 0, b""));
+        let look = json!({"type": "look", "blackout": false, "dim": 0.5, "words": null, "language": "fr"});
+        assert_eq!((bench.words(), bench.words()["seq"].clone()), (look, json!(2)));
+        bench.submit(message(VERSION, 3, 0, b""));
+        assert_eq!(bench.words()["seq"], 3);
     }
 
     #[test]

@@ -28,14 +28,17 @@ pub(super) fn policy(guard: &Guard) -> HeaderValue {
 }
 
 pub(super) fn router(site: Arc<Site>) -> Router {
-    let mut router = Router::new();
+    let mut router = super::desk::routes(site.sessions.desk().is_some());
     for (path, kind, text) in FILES {
         router = router.route(path, get(move || async move { ([(header::CONTENT_TYPE, kind)], text) }));
     }
     router
         .route("/settings.json", get(settings))
         .route("/healthz", get(health))
-        .route("/metrics", get(|State(site): State<Arc<Site>>| async move { site.metrics.text() }))
+        .route(
+            "/metrics",
+            get(|State(site): State<Arc<Site>>| async move { site.metrics.text() + &site.sessions.metrics() }),
+        )
         .route("/camera.jpg", get(camera))
         .route("/ws", get(socket::connect))
         .layer(middleware::from_fn_with_state(site.clone(), only_our_page))

@@ -6,7 +6,8 @@ use super::page::PageJob;
 use axum::http::HeaderValue;
 use frame::Image;
 use mirror::live::protocol::PageSettings;
-use mirror::live::{Pipeline, Session};
+use mirror::live::{Desk, Pipeline, Session};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 
@@ -14,6 +15,21 @@ use std::sync::atomic::{AtomicBool, AtomicUsize};
 pub trait SessionFactory: Send + Sync + 'static {
     /// The mirror for one page, before which nobody has stood yet. It is dropped with the page.
     fn open(&self) -> Box<dyn Session>;
+
+    /// What the people who run the mirror ask of it; the sessions obey it.
+    fn desk(&self) -> Option<Arc<Desk>> {
+        None
+    }
+
+    /// More lines for `/metrics`.
+    fn metrics(&self) -> String {
+        String::new()
+    }
+
+    /// Where OSC is taken, if it is.
+    fn osc_input(&self) -> Option<SocketAddr> {
+        None
+    }
 
     /// The newest frame where the server has its own camera, or pictures that stand in for one.
     fn camera_frame(&self) -> Option<Arc<Image>> {

@@ -71,7 +71,7 @@ impl Drop for PagePermit {
 /// A page may be silent as long as it answers the question whether it lives, which browsers do for hidden pages too.
 async fn converse(mut socket: WebSocket, site: &Site) {
     let (answers, mut answered) = tokio::sync::mpsc::unbounded_channel();
-    let client = Client::new(PageJob::new(site.sessions.open(), answers, site.metrics.clone()));
+    let client = Client::new(PageJob::new(site.sessions.as_ref(), answers, site.metrics.clone()));
     // Whether everybody is forgotten since the last frame, whether the question is open, and until when the page may be silent.
     let (mut forgotten, mut asked, mut deadline) = (false, false, Instant::now() + SILENCE);
     loop {

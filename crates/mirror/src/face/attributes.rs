@@ -56,6 +56,15 @@ pub enum GenderLabel {
 pub const SURE: f32 = 0.75;
 
 impl GenderLabel {
+    /// The word itself.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Female => "female",
+            Self::Male => "male",
+            Self::Unsure => "unsure",
+        }
+    }
+
     /// The word for a probability of "female", if one is likely enough.
     pub fn of(female: f32) -> Self {
         match female {

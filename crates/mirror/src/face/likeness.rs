@@ -18,6 +18,9 @@ pub const LIKENESS: usize = 24;
 /// A point on the unit sphere. The cosine of the angle between two faces says how much they are alike.
 pub type Likeness = [f32; LIKENESS];
 
+/// What eyes without this net say.
+pub const UNKNOWN: Likeness = [0.0; LIKENESS];
+
 /// The layers: 14 million multiply-adds for one crop, 0.59 million weights.
 pub fn network(values: &mut impl Initializer) -> Sequential {
     let mut layers: Vec<Box<dyn Layer>> = Vec::new();

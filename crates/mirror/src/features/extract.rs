@@ -6,6 +6,7 @@ use super::{colour, expression};
 use crate::face::Landmarks;
 use crate::face::align::Similarity;
 use crate::face::attributes::Attributes;
+use crate::face::likeness::Likeness;
 use frame::Image;
 
 /// Why a face has no features.
@@ -21,11 +22,17 @@ pub enum FeatureError {
 
 /// Reduces a face to its features.
 ///
-/// Place and size of the face in the picture change none of them, nor does tilting the camera, but for the roll.
+/// Place and size of the face in the picture change none of them, nor does tilting the camera, but for the roll. `likeness` is
+/// [`UNKNOWN`](crate::face::likeness::UNKNOWN) where no net says it.
 ///
 /// # Errors
 /// If the landmarks do not span a face, or there is no picture.
-pub fn extract(image: &Image, landmarks: &Landmarks, attributes: &Attributes) -> Result<FeatureVector, FeatureError> {
+pub fn extract(
+    image: &Image,
+    landmarks: &Landmarks,
+    attributes: &Attributes,
+    likeness: &Likeness,
+) -> Result<FeatureVector, FeatureError> {
     if image.width == 0 || image.height == 0 {
         return Err(FeatureError::EmptyPicture);
     }
@@ -37,7 +44,8 @@ pub fn extract(image: &Image, landmarks: &Landmarks, attributes: &Attributes) ->
     let all = (shape.points.into_iter().flatten())
         .chain([pose.yaw, pose.pitch, pose.roll, attributes.age.mean, attributes.female])
         .chain(colours.into_iter().flatten())
-        .chain(expression::measure(&shape));
+        .chain(expression::measure(&shape))
+        .chain(*likeness);
     values.iter_mut().zip(all).for_each(|(v, x)| *v = x);
     FeatureVector::new(values).ok_or(FeatureError::Degenerate)
 }

@@ -13,4 +13,4 @@ mod vector;
 pub use colour::lab;
 pub use extract::{FeatureError, extract};
 pub use pose::Pose;
-pub use vector::{FEATURES, FeatureVector, Group};
+pub use vector::{FEATURES, FeatureVector, Group, TOLD};

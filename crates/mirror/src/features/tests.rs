@@ -3,6 +3,7 @@
 use super::*;
 use crate::face::align::{Similarity, crop_square};
 use crate::face::attributes::{Age, Attributes};
+use crate::face::likeness::UNKNOWN;
 use crate::face::{LANDMARKS, Landmarks};
 use frame::Image;
 
@@ -37,15 +38,25 @@ fn names_are_distinct_and_groups_cover_the_vector() {
 }
 
 #[test]
+fn everything_may_be_told_but_what_a_face_is_like() {
+    let likeness = std::array::from_fn(|i| 0.1 + i as f32);
+    let features = extract(&smooth_picture(256), &mean_face([128.0, 120.0], 40.0), &SOMEBODY, &likeness).unwrap();
+    assert_eq!((features.likeness(), features.group(Group::Likeness)), (likeness, likeness.as_slice()));
+    assert!(features.told().iter().all(|told| !likeness.contains(told)));
+    let told: usize = Group::ALL.into_iter().filter(|g| g.is_told()).map(|g| g.range().len()).sum();
+    assert_eq!((told, features.told().len()), (TOLD, TOLD));
+}
+
+#[test]
 fn place_size_and_tilt_change_nothing_but_the_roll() {
     let image = smooth_picture(256);
     let face = mean_face([128.0, 120.0], 40.0);
-    let before = extract(&image, &face, &SOMEBODY).unwrap();
+    let before = extract(&image, &face, &SOMEBODY, &UNKNOWN).unwrap();
     // The crop shows the picture turned and at another scale; crop coordinates run from -1 to 1 over 320 pixels.
     let image_from_crop = Similarity::new(128.0, 0.2, [130.0, 126.0]);
     let turned = crop_square(&image, &image_from_crop, 320);
     let crop_pixels_from_image = image_from_crop.inverse().then(&Similarity::new(160.0, 0.0, [160.0, 160.0]));
-    let after = extract(&turned, &face.map(&crop_pixels_from_image), &SOMEBODY).unwrap();
+    let after = extract(&turned, &face.map(&crop_pixels_from_image), &SOMEBODY, &UNKNOWN).unwrap();
     for (i, (b, a)) in before.values().iter().zip(after.values()).enumerate() {
         let name = &FeatureVector::names()[i];
         match name.as_str() {
@@ -63,19 +74,19 @@ fn place_size_and_tilt_change_nothing_but_the_roll() {
 fn degenerate_landmarks_are_an_error() {
     let image = smooth_picture(32);
     let point = Landmarks { points: [[5.0, 5.0]; LANDMARKS] };
-    assert_eq!(extract(&image, &point, &SOMEBODY), Err(FeatureError::Degenerate));
+    assert_eq!(extract(&image, &point, &SOMEBODY, &UNKNOWN), Err(FeatureError::Degenerate));
     let mut nan = mean_face([16.0, 16.0], 8.0);
     nan.points[3][1] = f32::NAN;
-    assert_eq!(extract(&image, &nan, &SOMEBODY), Err(FeatureError::Degenerate));
+    assert_eq!(extract(&image, &nan, &SOMEBODY, &UNKNOWN), Err(FeatureError::Degenerate));
     let empty = Image { width: 0, height: 0, data: Vec::new() };
-    assert_eq!(extract(&empty, &mean_face([0.0; 2], 8.0), &SOMEBODY), Err(FeatureError::EmptyPicture));
+    assert_eq!(extract(&empty, &mean_face([0.0; 2], 8.0), &SOMEBODY, &UNKNOWN), Err(FeatureError::EmptyPicture));
 }
 
 #[test]
 fn a_face_mostly_outside_the_picture_still_has_finite_features() {
     let image = smooth_picture(16);
     for centre in [[-500.0, 3.0], [4000.0, 4000.0], [0.0, 0.0]] {
-        let features = extract(&image, &mean_face(centre, 30.0), &SOMEBODY).unwrap();
+        let features = extract(&image, &mean_face(centre, 30.0), &SOMEBODY, &UNKNOWN).unwrap();
         assert!(features.values().iter().all(|v| v.is_finite()));
     }
 }

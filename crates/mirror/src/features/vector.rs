@@ -2,9 +2,12 @@
 
 use super::expression;
 use crate::face::LANDMARKS;
+use crate::face::likeness::{LIKENESS, Likeness};
 
 /// Numbers in a [`FeatureVector`].
-pub const FEATURES: usize = 2 * LANDMARKS + 3 + 2 + 9 + expression::NAMES.len();
+pub const FEATURES: usize = TOLD + LIKENESS;
+/// Those of them that may be told to anybody; the likeness, which comes after them, never leaves the memory.
+pub const TOLD: usize = 2 * LANDMARKS + 3 + 2 + 9 + expression::NAMES.len();
 
 /// What a number speaks of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
@@ -27,12 +30,24 @@ pub enum Group {
     Background,
     /// What a face does: mouth open, mouth wide, smile, eyes open, brows raised; inter-ocular distances.
     Expression,
+    /// What it is like, in numbers without a name: a point of the unit sphere; all 0 where no net says it. See
+    /// [`crate::face::likeness`].
+    Likeness,
 }
 
 impl Group {
     /// All of them, in the order of the vector.
-    pub const ALL: [Self; 8] =
-        [Self::Shape, Self::Pose, Self::Age, Self::Gender, Self::Skin, Self::Hair, Self::Background, Self::Expression];
+    pub const ALL: [Self; 9] = [
+        Self::Shape,
+        Self::Pose,
+        Self::Age,
+        Self::Gender,
+        Self::Skin,
+        Self::Hair,
+        Self::Background,
+        Self::Expression,
+        Self::Likeness,
+    ];
 
     /// Where its numbers lie in the vector.
     pub fn range(self) -> std::ops::Range<usize> {
@@ -46,6 +61,7 @@ impl Group {
             Self::Hair => (shape + 8, 3),
             Self::Background => (shape + 11, 3),
             Self::Expression => (shape + 14, expression::NAMES.len()),
+            Self::Likeness => (TOLD, LIKENESS),
         };
         start..start + len
     }
@@ -61,7 +77,13 @@ impl Group {
             Self::Hair => "hair",
             Self::Background => "background",
             Self::Expression => "expression",
+            Self::Likeness => "likeness",
         }
+    }
+
+    /// Whether its numbers may be told to anybody, see [`TOLD`].
+    pub fn is_told(self) -> bool {
+        self != Self::Likeness
     }
 }
 
@@ -78,6 +100,16 @@ impl FeatureVector {
     /// The numbers.
     pub fn values(&self) -> &[f32; FEATURES] {
         &self.0
+    }
+
+    /// The first [`TOLD`]: whatever leaves the memory takes these.
+    pub fn told(&self) -> &[f32] {
+        &self.0[..TOLD]
+    }
+
+    /// What the face is like.
+    pub fn likeness(&self) -> Likeness {
+        std::array::from_fn(|i| self.0[TOLD + i])
     }
 
     /// The numbers of one group.
@@ -97,6 +129,7 @@ impl FeatureVector {
                 Group::Age | Group::Gender => word.to_owned(),
                 Group::Skin | Group::Hair | Group::Background => format!("{word}/{}", lab[i]),
                 Group::Expression => format!("{word}/{}", expression::NAMES[i]),
+                Group::Likeness => format!("{word}/{i}"),
             }));
         }
         names

@@ -97,11 +97,15 @@ impl Generator {
         if level == self.config.levels() {
             return Ok(self);
         }
-        // So the reader fills in what a file lacks.
-        if self.to_rgb[level - 2].params().iter().all(|p| p.value.iter().all(|v| *v == 0.0)) {
+        if !self.has_colours(level) {
             return Err(LevelError::NoColours { pixels: 1 << level });
         }
         Ok(self.cut_to(level))
+    }
+
+    /// Whether the file had a layer from maps to colours at this level; the reader fills in nought for what a file lacks.
+    pub(super) fn has_colours(&self, level: usize) -> bool {
+        self.to_rgb[level - 2].params().iter().any(|p| p.value.iter().any(|v| *v != 0.0))
     }
 
     /// The part that draws level `level`, of which there must be one, without the levels above.

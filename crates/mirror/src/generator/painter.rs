@@ -19,7 +19,8 @@ pub struct Painter {
     pixel_bias: Vec<f32>,
     conv4: Stage<ConvFilter>,
     levels: Vec<Level>,
-    to_rgb: ToRgb,
+    /// Of each level, from 4x4 pixels on; the file may lack all but the last.
+    to_rgb: Vec<Option<ToRgb>>,
     /// Maps that nobody draws with now.
     canvases: Mutex<Vec<Canvas>>,
 }
@@ -80,14 +81,18 @@ impl Painter {
             pixel_bias = std::mem::replace(&mut dense_bias, vec![0.0; maps(2)]);
         }
 
-        // The others, and the way from the last one's maps to colours.
+        // The others, and the ways from their maps to colours.
         let levels = (3..=config.levels()).map(|level| {
             let (w0, b0, w1, b1) = weights(level - 2);
             let up = UpsampleFilter::new(isa, (maps(level - 1), maps(level)), w0).with_precision(precision);
             (Stage { filter: up, bias: b0 }, Stage { filter: ConvFilter::new(isa, w1), bias: b1 })
         });
-        let rgb = generator.to_rgb[config.levels() - 2].params();
-        let bias_of_rgb = rgb[1].value[..].try_into().expect("three colours");
+        let to_rgb = (2..=config.levels()).map(|level| {
+            let rgb = generator.to_rgb[level - 2].params();
+            let bias = rgb[1].value[..].try_into().expect("three colours");
+            let has_colours = level == config.levels() || generator.has_colours(level);
+            has_colours.then(|| ToRgb::new(&rgb[0].effective(), bias))
+        });
 
         Self {
             resolution: config.resolution,
@@ -97,7 +102,7 @@ impl Painter {
             pixel_bias,
             conv4: Stage { filter: ConvFilter::new(isa, w), bias },
             levels: levels.collect(),
-            to_rgb: ToRgb::new(&rgb[0].effective(), bias_of_rgb),
+            to_rgb: to_rgb.collect(),
             canvases: Mutex::new(Vec::new()),
         }
     }
@@ -105,6 +110,11 @@ impl Painter {
     /// Width and height of the pictures.
     pub fn resolution(&self) -> usize {
         self.resolution
+    }
+
+    /// Widths of the levels that it can draw, from 4 pixels to [`Painter::resolution`].
+    pub fn sizes(&self) -> impl Iterator<Item = usize> + '_ {
+        self.to_rgb.iter().enumerate().filter_map(|(i, to_rgb)| to_rgb.as_ref().map(|_| 4 << i))
     }
 
     /// Coordinates of a latent.
@@ -120,6 +130,20 @@ impl Painter {
         self.paint_all(std::slice::from_ref(latent)).swap_remove(0)
     }
 
+    /// The picture of one latent at the largest of [`Painter::sizes`] that has at most `most` pixels a side; at the smallest if all have more.
+    ///
+    /// # Panics
+    /// If the latent has another size than the generator's.
+    pub fn paint_at(&self, latent: &Latent, most: usize) -> Image {
+        let size = self.sizes().take_while(|size| *size <= most).last();
+        let side = size.or_else(|| self.sizes().next()).unwrap_or(self.resolution);
+        let paint = |canvas: &mut Canvas| {
+            self.draw(&Latent::batch(std::slice::from_ref(latent)), side, canvas, &mut |_| {});
+            image(&canvas.maps[..side * side * 3], side, side)
+        };
+        kernels::on_pool(|| self.with_canvas(paint))
+    }
+
     /// The pictures of some latents, drawn as many at a time as [`Painter::batch`] says.
     ///
     /// # Panics
@@ -128,7 +152,7 @@ impl Painter {
         let side = self.resolution;
         let paint = |latents: &[Latent]| {
             self.with_canvas(|canvas| {
-                self.draw(&Latent::batch(latents), canvas, &mut |_| {});
+                self.draw(&Latent::batch(latents), side, canvas, &mut |_| {});
                 let pictures = canvas.maps[..latents.len() * side * side * 3].chunks_exact(side * side * 3);
                 pictures.map(|x| image(x, side, side)).collect::<Vec<_>>()
             })
@@ -148,7 +172,7 @@ impl Painter {
     pub fn forward(&self, latents: &Tensor) -> Tensor {
         let shape = [latents.n(), self.resolution, self.resolution, 3];
         let paint = |canvas: &mut Canvas| {
-            self.draw(latents, canvas, &mut |_| {});
+            self.draw(latents, self.resolution, canvas, &mut |_| {});
             Tensor::new(shape, canvas.maps[..shape.iter().product()].to_vec())
         };
         kernels::on_pool(|| self.with_canvas(paint))
@@ -161,7 +185,7 @@ impl Painter {
     /// If the latent has another size than the generator's.
     pub fn layer_by_layer(&self, latent: &Latent, mut done: impl FnMut(&str)) {
         let latent = Latent::batch(std::slice::from_ref(latent));
-        self.with_canvas(|canvas| self.draw(&latent, canvas, &mut |layer| done(&layer())));
+        self.with_canvas(|canvas| self.draw(&latent, self.resolution, canvas, &mut |layer| done(&layer())));
     }
 
     fn with_canvas<R>(&self, f: impl FnOnce(&mut Canvas) -> R) -> R {
@@ -172,17 +196,17 @@ impl Painter {
         result
     }
 
-    /// Draws into `canvas.maps`; says after each layer, or a band of it, which it was.
-    fn draw(&self, latents: &Tensor, canvas: &mut Canvas, done: Done) {
+    /// Draws `last`x`last` pixels, a level that has colours, into `canvas.maps`; says after each layer, or a band of it, which it was.
+    fn draw(&self, latents: &Tensor, last: usize, canvas: &mut Canvas, done: Done) {
         let n = latents.n();
         assert_eq!(latents.row_len(), self.latent_size, "coordinates of a latent");
-        self.prepare(canvas, n);
-        self.draw_first(latents, canvas, done);
+        self.prepare(canvas, n, last);
+        self.draw_first(latents, last, canvas, done);
 
         let mut below = self.conv4.bias.len();
-        for (i, level) in self.levels.iter().enumerate() {
+        for (i, level) in self.levels.iter().enumerate().take_while(|(i, _)| 8 << i <= last) {
             let (side, maps) = (8 << i, level.1.bias.len());
-            let epilogue = level.1.epilogue(self.colours_at(side));
+            let epilogue = level.1.epilogue(self.colours_at(side, last));
             let (x, y) = (n * side / 2 * side / 2 * below, n * side * side * epilogue.channels());
             let (x, y) = (&canvas.maps[..x], &mut canvas.next[..y]);
 
@@ -202,7 +226,7 @@ impl Painter {
     }
 
     /// Draws the level of 4x4 pixels into `canvas.maps`.
-    fn draw_first(&self, latents: &Tensor, canvas: &mut Canvas, done: Done) {
+    fn draw_first(&self, latents: &Tensor, last: usize, canvas: &mut Canvas, done: Done) {
         let (n, maps) = (latents.n(), self.conv4.bias.len());
         let values = n * 16 * maps;
         let z = PixelNorm.forward(latents);
@@ -215,24 +239,24 @@ impl Painter {
         kernels::finish_pixels(between, steps);
         done(&|| "4x4/Dense".into());
 
-        let epilogue = self.conv4.epilogue(self.colours_at(4));
+        let epilogue = self.conv4.epilogue(self.colours_at(4, last));
         let out = 16 * n * epilogue.channels();
         self.conv4.filter.forward(same(n, (4, 4), maps), between, &mut canvas.maps[..out], epilogue);
         done(&|| "4x4/Conv".into());
     }
 
-    /// The way to colours, at the last level.
-    fn colours_at(&self, side: usize) -> Option<&ToRgb> {
-        (side == self.resolution).then_some(&self.to_rgb)
+    /// The way to colours, at the last level that is drawn.
+    fn colours_at(&self, side: usize, last: usize) -> Option<&ToRgb> {
+        self.to_rgb[side.ilog2() as usize - 2].as_ref().filter(|_| side == last)
     }
 
     /// Makes room for `n` pictures.
-    fn prepare(&self, canvas: &mut Canvas, n: usize) {
+    fn prepare(&self, canvas: &mut Canvas, n: usize, last: usize) {
         let maps4 = self.conv4.bias.len();
         let (mut level, mut between) = (16 * maps4.max(3), 16 * maps4);
-        for (i, (_, conv)) in self.levels.iter().enumerate() {
+        for (i, (_, conv)) in self.levels.iter().enumerate().take_while(|(i, _)| 8 << i <= last) {
             let (side, maps) = (8 << i, conv.bias.len());
-            level = level.max(side * side * self.colours_at(side).map_or(maps, |_| 3));
+            level = level.max(side * side * self.colours_at(side, last).map_or(maps, |_| 3));
             let rows = band_rows(side, maps);
             between = between.max(if rows == side { side * side * maps } else { (rows + 3) * side * maps });
         }
@@ -355,6 +379,12 @@ mod tests {
             for (a, b) in want.data.iter().zip(&got.data) {
                 assert!((a - b).abs() < 1e-4 * a.abs().max(1.0), "{a} and {b} at {resolution}");
             }
+            // A coarser level is what a generator without the finer ones draws.
+            for size in painter.sizes() {
+                let part = Painter::new(&g.up_to(size.ilog2() as usize));
+                assert_eq!(painter.paint_at(&latents[0], size + 1), part.paint(&latents[0]), "{size} of {resolution}");
+            }
+            assert_eq!((painter.sizes().count(), painter.sizes().last()), (config.levels() - 1, Some(resolution)));
             // Canvases are used again: nothing of the last picture may be left.
             assert_eq!(painter.paint(&latents[0]), painter.paint(&latents[0]));
             let mut layers = Vec::new();

@@ -28,6 +28,22 @@ impl Verdict {
         }
     }
 
+    /// Its name in messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Age => "age",
+            Self::Female => "female",
+        }
+    }
+
+    /// The least and the greatest value that may replace it.
+    pub fn range(self) -> (f32, f32) {
+        match self {
+            Self::Age => (1.0, 100.0),
+            Self::Female => (0.0, 1.0),
+        }
+    }
+
     /// What the machine judged.
     pub fn of(self, features: &FeatureVector) -> f32 {
         features.values()[self.feature()]
@@ -96,6 +112,6 @@ mod tests {
         let features = features(&mut Rng::new(1));
         assert_eq!(Verdict::Age.of(&features), features.group(Group::Age)[0]);
         assert_eq!(Verdict::Female.of(&features), features.group(Group::Gender)[0]);
-        assert_eq!(serde_json::to_string(&Verdict::ALL).unwrap(), r#"["age","female"]"#);
+        assert_eq!(serde_json::to_value(Verdict::ALL).unwrap(), serde_json::json!(Verdict::ALL.map(Verdict::name)));
     }
 }

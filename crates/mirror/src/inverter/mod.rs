@@ -11,6 +11,7 @@
 
 mod config;
 mod controls;
+mod correction;
 mod input;
 mod model;
 mod quantiles;
@@ -21,6 +22,7 @@ mod weighting;
 
 pub use config::InverterConfig;
 pub use controls::{InverterControls, Verdict};
+pub use correction::Correction;
 pub use input::{FeatureSelection, InverterInput};
 pub use model::{Inverter, Population};
 pub use quantiles::{LIMIT, QuantileTable, normal_cdf};

@@ -5,7 +5,7 @@ use super::input::{FeatureSelection, InverterInput};
 use super::quantiles::QuantileTable;
 use super::weighting::{feature_weights, number_weights};
 use crate::features::greedy::Number;
-use crate::features::{FEATURES, FeatureVector, Group};
+use crate::features::{FEATURES, FeatureVector, Group, TOLD};
 use crate::latent::{Latent, onto_sphere};
 use nn::{Dense, Init, Initializer, Layer, LeakyRelu, Param, Rng, Sequential, Tensor, Unset};
 use std::collections::BTreeMap;
@@ -80,8 +80,13 @@ impl Inverter {
     /// # Errors
     /// If the bytes are no such file, a tensor or an entry of the metadata is missing, or a shape is wrong.
     pub fn from_weights(bytes: &[u8]) -> Result<Self, nn::Error> {
-        let file = nn::io::read(bytes)?;
+        let mut file = nn::io::read(bytes)?;
         let mut inverter = Self::new(InverterConfig::from_metadata(&file.metadata)?, &mut Unset);
+        for table in [inverter.samples.param(), inverter.visitors.param()] {
+            if let Some((shape, values)) = file.tensors.get_mut(&table.name) {
+                add_likeness(shape, values, inverter.order().len());
+            }
+        }
         nn::io::fill_all(file, inverter.params_mut())?;
         inverter.samples.mend();
         inverter.visitors.mend();
@@ -169,10 +174,14 @@ impl Inverter {
         population: Population,
         selection: &FeatureSelection,
     ) -> InverterInput {
+        InverterInput::new(self.number_scores(features, population), selection.mask(self.order()))
+    }
+
+    /// The scores of a face's numbers in a population.
+    pub(super) fn number_scores(&self, features: &FeatureVector, population: Population) -> Vec<f32> {
         let quantiles = self.quantiles(population);
         let order = self.order().iter().enumerate();
-        let scores = order.map(|(i, n)| quantiles.score(FEATURES + i, n.of(features))).collect();
-        InverterInput::new(scores, selection.mask(self.order()))
+        order.map(|(i, n)| quantiles.score(FEATURES + i, n.of(features))).collect()
     }
 
     /// Puts another value of a feature in place of a visitor's own; nothing happens if it is not in the order.
@@ -194,7 +203,12 @@ impl Inverter {
         std::array::from_fn(|i| quantiles.score(i, features.values()[i]))
     }
 
-    /// How much of a viewer their reflection keeps, a group: 1 where every feature is as unusual among the generator's samples as
+    /// The groups that the generator's samples differ in: all that were measured when the inverter learned.
+    pub fn groups(&self) -> Vec<Group> {
+        Group::ALL.into_iter().filter(|group| group.range().any(|i| self.samples.varies(i))).collect()
+    }
+
+    /// How much of a viewer their reflection keeps, for each of [`Inverter::groups`]: 1 where every feature is as unusual among the generator's samples as
     /// the viewer's is among visitors, 0 where they are a standard deviation apart (as a viewer and an average face are), about -1 for
     /// two strangers.
     pub fn kept(&self, viewer: &FeatureVector, reflection: &FeatureVector) -> BTreeMap<Group, f32> {
@@ -204,7 +218,7 @@ impl Inverter {
             let squares = group.range().map(|i| (wanted[i] - came[i]).powi(2));
             (group, 1.0 - squares.sum::<f32>() / group.range().len() as f32)
         };
-        Group::ALL.map(of).into()
+        self.groups().into_iter().map(of).collect()
     }
 
     /// How far from this archive a face lies: 1 for a typical one of its own, more for a stranger.
@@ -246,6 +260,18 @@ impl Inverter {
     /// The weight of each number in every comparison; they sum to 1.
     pub fn weights(&self) -> &[f32] {
         &self.weights
+    }
+}
+
+/// Files from before there was a likeness have tables `[features, then numbers; levels]` without it: none of it ever differed.
+fn add_likeness(shape: &mut [usize], values: &mut Vec<f32>, numbers: usize) {
+    if let [rows, levels] = shape
+        && *rows == TOLD + numbers
+        && values.len() == *rows * *levels
+    {
+        let (at, added) = (TOLD * *levels, (FEATURES - TOLD) * *levels);
+        values.splice(at..at, std::iter::repeat_n(0.0, added));
+        *rows += FEATURES - TOLD;
     }
 }
 

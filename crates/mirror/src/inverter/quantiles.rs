@@ -103,8 +103,16 @@ impl QuantileTable {
         self.at(i, below) * (1.0 - t) + self.at(i, below + 1) * t
     }
 
-    /// Distance from the median in standard deviations, at most ten.
+    /// Whether a number ever differed in the population.
+    pub fn varies(&self, i: usize) -> bool {
+        self.at(i, 0) < self.at(i, LEVELS - 1)
+    }
+
+    /// Distance from the median in standard deviations, at most ten; 0 where the number never differed.
     pub fn deviation(&self, i: usize, value: f32) -> f32 {
+        if !self.varies(i) {
+            return 0.0;
+        }
         // Half of the span between the scores -1.05 and 1.05, which are entries of the table.
         let seven = (LEVELS - 1) / 2 - 7;
         let spread = (self.at(i, LEVELS - 1 - seven) - self.at(i, seven)) / (2.0 * 7.0 * STEP);
@@ -163,6 +171,6 @@ mod tests {
     fn a_feature_that_never_varies_scores_0() {
         assert_eq!(QuantileTable::flat("test", 3).score(0, 0.0), 0.0);
         assert_eq!(QuantileTable::flat("test", 3).score(0, 1.0), LIMIT);
-        assert!(QuantileTable::flat("test", 3).deviation(0, 1.0).is_finite());
+        assert_eq!(QuantileTable::flat("test", 3).deviation(0, 1.0), 0.0);
     }
 }

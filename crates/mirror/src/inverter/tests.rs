@@ -3,7 +3,7 @@
 use super::model::{SURE_SCORE, UNSURE};
 use super::*;
 use crate::features::greedy::Number;
-use crate::features::{FeatureVector, Group};
+use crate::features::{FEATURES, FeatureVector, Group, TOLD};
 use crate::latent::onto_sphere;
 use nn::Rng;
 
@@ -13,9 +13,10 @@ fn config(latent_size: usize) -> InverterConfig {
     InverterConfig { order, latent_size, hidden: 24, forward_hidden: 20, individuality, refine_steps, quality_target }
 }
 
-/// A few numbers of every group but the background.
+/// A few numbers of every group but the background and the expression.
 pub(crate) fn order() -> Vec<Number> {
-    let names = ["skin/l", "0-16/x", "pose/yaw", "age", "gender", "27-33/y", "hair/l", "48-54/x", "pose/roll"];
+    let names =
+        ["skin/l", "0-16/x", "pose/yaw", "age", "gender", "27-33/y", "hair/l", "48-54/x", "pose/roll", "likeness/2"];
     names.iter().map(|n| n.parse().unwrap()).collect()
 }
 
@@ -63,7 +64,7 @@ fn the_same_features_give_the_same_latent_and_others_another() {
 #[test]
 fn the_gradient_of_the_misfit_agrees_with_finite_differences() {
     let (inverter, mut rng) = (inverter(), Rng::new(11));
-    let input = InverterInput::new(rng.normals(9), FeatureSelection::first(7).mask(&order()));
+    let input = InverterInput::new(rng.normals(10), FeatureSelection::first(7).mask(&order()));
     let latent = rng.normals(16);
     let (_, gradient) = inverter.misfit(&latent, &input);
     for i in 0..16 {
@@ -96,7 +97,7 @@ fn what_is_not_given_does_not_count() {
 #[test]
 fn refining_lowers_the_misfit_and_stays_on_the_sphere() {
     let (inverter, mut rng) = (inverter(), Rng::new(12));
-    let input = InverterInput::all(rng.normals(9));
+    let input = InverterInput::all(rng.normals(10));
     let mut latent = rng.normals(16);
     onto_sphere(&mut latent);
     let before = inverter.misfit(&latent, &input).0;
@@ -128,6 +129,38 @@ fn strangers_are_farther_from_the_archive() {
     let stranger = FeatureVector::new(std::array::from_fn(|i| i as f32 + 8.0)).unwrap();
     assert!((0.5..1.5).contains(&typical), "{typical}");
     assert!(inverter.distance_from_archive(&stranger) > 5.0);
+}
+
+#[test]
+fn a_file_from_before_there_was_a_likeness_knows_nothing_of_it() {
+    let mut config = config(16);
+    config.order.pop();
+    let numbers = config.order.len();
+    let mut rng = Rng::new(3);
+    let mut inverter = Inverter::new(config, &mut rng);
+    let rows: Vec<FeatureVector> = (0..200).map(|_| features(&mut rng)).collect();
+    inverter.fit(&rows, &rows);
+    let mut weights = nn::io::collect(&inverter.params(), &inverter.config().to_metadata());
+    for name in ["quantiles/samples", "quantiles/visitors"] {
+        let (shape, values) = weights.tensors.get_mut(name).unwrap();
+        let levels = shape[1];
+        values.drain(TOLD * levels..FEATURES * levels);
+        shape[0] = TOLD + numbers;
+    }
+    let older = Inverter::from_weights(&nn::io::write(&weights, nn::io::Dtype::F32)).unwrap();
+
+    let (a, b) = (features(&mut Rng::new(1)), features(&mut Rng::new(2)));
+    let all = FeatureSelection::default();
+    assert_eq!(older.invert(&a, &all), inverter.invert(&a, &all));
+    let told: Vec<Group> = Group::ALL.into_iter().filter(|g| g.is_told()).collect();
+    assert_eq!((older.groups(), inverter.groups().len()), (told, Group::ALL.len()));
+    let [without, with] = [&older, &inverter].map(|i| i.kept(&a, &b));
+    assert!(without.iter().all(|(group, kept)| with[group] == *kept) && with.len() == without.len() + 1);
+    // Eyes that say a likeness make nobody a stranger to it.
+    let mut values = *a.values();
+    values[TOLD..].fill(0.0);
+    let unlike = FeatureVector::new(values).unwrap();
+    assert_eq!(older.distance_from_archive(&a), older.distance_from_archive(&unlike));
 }
 
 #[test]

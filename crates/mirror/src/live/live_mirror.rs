@@ -143,12 +143,12 @@ impl LiveMirror {
         let of = |id: u64| faces.iter().find(|f| f.id == Some(id)).map(|f| &f.observation);
         let reader = &self.reader;
         let update = |(i, (slot, viewer)): (usize, (&mut ViewerSlot, Option<u64>))| {
-            let viewer = viewer.filter(|_| !controls.waiting);
+            let viewer = viewer.filter(|_| !controls.waiting && !controls.dream);
             let (observation, rendered) = (viewer.and_then(of), rendered.get(i));
             slot.update(reader, &SlotInput { viewer, observation, rendered, controls, inverter: &inverter, at })
         };
         let (slots, targets) = self.memory.slots.iter_mut().zip(viewers).enumerate().map(update).unzip();
-        (slots, DrawRequest { epoch: self.epoch, targets })
+        (slots, DrawRequest { epoch: self.epoch, targets, resolution: controls.resolution })
     }
 
     /// For how many seconds the eyes of the first viewer have been closed.
@@ -410,7 +410,7 @@ mod tests {
             let steps = result.slots[0].steps.as_ref().expect("asked for");
             let order = live.eyes.reader().inverter().order();
             let age = order.iter().position(|n| n.group() == Group::Age).expect("in the order");
-            assert_eq!((steps.values.len(), steps.values[age]), (order.len(), 77.0));
+            assert_eq!((steps.values.len(), steps.values[age]), (order.len(), Some(77.0)));
             assert_eq!(steps.latent, result.request.targets[0].latent.as_slice());
         }
     }

@@ -8,6 +8,7 @@
 //! [`protocol`] holds the messages that pages exchange with it.
 
 mod assignment;
+mod desk;
 mod idle_dream;
 mod judgement;
 mod live_mirror;
@@ -20,10 +21,11 @@ mod settings;
 mod slot;
 mod steps;
 
+pub use desk::{ControlDescription, Desk, DeskError, Look, Range, Value};
 pub use live_mirror::{FrameResult, LiveMirror, TrackedFace};
 pub use pipeline::{Client, Job, Pipeline, Policy};
 pub use renderer::{DrawRequest, RenderedView, Renderer};
 pub use report::frame_report;
-pub use session::{Analysed, FrameFeed, LiveSession, Session};
+pub use session::{Analysed, FrameFeed, LiveSession, Observer, Session};
 pub use settings::{ARRIVE_SECS, LEAVE_SECS, LiveSettings, TRANSITION_SECS};
 pub use slot::{SlotState, Survival};

@@ -32,6 +32,9 @@ pub struct DrawRequest {
     /// The epoch of its frame, see `LiveMirror`.
     pub(super) epoch: u64,
     pub(super) targets: Vec<Target>,
+    /// Pixels a side at most; all that the generator draws without it.
+    #[serde(default)]
+    pub(super) resolution: Option<usize>,
 }
 
 /// What one reflection is to show.
@@ -73,7 +76,7 @@ impl Renderer {
         let (painter, transition_secs) = (&self.painter, self.transition_secs);
         let pairs = views.views.iter_mut().zip(&request.targets);
         let rendered: Vec<RenderedView> = kernels::on_pool(|| {
-            pairs.map(|(view, target)| view.render(painter, target, transition_secs, at)).collect()
+            pairs.map(|(view, target)| view.render(painter, target, request.resolution, transition_secs, at)).collect()
         });
 
         lock(&self.rendered).clone_from(&rendered);
@@ -124,7 +127,14 @@ impl ReflectionView {
         Self { viewer: None, follower: LatentFollower::default(), transition: None, shown }
     }
 
-    fn render(&mut self, painter: &Painter, target: &Target, transition_secs: f64, at: f64) -> RenderedView {
+    fn render(
+        &mut self,
+        painter: &Painter,
+        target: &Target,
+        resolution: Option<usize>,
+        transition_secs: f64,
+        at: f64,
+    ) -> RenderedView {
         // Somebody else begins a transition, and is followed from their own first latent.
         if target.viewer != self.viewer {
             self.transition = Some(Transition { from: self.shown.clone(), began: at });
@@ -144,7 +154,8 @@ impl ReflectionView {
             Some(transition) => transition.from.slerp(&followed, progress),
             None => followed,
         };
-        RenderedView { viewer: self.viewer, progress, image: Arc::new(painter.paint(&self.shown)), at }
+        let image = painter.paint_at(&self.shown, resolution.unwrap_or(usize::MAX));
+        RenderedView { viewer: self.viewer, progress, image: Arc::new(image), at }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The live mirror of one client, with its clock and its source of frames.
 
+use super::desk::Desk;
 use super::live_mirror::LiveMirror;
 use super::protocol::{Controls, FrameReport};
 use super::renderer::{RenderedView, Renderer};
@@ -27,6 +28,8 @@ pub trait Session: Send {
 pub struct Analysed {
     /// What was found.
     pub report: FrameReport,
+    /// The controls that were in force.
+    pub controls: Controls,
     /// Draws the reflections, from left to right; none of a frame from before everybody was forgotten. A display runs it for the newest
     /// frame only, once the picture before is drawn.
     pub draw: Box<dyn FnOnce() -> Vec<RenderedView> + Send>,
@@ -35,12 +38,17 @@ pub struct Analysed {
 /// Gives the newest frame of a camera, if there is one.
 pub type FrameFeed = Arc<dyn Fn() -> Option<Arc<Image>> + Send + Sync>;
 
+/// Is told what every frame came to, before anything is drawn of it.
+pub type Observer = Arc<dyn Fn(&FrameReport) + Send + Sync>;
+
 /// A [`LiveMirror`] told the time by the computer's clock.
 pub struct LiveSession {
     live: LiveMirror,
     renderer: Arc<Renderer>,
     feed: Option<FrameFeed>,
     heartbeat: Arc<dyn Fn() + Send + Sync>,
+    desk: Option<Arc<Desk>>,
+    observer: Option<Observer>,
     began: Instant,
 }
 
@@ -49,7 +57,15 @@ impl LiveSession {
     pub fn new(mirror: &Mirror, settings: LiveSettings) -> Self {
         let live = LiveMirror::new(mirror.reader().clone(), settings);
         let renderer = Arc::new(Renderer::new(mirror.painter().clone(), &settings));
-        Self { live, renderer, feed: None, heartbeat: Arc::new(|| {}), began: Instant::now() }
+        Self {
+            live,
+            renderer,
+            feed: None,
+            heartbeat: Arc::new(|| {}),
+            desk: None,
+            observer: None,
+            began: Instant::now(),
+        }
     }
 
     /// Takes its frames from a camera of its own, in place of the client's.
@@ -61,6 +77,16 @@ impl LiveSession {
     pub fn with_heartbeat(self, heartbeat: Arc<dyn Fn() + Send + Sync>) -> Self {
         Self { heartbeat, ..self }
     }
+
+    /// Does what a desk asks, whatever the client asks.
+    pub fn with_desk(self, desk: Arc<Desk>) -> Self {
+        Self { desk: Some(desk), ..self }
+    }
+
+    /// Tells an observer what every frame comes to.
+    pub fn with_observer(self, observer: Observer) -> Self {
+        Self { observer: Some(observer), ..self }
+    }
 }
 
 impl Session for LiveSession {
@@ -68,16 +94,23 @@ impl Session for LiveSession {
         let own = self.feed.as_ref().and_then(|newest| newest());
         let picture = own.as_deref().or(picture);
         let rendered = self.renderer.rendered();
-        let result = self.live.process(picture, &rendered, controls, self.began.elapsed().as_secs_f64())?;
+        let controls = match &self.desk {
+            Some(desk) => desk.in_force(controls.clone()),
+            None => controls.clone(),
+        };
+        let result = self.live.process(picture, &rendered, &controls, self.began.elapsed().as_secs_f64())?;
 
-        let report = frame_report(&result, picture, &rendered, controls, self.live.reader().inverter());
+        let report = frame_report(&result, picture, &rendered, &controls, self.live.reader().inverter());
+        if let Some(observer) = &self.observer {
+            observer(&report);
+        }
         let (renderer, heartbeat, began) = (self.renderer.clone(), self.heartbeat.clone(), self.began);
         let draw = move || {
             let rendered = renderer.render(&result.request, began.elapsed().as_secs_f64());
             heartbeat();
             rendered
         };
-        Ok(Analysed { report, draw: Box::new(draw) })
+        Ok(Analysed { report, controls, draw: Box::new(draw) })
     }
 
     fn forget(&mut self) {
@@ -109,5 +142,26 @@ mod tests {
         assert_eq!(beats.load(Ordering::SeqCst), 1);
         let waiting = Controls { waiting: true, ..Controls::default() };
         assert!(session.analyse(None, &waiting).unwrap().report.faces.is_empty());
+    }
+
+    #[test]
+    fn a_desk_overrules_the_client_and_an_observer_hears_what_came_of_it() {
+        let (mirror, heard) = (untaught(0.0), Arc::new(AtomicUsize::new(0)));
+        let desk = Arc::new(Desk::new(mirror.inverter(), &["en"]));
+        let counted = heard.clone();
+        let mut session = LiveSession::new(&mirror, LiveSettings { arrive_secs: 0.0, ..LiveSettings::default() })
+            .with_desk(desk.clone())
+            .with_observer(Arc::new(move |report| {
+                counted.fetch_add(report.sizes.features, Ordering::SeqCst);
+            }));
+        let page = Controls { features: Some(5), ..Controls::default() };
+        let picture = smooth_picture(96);
+        let mut analyse = || session.analyse(Some(&picture), &page).unwrap();
+        assert_eq!((analyse().controls, heard.load(Ordering::SeqCst)), (page.clone(), 5));
+        desk.set_text("features", "2").unwrap();
+        desk.set_text("dream", "on").unwrap();
+        let Analysed { report, controls, .. } = analyse();
+        assert_eq!((controls.features, heard.load(Ordering::SeqCst)), (Some(2), 7));
+        assert!(report.views.iter().all(|view| view.viewer.is_none()) && !report.faces.is_empty());
     }
 }

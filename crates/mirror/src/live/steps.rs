@@ -22,8 +22,12 @@ pub(super) fn steps(
         place.into_iter().for_each(|i| values[i] = value);
     }
 
-    let ranks = scores.into_iter().map(normal_cdf).collect();
-    Steps { values, ranks, given: given.clone(), latent: inversion.latent.as_slice().to_vec() }
+    let told = |values: Vec<f32>| -> Vec<Option<f32>> {
+        let numbers = inverter.order().iter().zip(values);
+        numbers.map(|(number, value)| number.group().is_told().then_some(value)).collect()
+    };
+    let ranks = told(scores.into_iter().map(normal_cdf).collect());
+    Steps { values: told(values), ranks, given: given.clone(), latent: inversion.latent.as_slice().to_vec() }
 }
 
 #[cfg(test)]
@@ -56,6 +60,10 @@ mod tests {
         assert!(steps.given.iter().all(|given| *given));
         // Within the visitors' table the values are the viewer's own.
         for ((number, value), rank) in order().into_iter().zip(&steps.values).zip(&steps.ranks) {
+            let (Some(value), Some(rank)) = (value, rank) else {
+                assert_eq!((number.group(), *value, *rank), (Group::Likeness, None, None));
+                continue;
+            };
             let is_inside = (normal_cdf(-LIMIT) + 0.01..normal_cdf(LIMIT) - 0.01).contains(rank);
             let wrong = is_inside && number.group() != Group::Gender && (number.of(&viewer) - value).abs() > 1e-2;
             assert!(!wrong, "{number}: {value}, not {}", number.of(&viewer));
@@ -69,8 +77,8 @@ mod tests {
         let overrides = [(Verdict::Age, 500.0), (Verdict::Female, 0.5)].into();
         let controls = InverterControls { overrides, ..InverterControls::default() };
         let replaced = steps_of(&viewer, &controls);
-        assert_eq!((replaced.values[age], replaced.values[place("gender")]), (500.0, 0.5));
-        assert!(replaced.ranks[age] > 0.99 && replaced.ranks[age] > plain.ranks[age]);
+        assert_eq!((replaced.values[age], replaced.values[place("gender")]), (Some(500.0), Some(0.5)));
+        assert!(replaced.ranks[age] > Some(0.99) && replaced.ranks[age] > plain.ranks[age]);
         assert_ne!(replaced.latent, plain.latent);
         let others = (0..order().len()).filter(|i| ![age, place("gender")].contains(i));
         assert!(others.into_iter().all(|i| replaced.values[i] == plain.values[i]));
@@ -97,8 +105,8 @@ mod tests {
             let mut values = *viewer.values();
             values[skin] = value;
             let steps = steps_of(&FeatureVector::new(values).expect("finite"), &InverterControls::default());
-            assert!(steps.ranks.iter().all(|rank| (0.0..=1.0).contains(rank)), "{:?}", steps.ranks);
-            steps.ranks[place("skin/l")]
+            assert!(steps.ranks.iter().flatten().all(|rank| (0.0..=1.0).contains(rank)), "{:?}", steps.ranks);
+            steps.ranks[place("skin/l")].expect("told")
         };
         let ranks: Vec<f32> = (-20..=20).map(|i| rank(skin as f32 + i as f32 / 5.0)).collect();
         assert!(ranks.is_sorted() && ranks[0] < 0.02 && ranks[40] > 0.98, "{ranks:?}");

@@ -21,6 +21,8 @@ pub enum Net {
     Landmarks,
     /// Guesses age and gender.
     Attributes,
+    /// Says what a face is like. A pack may lack it.
+    Likeness,
     /// Draws a face from a latent.
     Generator,
     /// Finds the latent for features.
@@ -29,10 +31,16 @@ pub enum Net {
 
 impl Net {
     /// All of them, in the order of the flow.
-    pub const ALL: [Self; 5] = [Self::Detector, Self::Landmarks, Self::Attributes, Self::Inverter, Self::Generator];
+    pub const ALL: [Self; 6] =
+        [Self::Detector, Self::Landmarks, Self::Attributes, Self::Likeness, Self::Inverter, Self::Generator];
 
     /// Those that look at faces. They know nothing of the generator, so that any pack can share them.
-    pub const EYES: [Self; 3] = [Self::Detector, Self::Landmarks, Self::Attributes];
+    pub const EYES: [Self; 4] = [Self::Detector, Self::Landmarks, Self::Attributes, Self::Likeness];
+
+    /// Whether a pack without it is a whole pack.
+    pub fn is_optional(self) -> bool {
+        self == Self::Likeness
+    }
 
     /// The name of its file inside a pack.
     pub fn file(self) -> &'static str {
@@ -40,6 +48,7 @@ impl Net {
             Self::Detector => "detector.safetensors",
             Self::Landmarks => "landmarks.safetensors",
             Self::Attributes => "attributes.safetensors",
+            Self::Likeness => "likeness.safetensors",
             Self::Generator => "generator.safetensors",
             Self::Inverter => "inverter.safetensors",
         }

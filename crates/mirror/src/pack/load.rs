@@ -92,6 +92,18 @@ impl Pack {
         self.file(net.file()).ok_or_else(missing)
     }
 
+    /// Builds a net that a pack may lack, if it has it.
+    ///
+    /// # Errors
+    /// If the reader refuses it.
+    pub fn open_if_there<T>(
+        &self,
+        net: Net,
+        read: impl FnOnce(&[u8]) -> Result<T, nn::Error>,
+    ) -> Result<Option<T>, PackError> {
+        self.file(net.file()).map(|_| self.open(net, read)).transpose()
+    }
+
     /// The bytes of a file, if the pack has it.
     pub fn file(&self, name: &str) -> Option<&[u8]> {
         self.files.get(name).map(|bytes| bytes.as_ref())

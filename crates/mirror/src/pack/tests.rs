@@ -1,7 +1,8 @@
 //! Packs that are sealed, damaged, or cut short.
 
 use super::*;
-use crate::features::{FEATURES, FeatureVector};
+use crate::face::likeness::UNKNOWN;
+use crate::features::{FEATURES, FeatureVector, TOLD};
 use std::collections::BTreeMap;
 use std::fs;
 
@@ -138,5 +139,19 @@ fn a_table_of_another_width_is_refused() {
     fs::write(folder.path().join(VISITORS_FILE), nn::io::write(&file, nn::io::Dtype::F16)).unwrap();
     seal(folder.path()).unwrap();
     let error = Pack::load(folder.path()).unwrap().visitors().unwrap_err().to_string();
-    assert!(error.contains("tensor \"men\": expected [1, 155], file has [1, 3]"), "{error}");
+    let expected = format!("tensor \"men\": expected [1, {FEATURES}], file has [1, 3]");
+    assert!(error.contains(&expected), "{error}");
+}
+
+#[test]
+fn people_from_before_there_was_a_likeness_have_none() {
+    let folder = with_eyes();
+    let pack = Pack::load(folder.path()).unwrap();
+    let mut file = nn::io::read(&Visitors::default().to_bytes(&pack).unwrap()).unwrap();
+    file.tensors.insert("men".to_owned(), (vec![2, TOLD], [vec![0.5; TOLD], vec![2.0; TOLD]].concat()));
+    fs::write(folder.path().join(VISITORS_FILE), nn::io::write(&file, nn::io::Dtype::F16)).unwrap();
+    seal(folder.path()).unwrap();
+    let men = Pack::load(folder.path()).unwrap().visitors().unwrap().men;
+    assert_eq!(men.iter().map(|man| man.told()[0]).collect::<Vec<_>>(), [0.5, 2.0]);
+    assert!(men.iter().all(|man| man.likeness() == UNKNOWN));
 }

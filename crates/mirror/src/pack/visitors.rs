@@ -3,7 +3,7 @@
 use super::error::PackError;
 use super::format::{Net, VISITORS_FILE};
 use super::load::Pack;
-use crate::features::{FEATURES, FeatureVector};
+use crate::features::{FEATURES, FeatureVector, TOLD};
 use nn::io::Dtype;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 /// Features of people of whom the maker of a pack had portraits. Numbers only: no pictures, no names.
 ///
 /// Whoever trains an inverter needs to know how people differ, and need not have a portrait. The file holds a tensor
-/// `[people, 155]` for each field, and in its metadata which eyes measured them ([`Pack::visitors`] checks that).
+/// `[people, FEATURES]` for each field (`[people, TOLD]` in files from before there was a likeness), and in its metadata which eyes measured them ([`Pack::visitors`] checks that).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Visitors {
     /// Women to learn from.
@@ -50,12 +50,17 @@ impl Visitors {
         let mut people = |name: &str| {
             let (shape, values) = file.tensors.remove(name).ok_or_else(|| nn::Error::Missing(name.to_owned()))?;
             let rows = shape.first().copied().unwrap_or(0);
-            if shape != [rows, FEATURES] {
+            let width = shape.get(1).copied().unwrap_or(0);
+            if shape != [rows, width] || ![FEATURES, TOLD].contains(&width) {
                 let expected = vec![rows, FEATURES];
                 return Err(nn::Error::Shape { name: name.to_owned(), expected, found: shape });
             }
-            let (rows, _) = values.as_chunks::<FEATURES>();
-            let rows: Option<Vec<FeatureVector>> = rows.iter().map(|row| FeatureVector::new(*row)).collect();
+            let person = |row: &[f32]| {
+                let mut features = [0.0; FEATURES];
+                features[..width].copy_from_slice(row);
+                FeatureVector::new(features)
+            };
+            let rows: Option<Vec<FeatureVector>> = values.chunks_exact(width).map(person).collect();
             rows.ok_or_else(|| nn::Error::NotFinite(name.to_owned()))
         };
         Ok(Self { women: people("women")?, men: people("men")?, measured: people("measured")? })
@@ -79,11 +84,14 @@ impl Pack {
     }
 }
 
-/// A short hash of the three nets that look at faces.
+/// A short hash of the nets that look at faces.
 fn eyes_of(pack: &Pack) -> Result<String, PackError> {
     let mut hash = Sha256::new();
     for net in Net::EYES {
-        hash.update(pack.weights(net)?);
+        match pack.weights(net) {
+            Err(_) if net.is_optional() => {}
+            bytes => hash.update(bytes?),
+        }
     }
     Ok(hash.finalize().iter().take(8).map(|b| format!("{b:02x}")).collect())
 }

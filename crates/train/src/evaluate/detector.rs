@@ -136,7 +136,7 @@ impl Finder {
         // The eyes need age and gender of a face to describe it; which ones decides nothing here.
         let landmarks = open(pack, Net::Landmarks, options.landmarks.as_deref(), LandmarkNet::from_weights)?;
         let attributes = pack.open(Net::Attributes, AttributeNet::from_weights)?;
-        let eyes = Eyes::from_nets(detector, landmarks, attributes);
+        let eyes = Eyes::from_nets(detector, landmarks, attributes, None);
         Ok(Self { threshold, judge: Judge::Eyes(Box::new(eyes)) })
     }
 

@@ -299,7 +299,7 @@ fn drift(mirror: &Mirror, picture: &Image) -> Result<BTreeMap<&'static str, f32>
             rows.iter().map(|r| (samples.deviation(i, r[i]) - samples.deviation(i, mean)).powi(2)).sum::<f32>() / n;
     }
     let of = |group: Group| (group.name(), root_mean_square(squares[group.range()].iter().map(|s| s.sqrt())));
-    Ok(Group::ALL.into_iter().map(of).collect())
+    Ok(mirror.inverter().groups().into_iter().map(of).collect())
 }
 
 #[cfg(test)]

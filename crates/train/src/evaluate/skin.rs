@@ -5,6 +5,7 @@
 use frame::Image;
 use mirror::face::Landmarks;
 use mirror::face::attributes::{Age, Attributes};
+use mirror::face::likeness::UNKNOWN;
 use mirror::features::{self, Group};
 
 /// From dark to light: name, and the CIE L* (0 to 100) where it ends. L* 50 is a grey of 18 %.
@@ -14,7 +15,7 @@ pub const BANDS: [(&str, f32); 3] = [("dark", 50.0), ("middle", 65.0), ("light",
 pub fn band(image: &Image, landmarks: &Landmarks) -> Option<usize> {
     // Has no part in the colours.
     let nobody = Attributes { age: Age { mean: 0.0, low: 0.0, high: 0.0 }, female: 0.5 };
-    let lightness = features::extract(image, landmarks, &nobody).ok()?.group(Group::Skin)[0];
+    let lightness = features::extract(image, landmarks, &nobody, &UNKNOWN).ok()?.group(Group::Skin)[0];
     BANDS.iter().position(|(_, end)| lightness < *end)
 }
 

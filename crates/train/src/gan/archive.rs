@@ -14,8 +14,8 @@ use mirror::face::Landmarks;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-/// Portraits whose inner lips are nearer to each other than this share of the eyes' distance have a closed mouth.
-const CLOSED: f32 = 0.06;
+/// Whose inner lips are nearer to each other than this share of the eyes' distance has a closed mouth.
+pub(crate) const CLOSED_MOUTH: f32 = 0.06;
 
 /// Two portraits of one person whose thumbnails correlate at least this much are one photograph: 642 of the 743 pairs of the archive's
 /// two tables that do lie above 0.99; different photographs of one person lie below 0.9.
@@ -63,7 +63,7 @@ impl AlignedPortrait {
         let p = &self.landmarks.points;
         let [left, right] = self.landmarks.eye_centres();
         let gap = [(61, 67), (62, 66), (63, 65)].map(|(a, b)| distance(p[a], p[b])).iter().sum::<f32>() / 3.0;
-        gap < CLOSED * distance(left, right)
+        gap < CLOSED_MOUTH * distance(left, right)
     }
 }
 

@@ -204,8 +204,12 @@ fn decisive(pack: &Pack) -> Result<RunOptions> {
         (Net::Detector, "--pack with the detector"),
         (Net::Landmarks, "--pack with the landmark net"),
         (Net::Attributes, "--pack with the age and gender net"),
+        (Net::Likeness, "--pack with the likeness net"),
     ] {
-        options = options.with(name, format_args!("{:016x}", data::hash(pack.weights(net)?)));
+        match pack.weights(net) {
+            Err(_) if net.is_optional() => {}
+            bytes => options = options.with(name, format_args!("{:016x}", data::hash(bytes?))),
+        }
     }
     Ok(options)
 }
@@ -243,8 +247,8 @@ fn save(
     Ok(nn::io::save(path, &inverter.params(), &about, Dtype::F16)?)
 }
 
-/// The numbers that say most about what the generator drew, then whatever else is measured: for an age that says little about the
-/// picture somebody may still ask.
+/// The numbers that say most about what the generator drew, then whatever else differs between its pictures: for an age that says little
+/// about the picture somebody may still ask.
 fn choose(pairs: &Pairs, count: usize) -> Result<Vec<Number>> {
     let Order { mut numbers, explained } = order::of_pairs(pairs, Target::Picture, count)?;
     let share = explained.last().map_or(0.0, |e| 100.0 * e);
@@ -254,8 +258,15 @@ fn choose(pairs: &Pairs, count: usize) -> Result<Vec<Number>> {
         numbers.len(),
         first.join(", ")
     ));
-    let others: Vec<Number> =
-        (spatial::CANDIDATES..CANDIDATES).filter_map(Number::at).filter(|n| !numbers.contains(n)).collect();
+    let differs = |number: &Number| {
+        let mut values = pairs.faces().map(|(features, ..)| number.of(features));
+        let first = values.next();
+        values.any(|value| Some(value) != first)
+    };
+    let others: Vec<Number> = (spatial::CANDIDATES..CANDIDATES)
+        .filter_map(Number::at)
+        .filter(|number| !numbers.contains(number) && differs(number))
+        .collect();
     numbers.extend(others);
     Ok(numbers)
 }

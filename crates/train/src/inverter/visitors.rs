@@ -1,11 +1,13 @@
 //! Who stands in for visitors while the inverter learns: people of the pack's table, or of somebody's own pictures.
 
-use crate::data::{Gender, Portrait, read_most, read_table};
+use crate::data::{Gender, HELD_OUT_PEOPLE, Portrait, is_held_out, read_most, read_table};
+use crate::gan::{Filter, read_aligned};
 use anyhow::{Result, ensure};
 use frame::Image;
-use mirror::engine::{Eyes, nearest};
+use mirror::engine::{Eyes, Observation, nearest};
 use mirror::features::{FeatureVector, Group};
 use mirror::pack::{Pack, Visitors};
+use rayon::prelude::*;
 use std::path::{Path, PathBuf};
 
 /// Least share of either gender: where a generator draws hardly any women, some must say what a woman is.
@@ -91,10 +93,10 @@ pub fn faces_in<T: Send>(
     Ok(seen.into_iter().flatten().collect())
 }
 
-/// The people of the archive's colour portraits, for the table of the pack whose eyes these are.
+/// The people of the archive's colour portraits, those of `congress` and of `office`, for the table of the pack whose eyes these are.
 ///
 /// # Errors
-/// If the archive's table cannot be read, or its portraits show too few people.
+/// If the archive's tables cannot be read, or its portraits show too few people.
 pub fn of_archive(root: &Path, eyes: &Eyes) -> Result<Visitors> {
     let portraits = read_table(root)?;
     let features = |files: Vec<&str>| {
@@ -102,14 +104,43 @@ pub fn of_archive(root: &Path, eyes: &Eyes) -> Result<Visitors> {
         faces_in(&pictures, eyes, |_, features| features)
     };
     let [women, men, measured] = groups(&portraits);
-    let (women, men, measured) = (features(women)?, features(men)?, features(measured)?);
+    let congress = Visitors { women: features(women)?, men: features(men)?, measured: features(measured)? };
+    let office = of_office(&root.join("office"), eyes)?;
+
+    let both = |a: Vec<FeatureVector>, b| [a, b].concat();
+    let some = |people: Vec<FeatureVector>| spread(&people, MOST_PEOPLE).cloned().collect::<Vec<_>>();
+    let women = some(both(congress.women, office.women));
+    let men = some(both(congress.men, office.men));
     let people = women.len() + men.len();
     ensure!(
         people >= LEAST_PEOPLE,
         "{}: a face in {people} colour portraits: expected {LEAST_PEOPLE} or more",
-        root.join("congress/portraits").display()
+        root.display()
     );
-    Ok(Visitors { women, men, measured })
+    Ok(Visitors { women, men, measured: both(congress.measured, office.measured) })
+}
+
+/// The people of a folder of aligned portraits, if there is one. Where no record says that somebody is a woman or a man, the eyes do.
+fn of_office(folder: &Path, eyes: &Eyes) -> Result<Visitors> {
+    let mut people = Visitors::default();
+    if !folder.is_dir() {
+        return Ok(people);
+    }
+    let everybody = Filter { max_upsampling: f32::INFINITY, max_yaw: f32::INFINITY, min_inside: 0.8, since: 0 };
+    let portraits = read_aligned(&[folder.to_owned()], &everybody)?;
+    let seen: Vec<_> = portraits.par_iter().map(|p| eyes.analyse_reflection(&p.image)).collect::<Result<_, _>>()?;
+    for (portrait, seen) in portraits.iter().zip(seen) {
+        let Some(Observation { features, .. }) = seen else { continue };
+        let group = match portrait.gender {
+            _ if is_held_out(&portrait.person, HELD_OUT_PEOPLE) => &mut people.measured,
+            Some(Gender::Female) => &mut people.women,
+            Some(Gender::Male) => &mut people.men,
+            None if is_woman(&features) => &mut people.women,
+            None => &mut people.men,
+        };
+        group.push(features);
+    }
+    Ok(people)
 }
 
 /// The files of women and of men to learn from, and of people to measure on: the members whom no net learns from.

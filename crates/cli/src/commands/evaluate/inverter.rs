@@ -41,6 +41,9 @@ pub struct InverterEvaluationArgs {
     /// Another number of gradient steps than the one in the weights
     #[arg(long)]
     refine_steps: Option<usize>,
+    /// Looks at each reflection after which the mirror asks for more of what is missing
+    #[arg(long, default_value_t = mirror::engine::LOOKS, value_name = "N")]
+    looks: usize,
     /// With --visitors: writes them and each model's reflections below one another; the picture shows people
     #[arg(long, value_name = "FILE")]
     sheet: Option<PathBuf>,
@@ -63,6 +66,7 @@ impl InverterEvaluationArgs {
             seed: self.seed,
             individuality: self.individuality,
             refine_steps: self.refine_steps,
+            looks: self.looks,
             sheet: self.sheet.clone(),
         })
     }

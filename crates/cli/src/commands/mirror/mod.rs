@@ -7,11 +7,12 @@ use crate::kiosk::Kiosk;
 use crate::options::{Drawing, Global, MountingArgs, Size};
 use crate::watchdog::Watchdog;
 use crate::{browser, journal, output};
-use ::mirror::live::LiveSettings;
-use ::mirror::live::protocol::{NumberDescription, PageSettings};
+use ::mirror::live::protocol::PageSettings;
+use ::mirror::live::{Desk, LiveSettings};
 use anyhow::Context;
-use display::server::{RemoteAccess, Setup, serve};
-use session::LiveSessions;
+use display::server::{LANGUAGES, RemoteAccess, Setup, serve};
+use session::{LiveSessions, Osc};
+use show::osc::{OscInput, OscOutput};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -33,6 +34,7 @@ Examples:
     narcissus mirror --faces 3                three reflections side by side
     narcissus mirror --rotate 90              the camera hangs on its side
     narcissus mirror --source portraits/      pictures and videos stand in for the camera
+    narcissus mirror --osc-out 127.0.0.1:9000 --osc-in 9001      talks to the rest of a show
     narcissus mirror --kiosk --gesture --log mirror.log      as in a gallery")]
 pub struct MirrorArgs {
     /// What it looks through: browser (its camera), camera:NAME, or a path of pictures and videos
@@ -58,6 +60,12 @@ pub struct MirrorArgs {
     /// Visitors begin and end by closing their eyes for three seconds
     #[arg(long)]
     pub gesture: bool,
+    /// Send what every look comes to, as OSC: see `narcissus osc`
+    #[arg(long, value_name = "HOST:PORT")]
+    pub osc_out: Option<String>,
+    /// Take OSC that sets controls, at this port of this computer only, or at an address
+    #[arg(long, value_name = "[ADDR:]PORT", value_parser = osc_port)]
+    pub osc_in: Option<SocketAddr>,
     /// Write what happens into a file, JSON a line, 10 MB at most
     #[arg(long, value_name = "FILE")]
     pub log: Option<PathBuf>,
@@ -96,17 +104,18 @@ pub fn run(options: &MirrorArgs, global: &Global) -> anyhow::Result<()> {
     let settings =
         LiveSettings { views: options.faces.into(), release_still: source.is_living(), ..LiveSettings::default() };
     let page = PageSettings {
-        numbers: mirror.inverter().order().iter().copied().map(NumberDescription::from).collect(),
         has_camera: source.stream.is_some(),
         gesture: options.gesture,
         // A browser's camera is turned by the page.
         rotate: 90 * u16::from(options.mounting.mounting(true).quarters),
         mirror: options.mounting.mounting(true).mirror,
-        ..PageSettings::default()
+        ..PageSettings::of(mirror.inverter())
     };
     let watchdog = Arc::new(Watchdog::from_environment());
-    let sessions =
-        LiveSessions { mirror: Arc::new(mirror), settings, source: Arc::new(source), watchdog: watchdog.clone() };
+    let desk = Arc::new(Desk::new(mirror.inverter(), &LANGUAGES));
+    let osc = options.osc(&desk)?;
+    let (mirror, source) = (Arc::new(mirror), Arc::new(source));
+    let sessions = LiveSessions { mirror, settings, source, watchdog: watchdog.clone(), desk, osc };
     #[cfg(feature = "window")]
     if options.window {
         anyhow::ensure!(page.has_camera, "a window has no camera; hint: --source camera:NAME, or a path");
@@ -132,7 +141,22 @@ pub fn run(options: &MirrorArgs, global: &Global) -> anyhow::Result<()> {
     announced
 }
 
+/// A port of this computer, or an address with its port.
+fn osc_port(text: &str) -> Result<SocketAddr, String> {
+    if let Ok(port) = text.parse() {
+        return Ok((Ipv4Addr::LOCALHOST, port).into());
+    }
+    text.parse().map_err(|_| "expected a port, such as 9000, or an address with it, such as 0.0.0.0:9000".to_owned())
+}
+
 impl MirrorArgs {
+    /// The ways to other programs that were asked for.
+    fn osc(&self, desk: &Arc<Desk>) -> anyhow::Result<Osc> {
+        let output = self.osc_out.as_deref().map(OscOutput::open).transpose()?.map(Arc::new);
+        let input = self.osc_in.map(|at| OscInput::open(at, desk.clone())).transpose()?;
+        Ok(Osc::new(output, input))
+    }
+
     /// What protects the page where others can reach it; `None` where nobody asked for any of it.
     fn remote_access(&self) -> anyhow::Result<Option<RemoteAccess>> {
         match (&self.certificate, &self.key, &self.token) {

@@ -27,6 +27,10 @@ pub struct Controls {
     pub measure: bool,
     /// Whether the steps of each reflection are told.
     pub steps: bool,
+    /// Pixels a side that are drawn at most; all that the generator draws without it.
+    pub resolution: Option<usize>,
+    /// Whether the mirror dreams, whoever stands before it.
+    pub dream: bool,
     /// Whether less motion is wanted.
     pub calm: bool,
     /// Whether nobody has agreed to be reflected yet: then only closed eyes are looked for.
@@ -43,6 +47,8 @@ impl Default for Controls {
             hold: false,
             measure: false,
             steps: false,
+            resolution: None,
+            dream: false,
             calm: false,
             waiting: false,
         }

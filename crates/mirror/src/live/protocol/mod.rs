@@ -5,6 +5,7 @@
 //! | page | text, [`Controls`] as JSON | whenever a control changes |
 //! | page | binary, [`FrameHeader`] and a JPEG | for each frame of the camera |
 //! | mirror | text, [`Answer`] as JSON | for each frame: analysed, skipped or refused |
+//! | mirror | text, [`Answer::Look`] as JSON | when the desk wants pages to look otherwise |
 //! | mirror | binary, [`PictureHeader`] and a JPEG | for each picture that was drawn |
 //!
 //! A page first reads [`PageSettings`] as `settings.json`. [`Answer::Analysed`] and [`Answer::Refused`] acknowledge every older frame, too;
@@ -29,6 +30,8 @@ pub use numbers::{NumberDescription, Unit};
 pub use report::{DataSizes, FrameReport, Judgement, State, Steps, TrackedFaceReport, ViewReport};
 
 use crate::features::Group;
+use crate::inverter::Inverter;
+use crate::live::Look;
 use serde::Serialize;
 
 /// The version of all messages. A page of another version is refused.
@@ -70,8 +73,8 @@ pub enum ProtocolError {
 pub struct PageSettings {
     /// [`VERSION`].
     pub version: u8,
-    /// The groups of features, in the order in which they are shown.
-    pub groups: [Group; Group::ALL.len()],
+    /// The groups of features that the inverter knows, in the order in which they are shown.
+    pub groups: Vec<Group>,
     /// The inverter's order, the number that says most first; empty where the mirror has no inverter.
     pub numbers: Vec<NumberDescription>,
     /// Whether the mirror has a camera of its own, so that the page needs none.
@@ -117,7 +120,7 @@ impl Default for PageSettings {
     fn default() -> Self {
         Self {
             version: VERSION,
-            groups: Group::ALL,
+            groups: Group::ALL.to_vec(),
             numbers: Vec::new(),
             has_camera: false,
             gesture: false,
@@ -125,6 +128,14 @@ impl Default for PageSettings {
             mirror: true,
             module: None,
         }
+    }
+}
+
+impl PageSettings {
+    /// For the camera of the page, and a mirror with this inverter.
+    pub fn of(inverter: &Inverter) -> Self {
+        let numbers = inverter.order().iter().copied().map(NumberDescription::from).collect();
+        Self { groups: inverter.groups(), numbers, ..Self::default() }
     }
 }
 
@@ -148,6 +159,8 @@ pub enum Answer<'a> {
         /// The number of the frame.
         seq: u32,
     },
+    /// No answer to a frame: how the desk wants pages to look. It comes whenever that may have changed.
+    Look(&'a Look),
     /// It cannot be read, or the mirror failed on it.
     Refused {
         /// The number of the frame; 0 for controls.
@@ -191,8 +204,7 @@ mod tests {
     #[test]
     fn the_page_is_told_every_number_of_the_order() {
         let order = crate::inverter::tests::order();
-        let numbers = order.iter().copied().map(NumberDescription::from).collect();
-        let settings = serde_json::to_value(PageSettings { numbers, ..PageSettings::default() }).unwrap();
+        let settings = serde_json::to_value(PageSettings::of(&crate::inverter::tests::inverter())).unwrap();
         let told = settings["numbers"].as_array().unwrap();
         assert_eq!(told.len(), order.len());
         assert!(order.iter().zip(told).all(|(number, told)| told["name"] == number.to_string()));

@@ -29,6 +29,8 @@ pub enum Unit {
     Probability,
     /// L*, a* or b* of CIE Lab.
     Lab,
+    /// None: it is not told.
+    Untold,
 }
 
 impl Unit {
@@ -40,6 +42,7 @@ impl Unit {
             Group::Age => Self::Years,
             Group::Gender => Self::Probability,
             Group::Skin | Group::Hair | Group::Background => Self::Lab,
+            Group::Likeness => Self::Untold,
         }
     }
 }
@@ -65,6 +68,7 @@ mod tests {
             ("age", "age", "years"),
             ("gender", "gender", "probability"),
             ("hair/l", "hair", "lab"),
+            ("likeness/3", "likeness", "untold"),
         ] {
             let number: Number = name.parse().unwrap();
             let told = serde_json::to_value(NumberDescription::from(number)).unwrap();

@@ -79,9 +79,10 @@ pub struct Judgement {
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Steps {
     /// The features, smoothed, with overrides, within the range of the visitors whom the inverter knows; also those that it may not use.
-    pub values: Vec<f32>,
-    /// The share of these visitors who have less of it, 0 to 1.
-    pub ranks: Vec<f32>,
+    /// `null` of what may not be told, see [`Group::is_told`].
+    pub values: Vec<Option<f32>>,
+    /// The share of these visitors who have less of it, 0 to 1; `null` likewise.
+    pub ranks: Vec<Option<f32>>,
     /// Whether the inverter may use it.
     pub given: Vec<bool>,
     /// The coordinates of the latent that the reflection aims at.

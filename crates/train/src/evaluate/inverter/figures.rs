@@ -1,15 +1,16 @@
 //! What is left of faces in the reflections that a model finds for them.
 
+use super::fidelity::{Fidelity, fidelity};
 use super::retrieval::{Retrieval, not_given, retrieval};
 use crate::inverter::models::Model;
 use crate::inverter::pairs::analyse_pictures;
 use crate::statistics::{self, interval, mean};
 use anyhow::Result;
 use frame::Image;
-use mirror::engine::Eyes;
+use mirror::engine::{Reader, settle};
 use mirror::features::{FEATURES, FeatureVector, Group};
 use mirror::generator::Painter;
-use mirror::inverter::{FeatureSelection, Inverter, Population, feature_weights};
+use mirror::inverter::{FeatureSelection, Population, feature_weights};
 use mirror::latent::Latent;
 use rayon::prelude::*;
 use serde::Serialize;
@@ -33,12 +34,14 @@ pub struct ModelFigures {
     pub model: String,
     /// Share of the reflections in which the eyes see a face.
     pub reflections_with_a_face: f32,
-    /// 1 - squared difference of the scores / their variance, a group; 1 is all, 0 what a mean face keeps.
+    /// 1 - squared difference of the scores / their variance, for each of [`mirror::inverter::Inverter::groups`]; 1 is all, 0 what a mean face keeps.
     pub kept: BTreeMap<&'static str, KeptShare>,
     /// Correlation of what was wanted for and what came, over the features of a group.
     pub correlation: BTreeMap<&'static str, f32>,
     /// The correlations' mean, by the weights of the features.
     pub mean_correlation: f32,
+    /// What anybody sees at once.
+    pub fidelity: Fidelity,
     /// How near to its viewer a reflection lies, by what the model was not told; `None` of too few viewers, or if it was told everything.
     pub retrieval: Option<Retrieval>,
     /// Mean distance of two reflections: root mean square over the pixels, 0 to 255.
@@ -56,12 +59,24 @@ pub struct KeptShare {
 
 /// Draws, detects, measures.
 pub struct Judge {
-    /// The nets that look.
-    pub eyes: Eyes,
+    /// The nets that look, and whose distributions tell how unusual a feature is.
+    pub reader: Reader,
     /// The generator.
     pub painter: Painter,
-    /// Whose distributions tell how unusual a feature is.
-    pub inverter: Inverter,
+    /// Looks after which the mirror asks for more, see [`settle`].
+    pub looks: usize,
+}
+
+/// The mirror's own, which looks at what it draws.
+impl Model for Judge {
+    fn name(&self) -> String {
+        "mirror".into()
+    }
+
+    fn invert(&self, features: &FeatureVector, population: Population, selection: &FeatureSelection) -> Latent {
+        let wanted = self.reader.inverter().input(features, population, selection);
+        settle(&self.reader, &self.painter, &wanted, self.looks).0
+    }
 }
 
 impl Judge {
@@ -73,32 +88,36 @@ impl Judge {
         let Faces { features, population } = *faces;
         let latents: Vec<Latent> = features.par_iter().map(|f| model.invert(f, population, selection)).collect();
         let pictures = self.painter.paint_all(&latents);
-        let reflected = analyse_pictures(&pictures, &self.eyes)?;
+        let (inverter, eyes) = (self.reader.inverter(), self.reader.eyes());
+        let reflected = analyse_pictures(&pictures, eyes)?;
 
         // What was wanted for and what came, as scores.
         let with_a_face = reflected.iter().flatten().count();
-        let wanted: Vec<_> = features.iter().map(|f| self.inverter.scores(f, population)).collect();
-        let score = |came: &FeatureVector| self.inverter.scores(came, Population::Samples);
+        let wanted: Vec<_> = features.iter().map(|f| inverter.scores(f, population)).collect();
+        let score = |came: &FeatureVector| inverter.scores(came, Population::Samples);
         let came: Vec<_> = reflected.iter().map(|seen| seen.as_ref().map(|seen| score(&seen.features))).collect();
         let cases: Vec<[[f32; FEATURES]; 2]> =
             wanted.iter().zip(&came).filter_map(|(wanted, came)| Some([*wanted, (*came)?])).collect();
-        let order = self.inverter.order();
-        let not_given = not_given(order, &selection.mask(order));
+        let order = inverter.order();
+        let mut not_given = not_given(order, &selection.mask(order));
+        not_given.retain(|i| inverter.samples.varies(*i));
         let cases: Vec<&[[f32; FEATURES]; 2]> = cases.iter().collect();
 
-        let shares = Group::ALL.map(|g| {
-            let value = kept(&cases, g);
-            (g.name(), KeptShare { value, interval: interval(&cases, |c| kept(c, g)) })
-        });
+        let pairs: Vec<(&FeatureVector, &FeatureVector)> =
+            features.iter().zip(&reflected).filter_map(|(f, seen)| Some((f, &seen.as_ref()?.features))).collect();
+        let groups = inverter.groups();
+        let share = |g: Group| KeptShare { value: kept(&cases, g), interval: interval(&cases, |c| kept(c, g)) };
         let weights = feature_weights();
-        let correlations = Group::ALL.map(|g| (g, correlation(&cases, g)));
-        let weighted = correlations.iter().map(|(g, r)| r * weights[g.range()].iter().sum::<f32>());
+        let weight = |g: Group| weights[g.range()].iter().sum::<f32>();
+        let correlations: Vec<(Group, f32)> = groups.iter().map(|g| (*g, correlation(&cases, *g))).collect();
+        let weighted = correlations.iter().map(|(g, r)| r * weight(*g)).sum::<f32>();
         Ok(ModelFigures {
             model: model.name(),
             reflections_with_a_face: with_a_face as f32 / features.len().max(1) as f32,
-            kept: shares.into(),
-            mean_correlation: weighted.sum(),
-            correlation: correlations.map(|(g, r)| (g.name(), r)).into(),
+            kept: groups.iter().map(|g| (g.name(), share(*g))).collect(),
+            mean_correlation: weighted / groups.iter().map(|g| weight(*g)).sum::<f32>(),
+            correlation: correlations.into_iter().map(|(g, r)| (g.name(), r)).collect(),
+            fidelity: fidelity(&pairs),
             retrieval: retrieval(&wanted, &came, &not_given),
             diversity: diversity(&pictures),
         })

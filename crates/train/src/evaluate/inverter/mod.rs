@@ -4,11 +4,13 @@
 //! looked at again. Visitors: the same for people, of the pack's table or in pictures, whose features are compared by how unusual
 //! they are, each among their own. With the pairs that the inverter learned from, other models learn from them too and stand in the same table.
 
+mod fidelity;
 mod figures;
 mod report;
 mod retrieval;
 mod sheet;
 
+pub use fidelity::{Fidelity, MouthFidelity, SkinFidelity};
 pub use figures::{KeptShare, ModelFigures};
 pub use report::{CurvePoint, InverterReport, PopulationReport};
 pub use retrieval::Retrieval;
@@ -22,7 +24,7 @@ use crate::statistics::median;
 use anyhow::{Context, Result, ensure};
 use figures::{Faces, Judge, diversity};
 use frame::Image;
-use mirror::engine::Eyes;
+use mirror::engine::{Eyes, LOOKS, Reader};
 use mirror::features::FeatureVector;
 use mirror::generator::{Generator, Painter};
 use mirror::inverter::{FeatureSelection, Inverter, Population};
@@ -55,6 +57,8 @@ pub struct InverterEvaluation {
     pub individuality: Option<f32>,
     /// Another number of gradient steps than the one in the weights.
     pub refine_steps: Option<usize>,
+    /// Looks after which the mirror asks for more; see [`mirror::engine::settle`].
+    pub looks: usize,
     /// Writes visitors and each model's reflections below one another; needs `visitors`, and shows them.
     pub sheet: Option<PathBuf>,
 }
@@ -72,6 +76,7 @@ impl Default for InverterEvaluation {
             seed: 1_000_003,
             individuality: None,
             refine_steps: None,
+            looks: LOOKS,
             sheet: None,
         }
     }
@@ -87,19 +92,19 @@ pub fn run(pack: &Pack, options: &InverterEvaluation) -> Result<InverterReport> 
         "--sheet shows people, of whom the pack has numbers only\nhint: name a folder with pictures of people, --visitors DIR"
     );
     let judge = judge(pack, options)?;
-    let visitors = Visitors::of(pack, &judge.eyes, options.visitors.as_deref())?;
-    let size = judge.inverter.config().latent_size;
-    let numbers = options.features.unwrap_or(usize::MAX).min(judge.inverter.order().len());
+    let visitors = Visitors::of(pack, judge.reader.eyes(), options.visitors.as_deref())?;
+    let size = judge.reader.inverter().config().latent_size;
+    let numbers = options.features.unwrap_or(usize::MAX).min(judge.reader.inverter().order().len());
     let selection = FeatureSelection::first(numbers);
 
     // The models beside the mirror's own.
     let table = match &options.pairs {
-        Some(path) => Some(Pairs::load(path, size)?.scored(&judge.inverter).split(10)),
+        Some(path) => Some(Pairs::load(path, size)?.scored(judge.reader.inverter()).split(10)),
         None => None,
     };
     let mut models: Vec<Box<dyn Model + '_>> = Vec::new();
     if let Some((train, held)) = &table {
-        models = others(&judge.inverter, train, held, numbers, &HIDDEN)?;
+        models = others(judge.reader.inverter(), train, held, numbers, &HIDDEN)?;
     }
     if let Some(path) = &options.original {
         let original = Original::from_bytes(&read(path)?, size).with_context(|| path.display().to_string())?;
@@ -115,7 +120,7 @@ pub fn run(pack: &Pack, options: &InverterEvaluation) -> Result<InverterReport> 
         samples: measured(&samples, Population::Samples, "pictures of the generator", options.samples)?,
         visitors: measured(&visitors.features, Population::Visitors, visitors.who, visitors.looked_at)?,
         diversity_of_free_samples: diversity(&drawn),
-        invert_median_ms: invert_median_ms(&judge.inverter, &samples),
+        invert_median_ms: invert_median_ms(judge.reader.inverter(), &samples),
         curve: match &options.curve {
             Some(_) => curve(&judge, &samples, table.as_ref())?,
             None => Vec::new(),
@@ -164,11 +169,11 @@ impl Visitors {
 
 /// Pictures that the generator draws of random latents, and the features of those with a face.
 fn fresh_samples(judge: &Judge, options: &InverterEvaluation) -> Result<(Vec<Image>, Vec<FeatureVector>)> {
-    let size = judge.inverter.config().latent_size;
+    let size = judge.reader.inverter().config().latent_size;
     let latents = random_latents(options.samples, size, &mut Rng::new(options.seed));
     let latents: Vec<Latent> = latents.chunks_exact(size).map(|l| Latent::new(l.to_vec())).collect();
     let drawn = judge.painter.paint_all(&latents);
-    let seen = analyse_pictures(&drawn, &judge.eyes)?;
+    let seen = analyse_pictures(&drawn, judge.reader.eyes())?;
     Ok((drawn, seen.into_iter().flatten().map(|s| s.features).collect()))
 }
 
@@ -184,14 +189,13 @@ fn measure(
     let figures = |m: &dyn Model| judge.figures(m, faces, selection).inspect(|_| bar.inc(1));
     let models = with_own(judge, models).map(figures).collect::<Result<_>>()?;
     bar.finish_and_clear();
-    let distances: Vec<f32> = faces.features.iter().map(|f| judge.inverter.distance_from_archive(f)).collect();
+    let distances: Vec<f32> = faces.features.iter().map(|f| judge.reader.inverter().distance_from_archive(f)).collect();
     let distance_from_archive = median(&distances);
     Ok(PopulationReport { who, looked_at, with_a_face: faces.features.len(), distance_from_archive, models })
 }
 
 /// The nets that draw, look and measure, with what the options change of them.
 fn judge(pack: &Pack, options: &InverterEvaluation) -> Result<Judge> {
-    let eyes = Eyes::new(pack)?;
     let generator = pack.open(Net::Generator, Generator::from_bytes)?;
     let mut inverter = open(pack, Net::Inverter, options.weights.as_deref(), Inverter::from_weights)?;
     ensure!(
@@ -206,7 +210,8 @@ fn judge(pack: &Pack, options: &InverterEvaluation) -> Result<Judge> {
     if let Some(steps) = options.refine_steps {
         inverter.set_refine_steps(steps);
     }
-    Ok(Judge { eyes, painter: Painter::new(&generator), inverter })
+    let reader = Reader::of(Eyes::new(pack)?, inverter);
+    Ok(Judge { reader, painter: Painter::new(&generator), looks: options.looks })
 }
 
 /// Hidden layers of the original's multilayer perceptrons.
@@ -216,7 +221,7 @@ const BEST: &[usize] = &[256, 256];
 
 /// The mirror's own model, then others.
 fn with_own<'a>(judge: &'a Judge, others: &'a [Box<dyn Model + 'a>]) -> impl Iterator<Item = &'a dyn Model> {
-    std::iter::once(&judge.inverter as &dyn Model).chain(others.iter().map(|m| m.as_ref()))
+    std::iter::once(judge as &dyn Model).chain(others.iter().map(|m| m.as_ref()))
 }
 
 /// The other models, taught with the first `numbers`; a multilayer perceptron for each choice of hidden layers.
@@ -246,7 +251,7 @@ fn curve(
     samples: &[FeatureVector],
     table: Option<&(ScoredPairs, ScoredPairs)>,
 ) -> Result<Vec<CurvePoint>> {
-    let all = judge.inverter.order().len();
+    let all = judge.reader.inverter().order().len();
     let steps: Vec<usize> = (0..).map(|i| 1 << i).take_while(|n| *n < all).chain([all]).collect();
     let faces = Faces { features: samples, population: Population::Samples };
     let bar = bar(steps.len() as u64, "numbers");
@@ -254,7 +259,7 @@ fn curve(
     for numbers in steps {
         let others = match table {
             // Of the perceptrons one: the curve shall be read.
-            Some((train, held)) => others(&judge.inverter, train, held, numbers, &[BEST])?,
+            Some((train, held)) => others(judge.reader.inverter(), train, held, numbers, &[BEST])?,
             None => Vec::new(),
         };
         let selection = FeatureSelection::first(numbers);

@@ -1,5 +1,6 @@
 //! The figures of an inverter as people and programs read them.
 
+use super::fidelity::{MouthFidelity, SkinFidelity};
 use super::figures::{KeptShare, ModelFigures};
 use super::retrieval::Retrieval;
 use mirror::features::Group;
@@ -75,7 +76,8 @@ impl PopulationReport {
         // The mirror's own in detail.
         let mirror = &models[0];
         writeln!(f, "  share of variance kept (95 % interval), and correlation of what came with what was asked")?;
-        for group in Group::ALL.map(Group::name) {
+        let groups = || Group::ALL.map(Group::name).into_iter().filter(|group| mirror.kept.contains_key(group));
+        for group in groups() {
             let kept = &mirror.kept[group];
             let (low, high) = kept.interval;
             let r = mirror.correlation[group];
@@ -92,13 +94,24 @@ impl PopulationReport {
             )?;
         }
 
+        for SkinFidelity { name, viewers, lighter: KeptShare { value, interval: (low, high) } } in &mirror.fidelity.skin
+        {
+            writeln!(f, "  {name} skin ({viewers}): comes back lighter by {value:.1} L* ({low:.1} to {high:.1})")?;
+        }
+        for (name, mouths) in [("closed", &mirror.fidelity.closed_mouths), ("open", &mirror.fidelity.open_mouths)] {
+            if let Some(MouthFidelity { viewers, kept: KeptShare { value, interval: (low, high) } }) = mouths {
+                let [value, low, high] = [value, low, high].map(|share| 100.0 * share);
+                writeln!(f, "  {name} mouths ({viewers}): {value:.0} % come back {name} ({low:.0} to {high:.0})")?;
+            }
+        }
+
         // All of them in a row each.
         write!(f, "  {:<24}", "kept | r by model")?;
-        Group::ALL.iter().try_for_each(|g| write!(f, "{:>14}", g.name()))?;
+        groups().try_for_each(|group| write!(f, "{group:>14}"))?;
         writeln!(f, "{:>8}{:>8}{:>10}", "faces", "mean r", "distance")?;
         for m in models {
             write!(f, "  {:<24}", m.model)?;
-            for group in Group::ALL.map(Group::name) {
+            for group in groups() {
                 write!(f, "{:>7.2} |{:5.2}", m.kept[group].value, m.correlation[group])?;
             }
             let faces = 100.0 * m.reflections_with_a_face;

@@ -1,0 +1,423 @@
+//! The desk: what the people who run a mirror ask of it, whichever page or window shows it.
+//!
+//! One list says which controls there are, of which type and range ([`Desk::controls`]). Whatever talks to the rest of a show (OSC, HTTP,
+//! scenes, MIDI) goes by that list. What is set here is in force in place of what a page asks, until it is released.
+
+use super::protocol::Controls;
+use crate::features::Group;
+use crate::inverter::{Inverter, Verdict};
+use frame::lock;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Mutex;
+
+/// A value of a control.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Value {
+    /// On or off.
+    Switch(bool),
+    /// A number, whole or not.
+    Number(f64),
+    /// A word.
+    Word(String),
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Switch(on) => f.write_str(if *on { "on" } else { "off" }),
+            Self::Number(number) => number.fmt(f),
+            Self::Word(word) => f.write_str(word),
+        }
+    }
+}
+
+/// Which values a control takes.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Range {
+    /// On or off.
+    Switch,
+    /// A whole number from one to another, both included.
+    Whole {
+        /// The least.
+        from: u32,
+        /// The greatest.
+        to: u32,
+    },
+    /// A number from one to another, both included.
+    Number {
+        /// The least.
+        from: f32,
+        /// The greatest.
+        to: f32,
+    },
+    /// One of these words.
+    Word {
+        /// They.
+        words: Vec<String>,
+    },
+}
+
+impl Range {
+    /// The value as this range has it: senders without switches send 0 and 1. `None` if it is outside, or of another type.
+    fn accept(&self, value: Value) -> Option<Value> {
+        match (self, value) {
+            (Self::Switch, Value::Switch(on)) => Some(Value::Switch(on)),
+            (Self::Switch, Value::Number(number)) if number == 0.0 || number == 1.0 => {
+                Some(Value::Switch(number == 1.0))
+            }
+            (Self::Whole { from, to }, Value::Number(number)) => {
+                let is_inside = number.fract() == 0.0 && (f64::from(*from)..=f64::from(*to)).contains(&number);
+                is_inside.then_some(Value::Number(number))
+            }
+            (Self::Number { from, to }, Value::Number(number)) => {
+                (f64::from(*from)..=f64::from(*to)).contains(&number).then_some(Value::Number(number))
+            }
+            (Self::Word { words }, Value::Word(word)) => words.contains(&word).then_some(Value::Word(word)),
+            _ => None,
+        }
+    }
+
+    /// The value that a text stands for, such as `on`, `0.5` or `de`.
+    fn parse(&self, text: &str) -> Option<Value> {
+        let value = match (self, text) {
+            (Self::Word { .. }, word) => Value::Word(word.to_owned()),
+            (Self::Switch, "on" | "true") => Value::Switch(true),
+            (Self::Switch, "off" | "false") => Value::Switch(false),
+            (_, number) => Value::Number(number.parse().ok()?),
+        };
+        self.accept(value)
+    }
+}
+
+impl fmt::Display for Range {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Switch => f.write_str("on or off"),
+            Self::Whole { from, to } => write!(f, "a whole number from {from} to {to}"),
+            Self::Number { from, to } => write!(f, "a number from {from} to {to}"),
+            Self::Word { words } => write!(f, "one of {}", words.join(", ")),
+        }
+    }
+}
+
+/// One control.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ControlDescription {
+    /// Its name, such as `override/age`.
+    pub name: String,
+    /// Its values.
+    pub range: Range,
+    /// What it does, a sentence.
+    pub about: &'static str,
+}
+
+/// Why nothing was set.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum DeskError {
+    /// There is no such control.
+    #[error("\"{0}\" is no control of the mirror")]
+    Unknown(String),
+    /// The control takes other values.
+    #[error("{name}: expected {range}, found {found}")]
+    Value {
+        /// Which control.
+        name: String,
+        /// What it takes.
+        range: Range,
+        /// What came.
+        found: String,
+    },
+}
+
+/// How the pages look, whatever they show.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Look {
+    /// Whether nothing is shown at all.
+    pub blackout: bool,
+    /// By how much all is darker, 0 to 1.
+    pub dim: f32,
+    /// Whether what the machine takes its viewers for is said; `None`: as the page has it.
+    pub words: Option<bool>,
+    /// The language of all texts; `None`: the page's own.
+    pub language: Option<String>,
+}
+
+/// What is set, and by which step: every change is a step.
+#[derive(Clone, Debug, Default)]
+struct State {
+    values: BTreeMap<String, Value>,
+    step: u64,
+}
+
+/// What is asked of a mirror beside its pages.
+#[derive(Debug)]
+pub struct Desk {
+    controls: Vec<ControlDescription>,
+    state: Mutex<State>,
+}
+
+/// Names of controls of which there is one for each group, or each verdict.
+const WITHOUT: &str = "without/";
+const OVERRIDE: &str = "override/";
+
+impl Desk {
+    /// For a mirror with this inverter, whose pages speak these languages. Nothing is set.
+    pub fn new(inverter: &Inverter, languages: &[&str]) -> Self {
+        let control = |name: &str, range, about| ControlDescription { name: name.to_owned(), range, about };
+        let whole = |from, to: usize| Range::Whole { from, to: u32::try_from(to).unwrap_or(u32::MAX) };
+        let mut controls = vec![control(
+            "features",
+            whole(0, inverter.order().len()),
+            "How many numbers of a face the mirror may use, those that say most first.",
+        )];
+        for group in inverter.groups() {
+            let about = "Whether the mirror does without this group of numbers.";
+            controls.push(control(&format!("{WITHOUT}{}", group.name()), Range::Switch, about));
+        }
+        for verdict in Verdict::ALL {
+            let (from, to) = verdict.range();
+            let about = match verdict {
+                Verdict::Age => "The age, in years, that the mirror is to take everybody for.",
+                Verdict::Female => "The probability of \"female\" that the mirror is to take everybody for.",
+            };
+            controls.push(control(&format!("{OVERRIDE}{}", verdict.name()), Range::Number { from, to }, about));
+        }
+        let languages = languages.iter().map(|language| (*language).to_owned()).collect();
+        controls.extend([
+            control("hold", Range::Switch, "Whether viewers stay as they were when this began."),
+            control("dream", Range::Switch, "Whether the mirror dreams, whoever stands before it."),
+            control("resolution", Range::Whole { from: 4, to: 1024 }, "How many pixels a side are drawn at most."),
+            control("calm", Range::Switch, "Whether there is less motion."),
+            control("measure", Range::Switch, "Whether it is measured what survives in the reflections."),
+            control("words", Range::Switch, "Whether it is said what the machine takes its viewers for."),
+            control("language", Range::Word { words: languages }, "The language of all texts."),
+            control("dim", Range::Number { from: 0.0, to: 1.0 }, "By how much everything is darker: 1 is black."),
+            control("blackout", Range::Switch, "Whether nothing is shown."),
+        ]);
+        Self { controls, state: Mutex::default() }
+    }
+
+    /// All controls.
+    pub fn controls(&self) -> &[ControlDescription] {
+        &self.controls
+    }
+
+    fn control(&self, name: &str) -> Result<&ControlDescription, DeskError> {
+        self.controls.iter().find(|c| c.name == name).ok_or_else(|| DeskError::Unknown(name.to_owned()))
+    }
+
+    /// Sets a control, whatever a page asks of it.
+    ///
+    /// # Errors
+    /// If there is no such control, or it does not take this value; then all stays as it was.
+    pub fn set(&self, name: &str, value: Value) -> Result<(), DeskError> {
+        let control = self.control(name)?;
+        let found = value.to_string();
+        self.put(control, control.range.accept(value), found)
+    }
+
+    /// The same, of a value as text.
+    ///
+    /// # Errors
+    /// As [`Desk::set`].
+    pub fn set_text(&self, name: &str, text: &str) -> Result<(), DeskError> {
+        let control = self.control(name)?;
+        self.put(control, control.range.parse(text), format!("\"{text}\""))
+    }
+
+    fn put(&self, control: &ControlDescription, value: Option<Value>, found: String) -> Result<(), DeskError> {
+        let ControlDescription { name, range, .. } = control;
+        let wrong = || DeskError::Value { name: name.clone(), range: range.clone(), found };
+        let value = value.ok_or_else(wrong)?;
+        self.change(|values| values.insert(name.clone(), value));
+        Ok(())
+    }
+
+    /// Leaves a control to the pages again.
+    ///
+    /// # Errors
+    /// If there is no such control.
+    pub fn release(&self, name: &str) -> Result<(), DeskError> {
+        self.control(name)?;
+        self.change(|values| values.remove(name));
+        Ok(())
+    }
+
+    /// Leaves all of them to the pages.
+    pub fn release_all(&self) {
+        self.change(BTreeMap::clear);
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut BTreeMap<String, Value>) -> T) {
+        let mut state = lock(&self.state);
+        change(&mut state.values);
+        state.step += 1;
+    }
+
+    /// What is set.
+    pub fn values(&self) -> BTreeMap<String, Value> {
+        lock(&self.state).values.clone()
+    }
+
+    /// How often something was set or released: who remembers it knows whether [`Desk::look`] may be another.
+    pub fn step(&self) -> u64 {
+        lock(&self.state).step
+    }
+
+    /// How pages are to look.
+    pub fn look(&self) -> Look {
+        let values = self.values();
+        let switch = |name: &str| match values.get(name) {
+            Some(Value::Switch(on)) => Some(*on),
+            _ => None,
+        };
+        Look {
+            blackout: switch("blackout").unwrap_or(false),
+            dim: match values.get("dim") {
+                Some(Value::Number(dim)) => *dim as f32,
+                _ => 0.0,
+            },
+            words: switch("words"),
+            language: match values.get("language") {
+                Some(Value::Word(language)) => Some(language.clone()),
+                _ => None,
+            },
+        }
+    }
+
+    /// What is in force where a page asks for this.
+    pub fn in_force(&self, mut controls: Controls) -> Controls {
+        for (name, value) in &lock(&self.state).values {
+            match (name.as_str(), value) {
+                ("features", Value::Number(features)) => controls.features = Some(*features as usize),
+                ("resolution", Value::Number(pixels)) => controls.resolution = Some(*pixels as usize),
+                ("hold", Value::Switch(on)) => controls.hold = *on,
+                ("dream", Value::Switch(on)) => controls.dream = *on,
+                ("calm", Value::Switch(on)) => controls.calm = *on,
+                ("measure", Value::Switch(on)) => controls.measure = *on,
+                (name, Value::Switch(without)) => {
+                    let of = |group: &Group| name.strip_prefix(WITHOUT) == Some(group.name());
+                    if let Some(group) = Group::ALL.into_iter().find(of) {
+                        controls.without.retain(|other| *other != group);
+                        controls.without.extend(without.then_some(group));
+                    }
+                }
+                (name, Value::Number(value)) => {
+                    let of = |verdict: &Verdict| name.strip_prefix(OVERRIDE) == Some(verdict.name());
+                    if let Some(verdict) = Verdict::ALL.into_iter().find(of) {
+                        controls.overrides.insert(verdict, *value as f32);
+                    }
+                }
+                _ => {}
+            }
+        }
+        controls
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inverter::tests::{inverter, order};
+
+    fn desk() -> Desk {
+        Desk::new(&inverter(), &["en", "de"])
+    }
+
+    #[test]
+    fn what_is_set_is_in_force_whatever_a_page_asks_until_it_is_released() {
+        let desk = desk();
+        let page = Controls { features: Some(9), without: vec![Group::Hair], calm: true, ..Controls::default() };
+        assert_eq!(desk.in_force(page.clone()), page);
+        for (name, value) in [
+            ("features", Value::Number(4.0)),
+            ("without/hair", Value::Switch(false)),
+            ("without/skin", Value::Number(1.0)),
+            ("override/age", Value::Number(70.0)),
+            ("hold", Value::Switch(true)),
+            ("dream", Value::Switch(true)),
+        ] {
+            desk.set(name, value).unwrap();
+        }
+        let expected = Controls {
+            features: Some(4),
+            without: vec![Group::Skin],
+            overrides: BTreeMap::from([(Verdict::Age, 70.0)]),
+            hold: true,
+            dream: true,
+            ..page.clone()
+        };
+        assert_eq!(desk.in_force(page.clone()), expected);
+        desk.release("without/skin").unwrap();
+        assert!(desk.in_force(page.clone()).without.is_empty());
+        desk.release_all();
+        assert_eq!((desk.in_force(page.clone()), desk.values().len()), (page, 0));
+    }
+
+    #[test]
+    fn every_control_of_a_page_is_on_the_list_and_obeyed() {
+        let (desk, mut controls) = (desk(), Controls::default());
+        for control in desk.controls() {
+            let value = match &control.range {
+                Range::Switch => Value::Switch(true),
+                Range::Whole { to, .. } => Value::Number(f64::from(*to)),
+                Range::Number { to, .. } => Value::Number(f64::from(*to)),
+                Range::Word { words } => Value::Word(words[1].clone()),
+            };
+            let (before, look) = (desk.in_force(controls.clone()), desk.look());
+            desk.set(&control.name, value).unwrap();
+            controls = desk.in_force(Controls::default());
+            assert!(controls != before || desk.look() != look, "{} does nothing", control.name);
+        }
+        // All but what is the page's own business: its version, the steps that it shows, whether somebody has agreed.
+        let all = serde_json::to_value(&controls).unwrap();
+        let default = serde_json::to_value(Controls::default()).unwrap();
+        let same: Vec<&String> = all.as_object().unwrap().keys().filter(|key| all[*key] == default[*key]).collect();
+        assert_eq!(same, ["steps", "version", "waiting"]);
+    }
+
+    #[test]
+    fn what_no_control_takes_changes_nothing() {
+        let desk = desk();
+        let most = order().len();
+        for (name, value, word) in [
+            ("given", Value::Switch(true), "\"given\" is no control"),
+            ("without/shoes", Value::Switch(true), "is no control"),
+            ("features", Value::Number(1.5), "expected a whole number from 0 to"),
+            ("features", Value::Number(most as f64 + 1.0), "found 11"),
+            ("override/age", Value::Number(f64::NAN), "found NaN"),
+            ("override/female", Value::Number(1.01), "expected a number from 0 to 1"),
+            ("hold", Value::Number(2.0), "expected on or off, found 2"),
+            ("hold", Value::Word("yes".into()), "found yes"),
+            ("language", Value::Word("la".into()), "expected one of en, de"),
+        ] {
+            let error = desk.set(name, value).unwrap_err().to_string();
+            assert!(error.contains(word), "{error}");
+        }
+        assert!(desk.release("nothing").is_err());
+        assert!(desk.set_text("dim", "much").is_err() && desk.set_text("dim", "").is_err());
+        assert_eq!((desk.step(), desk.values().len()), (0, 0));
+    }
+
+    #[test]
+    fn texts_stand_for_values() {
+        let desk = desk();
+        for (name, text, value) in [
+            ("hold", "on", Value::Switch(true)),
+            ("calm", "0", Value::Switch(false)),
+            ("features", "3", Value::Number(3.0)),
+            ("dim", "0.25", Value::Number(0.25)),
+            ("language", "de", Value::Word("de".into())),
+        ] {
+            desk.set_text(name, text).unwrap();
+            assert_eq!(desk.values()[name], value);
+        }
+        assert_eq!((desk.look().dim, desk.look().language.as_deref()), (0.25, Some("de")));
+        let json = serde_json::to_string(&desk.values()).unwrap();
+        assert_eq!(json, r#"{"calm":false,"dim":0.25,"features":3.0,"hold":true,"language":"de"}"#);
+    }
+}
