@@ -88,7 +88,7 @@ fn take(packet: &[u8], desk: &Desk, counts: &InputCounts) {
         return refuse(&"it is too long");
     }
     match rosc::decoder::decode_udp(packet) {
-        Ok((rest, packet)) if rest.is_empty() => obey_all(packet, desk, counts, &refuse),
+        Ok(([], packet)) => obey_all(packet, desk, counts, &refuse),
         Ok(_) => refuse(&"something follows it"),
         Err(error) => refuse(&error),
     }
