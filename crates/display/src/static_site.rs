@@ -43,10 +43,7 @@ impl<'a> StaticSite<'a> {
         let modules = large.len();
         large.push((in_pack(MANIFEST_FILE), self.pack.manifest().to_toml()?.into_bytes().into()));
         for net in Net::ALL {
-            match self.pack.weights(net) {
-                Err(_) if net.is_optional() => {}
-                bytes => large.push((in_pack(net.file()), bytes?.into())),
-            }
+            large.extend(self.pack.weights_if_there(net)?.map(|bytes| (in_pack(net.file()), bytes.into())));
         }
         let told: Vec<SiteFile> = large.iter().map(site_file).collect();
         let (modules, files) = told.split_at(modules);

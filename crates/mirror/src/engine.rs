@@ -136,9 +136,12 @@ impl Mirror {
 
     /// The reflection of somebody whom the eyes have seen, by what the selection lets count of them.
     pub fn reflect_viewer(&self, viewer: Observation, selection: &FeatureSelection) -> Reflection {
-        let wanted = self.inverter().input(&viewer.features, Population::Visitors, selection);
-        let (latent, image) = settle(&self.reader, &self.painter, &wanted, LOOKS);
-        Reflection { viewer, latent, image }
+        kernels::on_pool(|| {
+            let wanted = self.inverter().input(&viewer.features, Population::Visitors, selection);
+            let latent = settle(&self.reader, &self.painter, &wanted, LOOKS);
+            let image = self.painter.paint(&latent);
+            Reflection { viewer, latent, image }
+        })
     }
 
     /// The half that looks.
@@ -215,25 +218,18 @@ impl MirrorBuilder<'_> {
 /// face has steps in it, so that the same picture has another reflection on another instruction set.
 pub const LOOKS: usize = 0;
 
-/// Draws what is wanted, looks at it and asks for more of what is missing, so many times; gives the last picture, and its latent.
-pub fn settle(reader: &Reader, painter: &Painter, wanted: &InverterInput, looks: usize) -> (Latent, Image) {
-    kernels::on_pool(|| {
-        let (eyes, inverter) = (reader.eyes(), reader.inverter());
-        let noise = inverter.noise(wanted);
-        let draw = |asked: &InverterInput| {
-            let latent = inverter.invert_input(asked, &noise);
-            let image = painter.paint(&latent);
-            (latent, image)
-        };
-        let (mut correction, mut drawn) = (Correction::default(), draw(wanted));
-        for _ in 0..looks {
-            // A picture of the generator is well formed. One without a face says nothing.
-            let Some(came) = eyes.analyse_reflection(&drawn.1).ok().flatten() else { break };
-            correction.learn(inverter, wanted, &came.features);
-            drawn = draw(&correction.asked(wanted));
-        }
-        drawn
-    })
+/// The latent of what is wanted, after so many looks at what was drawn, each of which asks for more of what is missing.
+pub fn settle(reader: &Reader, painter: &Painter, wanted: &InverterInput, looks: usize) -> Latent {
+    let (eyes, inverter) = (reader.eyes(), reader.inverter());
+    let noise = inverter.noise(wanted);
+    let (mut correction, mut latent) = (Correction::default(), inverter.invert_input(wanted, &noise));
+    for _ in 0..looks {
+        // A picture of the generator is well formed. One without a face says nothing.
+        let Some(came) = eyes.analyse_reflection(&painter.paint(&latent)).ok().flatten() else { break };
+        correction.learn(inverter, wanted, &came.features);
+        latent = inverter.invert_input(&correction.asked(wanted), &noise);
+    }
+    latent
 }
 
 impl Eyes {

@@ -1,9 +1,9 @@
 //! A look at what came: the forward model is never quite right, and the eyes see by how much.
 
 use super::input::InverterInput;
-use super::model::{Inverter, Population, SURE_SCORE};
+use super::model::{Inverter, Population};
 use super::quantiles::LIMIT;
-use crate::features::{FeatureVector, Group};
+use crate::features::FeatureVector;
 
 /// The largest score that is asked for: the net has learned up to [`LIMIT`], and a little beyond it still leads the right way.
 const FARTHEST: f32 = LIMIT + 0.8;
@@ -33,12 +33,7 @@ impl Correction {
         let came = inverter.number_scores(came, Population::Samples);
         self.0.resize(came.len(), 0.0);
         for (i, more) in self.0.iter_mut().enumerate() {
-            // Nobody is asked to be surer of a gender than sure, and there a small step of the probability is a large one of the score.
-            let came = match inverter.order()[i].group() {
-                Group::Gender => came[i].clamp(-SURE_SCORE, SURE_SCORE),
-                _ => came[i],
-            };
-            let missed = if wanted.given[i] { wanted.scores[i] - came } else { 0.0 };
+            let missed = if wanted.given[i] { wanted.scores[i] - came[i] } else { 0.0 };
             *more = (KEPT * *more + SHARE * missed).clamp(-MOST, MOST);
         }
     }

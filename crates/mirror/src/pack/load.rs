@@ -92,6 +92,17 @@ impl Pack {
         self.file(net.file()).ok_or_else(missing)
     }
 
+    /// The same; `None` of an optional net that the pack does not have.
+    ///
+    /// # Errors
+    /// If the pack lacks a net that it needs.
+    pub fn weights_if_there(&self, net: Net) -> Result<Option<&[u8]>, PackError> {
+        match self.weights(net) {
+            Err(_) if net.is_optional() => Ok(None),
+            weights => weights.map(Some),
+        }
+    }
+
     /// Builds a net that a pack may lack, if it has it.
     ///
     /// # Errors

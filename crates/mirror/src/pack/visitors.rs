@@ -88,9 +88,8 @@ impl Pack {
 fn eyes_of(pack: &Pack) -> Result<String, PackError> {
     let mut hash = Sha256::new();
     for net in Net::EYES {
-        match pack.weights(net) {
-            Err(_) if net.is_optional() => {}
-            bytes => hash.update(bytes?),
+        if let Some(bytes) = pack.weights_if_there(net)? {
+            hash.update(bytes);
         }
     }
     Ok(hash.finalize().iter().take(8).map(|b| format!("{b:02x}")).collect())

@@ -17,14 +17,14 @@ pub struct Address {
     pub about: String,
 }
 
+/// The address at this path below [`ROOT`].
+fn address(path: &str, types: &str, range: &str, about: &str) -> Address {
+    let [types, range, about] = [types, range, about].map(str::to_owned);
+    Address { path: format!("{ROOT}/{path}"), types, range, about }
+}
+
 /// What is sent after every look.
 pub fn sent() -> Vec<Address> {
-    let address = |path: &str, types: &str, range: &str, about: &str| Address {
-        path: format!("{ROOT}/{path}"),
-        types: types.to_owned(),
-        range: range.to_owned(),
-        about: about.to_owned(),
-    };
     let mut all = vec![
         address("state", "s", "reflecting or dreaming", "Whether somebody is reflected."),
         address("faces", "i", "0 and more", "Faces in the picture."),
@@ -61,21 +61,10 @@ pub fn received(desk: &Desk) -> Vec<Address> {
             Range::Number { .. } => "f",
             Range::Word { .. } => "s",
         };
-        all.push(Address {
-            path: format!("{ROOT}/set/{}", control.name),
-            types: types.to_owned(),
-            range: control.range.to_string(),
-            about: control.about.to_owned(),
-        });
+        all.push(address(&format!("set/{}", control.name), types, &control.range.to_string(), control.about));
     }
-    let release = |path: String, about: &str| Address {
-        path,
-        types: String::new(),
-        range: String::new(),
-        about: about.to_owned(),
-    };
-    all.push(release(format!("{ROOT}/release/NAME"), "Leaves this control to the pages again."));
-    all.push(release(format!("{ROOT}/release"), "Leaves all controls to the pages again."));
+    all.push(address("release/NAME", "", "", "Leaves this control to the pages again."));
+    all.push(address("release", "", "", "Leaves all controls to the pages again."));
     all
 }
 

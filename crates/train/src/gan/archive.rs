@@ -44,6 +44,12 @@ impl Default for Filter {
     }
 }
 
+impl Filter {
+    /// Everybody of whom most is there, however soft, old or turned.
+    pub(crate) const EVERYBODY: Self =
+        Self { max_upsampling: f32::INFINITY, max_yaw: f32::INFINITY, min_inside: 0.8, since: 0 };
+}
+
 /// A portrait, and what is known of it.
 pub(crate) struct AlignedPortrait {
     pub path: PathBuf,

@@ -206,9 +206,8 @@ fn decisive(pack: &Pack) -> Result<RunOptions> {
         (Net::Attributes, "--pack with the age and gender net"),
         (Net::Likeness, "--pack with the likeness net"),
     ] {
-        match pack.weights(net) {
-            Err(_) if net.is_optional() => {}
-            bytes => options = options.with(name, format_args!("{:016x}", data::hash(bytes?))),
+        if let Some(bytes) = pack.weights_if_there(net)? {
+            options = options.with(name, format_args!("{:016x}", data::hash(bytes)));
         }
     }
     Ok(options)

@@ -20,17 +20,6 @@ pub trait Model: Sync {
     fn invert(&self, features: &FeatureVector, population: Population, selection: &FeatureSelection) -> Latent;
 }
 
-/// The mirror's own.
-impl Model for Inverter {
-    fn name(&self) -> String {
-        "mirror".into()
-    }
-
-    fn invert(&self, features: &FeatureVector, population: Population, selection: &FeatureSelection) -> Latent {
-        self.invert_from(features, population, selection)
-    }
-}
-
 /// A model that learned from scores of the first few numbers, and what gives the scores.
 pub struct Scored<'a, M> {
     /// The model.

@@ -126,8 +126,7 @@ fn of_office(folder: &Path, eyes: &Eyes) -> Result<Visitors> {
     if !folder.is_dir() {
         return Ok(people);
     }
-    let everybody = Filter { max_upsampling: f32::INFINITY, max_yaw: f32::INFINITY, min_inside: 0.8, since: 0 };
-    let portraits = read_aligned(&[folder.to_owned()], &everybody)?;
+    let portraits = read_aligned(&[folder.to_owned()], &Filter::EVERYBODY)?;
     let seen: Vec<_> = portraits.par_iter().map(|p| eyes.analyse_reflection(&p.image)).collect::<Result<_, _>>()?;
     for (portrait, seen) in portraits.iter().zip(seen) {
         let Some(Observation { features, .. }) = seen else { continue };

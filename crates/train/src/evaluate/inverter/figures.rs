@@ -75,7 +75,7 @@ impl Model for Judge {
 
     fn invert(&self, features: &FeatureVector, population: Population, selection: &FeatureSelection) -> Latent {
         let wanted = self.reader.inverter().input(features, population, selection);
-        settle(&self.reader, &self.painter, &wanted, self.looks).0
+        settle(&self.reader, &self.painter, &wanted, self.looks)
     }
 }
 

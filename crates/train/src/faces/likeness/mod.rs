@@ -63,8 +63,7 @@ impl People {
             .collect();
         drop(portraits);
         let office = root.join("office");
-        let everybody = Filter { max_upsampling: f32::INFINITY, max_yaw: f32::INFINITY, min_inside: 0.8, since: 0 };
-        let aligned = if office.is_dir() { read_aligned(&[office], &everybody)? } else { Vec::new() };
+        let aligned = if office.is_dir() { read_aligned(&[office], &Filter::EVERYBODY)? } else { Vec::new() };
         let more: Vec<_> = aligned
             .par_iter()
             .filter_map(|p| Some((p.person.clone(), Face::cut(&p.image, &p.landmarks, &p.path.to_string_lossy())?)))
