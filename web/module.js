@@ -112,8 +112,10 @@ export class Module {
     const code = withThreads ? this.#site.threads : this.#site.plain;
     const all = [code, ...this.#site.files], total = all.reduce((sum, file) => sum + file.bytes, 0);
     let came = 0;
+    // One file that cannot be fetched ends the others too: what still came of them would be told over the failure.
+    const stop = new AbortController(), { signal } = stop;
     const read = async ({ url, name, bytes: size }) => {
-      const answer = await fetch(url);
+      const answer = await fetch(url, { signal });
       if (!answer.ok) throw new Error(`${url}: ${answer.status}`);
       const bytes = new Uint8Array(size);
       let at = 0;
@@ -123,14 +125,19 @@ export class Module {
         bytes.set(value, at);
         at += value.length;
         came += value.length;
+        signal.throwIfAborted();
         this.#hear.fetching(came / total);
       }
       if (at !== size) throw new Error(`${url}: ${at} bytes, not ${size}`);
       return { name, bytes };
     };
     this.#hear.fetching(0);
-    const [{ bytes }, ...files] = await Promise.all(all.map(read));
-    return { module: await WebAssembly.compile(bytes), files };
+    try {
+      const [{ bytes }, ...files] = await Promise.all(all.map(read));
+      return { module: await WebAssembly.compile(bytes), files };
+    } finally {
+      stop.abort();
+    }
   }
 
   /** A frame broke the module: the next ones are seen by a new one. */
