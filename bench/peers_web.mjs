@@ -2,7 +2,7 @@
 //   packaging/web/module.sh && narcissus export --out /tmp/generator.onnx && npm install --prefix /tmp onnxruntime-web
 // For relaxed SIMD, as browsers with threads have it: RUSTFLAGS="-C target-feature=+simd128,+relaxed-simd" cargo build --profile module
 // --target wasm32-unknown-unknown -p wasm --lib, and node --experimental-wasm-relaxed-simd.
-//   node bench/peers_web.mjs target/release/narcissus.wasm packs/congress /tmp/generator.onnx [ROUNDS]
+//   node bench/peers_web.mjs target/release/narcissus.wasm packs/office /tmp/generator.onnx [ROUNDS]
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname } from "node:path";

@@ -10,7 +10,8 @@ import { Panel } from "./panel.js";
 import { drawSeen } from "./seen.js";
 import { Steps } from "./steps.js";
 import { Announcer, inShort, lines } from "./verdict.js";
-import { number, offerLanguages, percent, preferred, say, speak, spoken, write } from "./words.js";
+import { number, offerLanguages, percent, preferred, replace, say, speak, spoken, write } from "./words.js";
+import { Scenes } from "./scenes.js";
 
 const CLOSED_SECS = 3, EMPTY_MS = 15000, FORGOTTEN_MS = 2000, AGAIN_MS = 20000, WORDS_MS = 500, RECENT = 300, PANEL_PICTURE_MS = 500;
 // From one frame without a picture to the next: as a mirror, and behind the welcome.
@@ -21,22 +22,31 @@ const VERSION = 2;
 const part = id => document.getElementById(id);
 const kiosk = location.hash === "#kiosk";
 // What a desk asks of the page's look where it asks nothing; then what it asks, and what the page had of its own.
-const NO_LOOK = { blackout: false, dim: 0, words: null, language: null };
+const NO_LOOK = { values: {}, style: { texts: {}, colours: {} }, scenes: [], packs: null, recording: false };
 let asked = NO_LOOK;
+// What has a colour that a scene may change (the list is that of display::server::COLOURS), and where the style keeps it.
+const COLOURS = { background: "--night", text: "--bone", faint: "--ash", accent: "--gold", line: "--line" };
 const own = { words: true, language: preferred() };
 
 const fetchSettings = async () => (await fetch("settings.json")).json();
-const settings = await fetchSettings();
+let settings = await fetchSettings();
 // Where the mirror runs in this browser, nobody but the page can bring it up to date.
 if (settings.module) await keep();
 const glass = new Glass(), announcer = new Announcer(part("status"));
-const panel = new Panel(settings.groups, tell), steps = new Steps(settings.numbers, settings.groups, tell);
+const panel = new Panel(tell), steps = new Steps(tell), scenes = new Scenes();
+takeNumbers();
 await speak(preferred());
 const link = new Worker("link.js", { type: "module" });
 link.postMessage({ open: settings.module });
 const troubles = { server: "", camera: "", picture: "" };
 const camera = new Camera(link, key => trouble("camera", key));
 let begun = false, latest = null, times = null;
+
+/** The numbers that the mirror knows, which another pack may change. */
+function takeNumbers() {
+  panel.groups = settings.groups;
+  steps.take(settings.numbers, settings.groups);
+}
 
 /** What is wrong, as the key of a text; "" when it is well again. */
 function trouble(where, key, values) {
@@ -96,8 +106,8 @@ function startClean() {
   open(panel, false);
   open(steps, false);
   Object.assign(own, { words: true, language: preferred() });
-  showWords(asked.words ?? own.words);
-  speak(asked.language ?? own.language).then(refresh);
+  showWords(asked.values.words ?? own.words);
+  speak(asked.values.language ?? own.language).then(refresh);
 }
 
 /** A kiosk that somebody stopped begins again, unless it is theirs to begin who close their eyes. */
@@ -267,16 +277,31 @@ link.onmessage = ({ data }) => {
   if (data.analysed) analysed(data.analysed);
 };
 
-/** The desk may darken the page, and say whether words are said on it and in which language. What it leaves open is as it was before. */
+/** What the desk asks of the page. What it leaves open is as it was before. */
 function look(wanted) {
-  const { blackout, dim, words, language } = wanted;
-  if (asked.words === null) own.words = hasWords();
-  if (asked.language === null) own.language = spoken();
-  asked = wanted;
-  document.documentElement.style.setProperty("--dim", blackout ? 1 : dim);
-  document.body.classList.toggle("blackout", blackout);
-  showWords(words ?? own.words);
-  speak(language ?? own.language).then(refresh);
+  const { values, style, packs } = wanted;
+  if (!("words" in asked.values)) own.words = hasWords();
+  if (!("language" in asked.values)) own.language = spoken();
+  if (packs !== null && asked.packs !== null && packs !== asked.packs) takePack();
+  asked = packs === null ? { ...wanted, packs: asked.packs } : wanted;
+
+  document.documentElement.style.setProperty("--dim", values.blackout ? 1 : values.dim ?? 0);
+  document.body.classList.toggle("blackout", Boolean(values.blackout));
+  part("recorded").hidden = !wanted.recording;
+  for (const [part, variable] of Object.entries(COLOURS)) {
+    document.documentElement.style.setProperty(variable, style.colours[part] ?? "");
+  }
+  panel.hold(values);
+  scenes.show(wanted.scenes, values.scene ?? null);
+  showWords(values.words ?? own.words);
+  replace(style.texts);
+  speak(values.language ?? own.language).then(refresh);
+}
+
+/** The mirror has another pack: its numbers may be others. */
+async function takePack() {
+  settings = await fetchSettings().catch(() => settings);
+  takeNumbers();
 }
 
 /** Looks less often while nobody is there, and at once at full rate when there is a face. */
@@ -331,7 +356,7 @@ function showWords(shown) {
 listen({
   p: () => begun && open(panel, !panel.open),
   s: () => begun && open(steps, !steps.open),
-  h: () => begun && asked.words === null && showWords(!hasWords()),
+  h: () => begun && !("words" in asked.values) && showWords(!hasWords()),
   f: toggleFullScreen,
   escape: () => begun && stop(),
 }, [["toggle-panel", "p"], ["toggle-steps", "s"], ["toggle-words", "h"], ["toggle-full", "f"], ["stop", "escape"]]);

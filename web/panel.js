@@ -1,6 +1,6 @@
 // The panel: what the machine sees, what it keeps, what became of it; and the controls that ask it for something else.
 
-import { number, percent, say, write } from "./words.js";
+import { number, percent, say, sayAll, write } from "./words.js";
 
 const part = id => document.getElementById(id);
 /** A slider's steps for a unit of its verdict. */
@@ -10,20 +10,12 @@ const own = ({ age, gender }) => ({ age: age.mean, female: gender.female });
 
 export class Panel {
   #change; #overrides = {}; #of = 0;
+  // What the desk has set: there the panel shows what is in force and asks for nothing.
+  #held = {};
 
-  /** `groups` are the groups of features; `change` is called when the visitor asks for something else. */
-  constructor(groups, change) {
+  /** `change` is called when the visitor asks for something else. */
+  constructor(change) {
     this.#change = () => { this.#label(); change(); };
-    for (const group of groups) {
-      const label = document.createElement("label"), box = document.createElement("input"), word = document.createElement("span");
-      Object.assign(box, { type: "checkbox", checked: true, value: group });
-      label.className = "check";
-      word.dataset.text = group;
-      label.append(box, " ", word);
-      part("groups").append(label);
-      box.addEventListener("change", this.#change);
-      part("survived").append(survivalRow(group));
-    }
     part("features").addEventListener("input", this.#change);
     part("hold").addEventListener("change", this.#change);
     for (const slider of this.#sliders()) {
@@ -36,6 +28,51 @@ export class Panel {
     part("reset").addEventListener("click", () => this.reset());
   }
 
+  /** The groups of features that the mirror knows. */
+  set groups(groups) {
+    const checks = groups.map(group => {
+      const label = document.createElement("label"), box = document.createElement("input"), word = document.createElement("span");
+      Object.assign(box, { type: "checkbox", checked: true, value: group });
+      label.className = "check";
+      word.dataset.text = group;
+      label.append(box, " ", word);
+      box.addEventListener("change", this.#change);
+      return label;
+    });
+    part("groups").replaceChildren(...checks);
+    part("survived").replaceChildren(...groups.map(survivalRow));
+    sayAll(part("groups"));
+    this.hold(this.#held);
+  }
+
+  /** What the desk has set, by control: the visitor cannot change it here. */
+  hold(values) {
+    const was = this.#held;
+    this.#held = values;
+    const show = (element, name, set) => {
+      if (name in values) set(values[name]);
+      else if (name in was) this.#release(element);
+      element.disabled = name in values;
+    };
+    show(part("features"), "features", value => { part("features").value = value; });
+    show(part("hold"), "hold", value => { part("hold").checked = value; });
+    for (const box of this.#boxes()) show(box, `without/${box.value}`, without => { box.checked = !without; });
+    for (const slider of this.#sliders()) {
+      show(slider, `override/${slider.dataset.override}`, value => { slider.value = Math.round(value * scale(slider)); });
+    }
+    // What the visitor had asked for there is over.
+    if (Object.keys(was).join() === Object.keys(values).join()) this.#label(); else this.#change();
+  }
+
+  /** A control that the desk has let go is as nobody had touched it. */
+  #release(element) {
+    if (element.type === "checkbox") element.checked = element.id !== "hold";
+    else if (element.id === "features") element.value = element.max;
+    else delete this.#overrides[element.dataset.override];
+  }
+
+  #isHeld(name) { return name in this.#held; }
+
   /** One for each verdict that may be overridden: its name in the protocol is `data-override`, its label's text `override_NAME`. */
   #sliders() { return document.querySelectorAll("input[data-override]"); }
   #boxes() { return [...part("groups").querySelectorAll("input")]; }
@@ -47,12 +84,20 @@ export class Panel {
   }
 
   /** The verdicts that were chosen in place of the machine's own, as far as they are in force. */
-  get told() { return this.open ? this.#overrides : {}; }
+  get told() {
+    const own = this.open ? this.#overrides : {}, desk = {};
+    for (const slider of this.#sliders()) {
+      const name = slider.dataset.override, key = `override/${name}`;
+      if (this.#isHeld(key)) desk[name] = this.#held[key];
+    }
+    return { ...own, ...desk };
+  }
 
   /** Whether anything is asked for that is not as the machine would have it. */
   get isExperiment() {
-    const { value, max } = part("features"), isOverridden = Object.keys(this.#overrides).length > 0;
-    return Number(value) < Number(max) || isOverridden || part("hold").checked || this.#boxes().some(b => !b.checked);
+    const { value, max, disabled } = part("features"), isOverridden = Object.keys(this.#overrides).length > 0;
+    const isHeld = part("hold").checked && !part("hold").disabled, isWithout = this.#boxes().some(b => !b.checked && !b.disabled);
+    return (Number(value) < Number(max) && !disabled) || isOverridden || isHeld || isWithout;
   }
 
   /** All back to the machine's own verdict. */
@@ -61,16 +106,18 @@ export class Panel {
     part("hold").checked = false;
     part("features").value = part("features").max;
     for (const box of this.#boxes()) box.checked = true;
+    this.hold(this.#held);
     this.#change();
   }
 
   /** What the visitor asks of the mirror; nothing of the sort while the panel is closed. */
   get controls() {
     if (!this.open) return {};
-    const without = this.#boxes().filter(b => !b.checked).map(b => b.value);
-    const features = Number(part("features").value);
+    const without = this.#boxes().filter(b => !b.checked && !b.disabled).map(b => b.value);
+    const features = Number(part("features").value), isFewer = features < this.#of && !part("features").disabled;
     return {
-      features: features < this.#of ? features : null, without, overrides: this.#overrides, hold: part("hold").checked, measure: true,
+      features: isFewer ? features : null, without, overrides: this.#overrides,
+      hold: part("hold").checked && !part("hold").disabled, measure: true,
     };
   }
 
@@ -86,7 +133,7 @@ export class Panel {
   #sizes(sizes) {
     if (this.#of !== sizes.of) {
       this.#of = sizes.of;
-      Object.assign(part("features"), { max: sizes.of, value: sizes.of });
+      Object.assign(part("features"), { max: sizes.of, value: this.#held.features ?? sizes.of });
     }
     items(part("sizes"), [
       say("size_picture", { n: number(sizes.picture_bytes) }),
@@ -100,7 +147,7 @@ export class Panel {
   #follow(verdicts) {
     for (const slider of this.#sliders()) {
       const name = slider.dataset.override;
-      if (!(name in this.#overrides)) slider.value = Math.round(verdicts[name] * scale(slider));
+      if (!(name in this.#overrides) && !this.#isHeld(`override/${name}`)) slider.value = Math.round(verdicts[name] * scale(slider));
     }
   }
 

@@ -32,21 +32,10 @@ const textKey = name => name.replace("/", "_");
 export class Steps {
   #change; #numbers; #distances; #rows; #chosen = 0; #updated = 0; #steps = null;
 
-  /** `numbers` are those of the inverter's order, `groups` the order in which they are shown; `change` is called when it opens or closes. */
-  constructor(numbers, groups, change) {
+  /** `change` is called when it opens or closes. */
+  constructor(change) {
     this.#change = change;
-    this.#numbers = numbers.map((about, i) => ({ ...about, i, distance: distance(about.name) }));
-    this.#distances = this.#numbers.filter(n => n.distance);
-    const others = this.#numbers.filter(n => !n.distance && n.unit !== "untold").sort((a, b) => place(a, groups) - place(b, groups));
-    // Numbers that are not told stand together in one row, under the name of their group.
-    const untold = this.#numbers.find(n => n.unit === "untold");
-    if (untold) others.push(Object.assign(untold, { name: untold.group }));
-    this.#rows = others.map(about => this.#row(about));
-    part("numbers").append(...this.#rows.map(({ button }) => button));
-    this.#chosen = others[0]?.i ?? 0;
-
     const slider = part("distance"), bars = part("bars");
-    slider.max = Math.max(0, this.#distances.length - 1);
     slider.addEventListener("input", () => this.#choose(this.#distances[slider.value].i));
     const touch = event => {
       if (event.type === "pointermove" && !event.buttons) return;
@@ -55,6 +44,20 @@ export class Steps {
       this.#choose(this.#distances[slider.value].i);
     };
     for (const kind of ["pointerdown", "pointermove"]) bars.addEventListener(kind, touch);
+  }
+
+  /** `numbers` are those of the inverter's order, `groups` the order in which they are shown. */
+  take(numbers, groups) {
+    this.#numbers = numbers.map((about, i) => ({ ...about, i, distance: distance(about.name) }));
+    this.#distances = this.#numbers.filter(n => n.distance);
+    const others = this.#numbers.filter(n => !n.distance && n.unit !== "untold").sort((a, b) => place(a, groups) - place(b, groups));
+    // Numbers that are not told stand together in one row, under the name of their group.
+    const untold = this.#numbers.find(n => n.unit === "untold");
+    if (untold) others.push(Object.assign(untold, { name: untold.group }));
+    this.#rows = others.map(about => this.#row(about));
+    part("numbers").replaceChildren(...this.#rows.map(({ button }) => button));
+    [this.#chosen, this.#steps] = [others[0]?.i ?? 0, null];
+    part("distance").max = Math.max(0, this.#distances.length - 1);
   }
 
   get open() { return !part("steps").hidden; }

@@ -4,10 +4,12 @@ export const LANGUAGES = ["en", "de", "es", "fr", "zh"];
 /** How the browser knows a language, where its two letters say too little. */
 const known = tag => ({ zh: "zh-Hans" })[tag] ?? tag;
 let texts = {};
+// What a scene says in place of them, by language and key.
+let replaced = {};
 
 /** The text for a key, its places filled. */
 export function say(key, values = {}) {
-  return (texts[key] ?? key).replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
+  return (replaced[spoken()]?.[key] ?? texts[key] ?? key).replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 }
 
 /** Sets a text that has changed. */
@@ -58,8 +60,18 @@ export async function speak(tag) {
   texts = await (await fetch(`texts/${tag}.json`)).json();
   document.documentElement.lang = known(tag);
   for (const list of document.querySelectorAll("select.language")) list.value = tag;
-  for (const element of document.querySelectorAll("[data-text]")) element.textContent = say(element.dataset.text);
-  for (const element of document.querySelectorAll("[data-label]")) {
-    element.setAttribute("aria-label", say(element.dataset.label));
-  }
+  sayAll();
+}
+
+/** Says these texts in place of the page's own, by language and key, until there are others. */
+export function replace(others) {
+  if (JSON.stringify(others) === JSON.stringify(replaced)) return;
+  replaced = others;
+  sayAll();
+}
+
+/** Says all that stands on the page, or on a part of it. */
+export function sayAll(root = document) {
+  for (const element of root.querySelectorAll("[data-text]")) element.textContent = say(element.dataset.text);
+  for (const element of root.querySelectorAll("[data-label]")) element.setAttribute("aria-label", say(element.dataset.label));
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 fn main() {
-    let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("../../packs/congress");
+    let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("../../packs/office");
     println!("cargo::rerun-if-changed={}", root.display());
     let mut files: Vec<PathBuf> = match fs::read_dir(&root) {
         Ok(entries) => entries.flatten().map(|e| e.path()).filter(|p| belongs(p)).collect(),
@@ -21,7 +21,7 @@ fn main() {
         writeln!(list, "    ({name:?}, include_bytes!({:?}) as &[u8]),", path.display().to_string()).expect("memory");
     }
     list.push(']');
-    let out = Path::new(&env::var("OUT_DIR").expect("cargo sets it")).join("congress_pack.rs");
+    let out = Path::new(&env::var("OUT_DIR").expect("cargo sets it")).join("office_pack.rs");
     fs::write(out, list).expect("the output folder is writable");
 }
 

@@ -5,6 +5,8 @@ mod contact_sheet;
 #[cfg(feature = "window")]
 mod dissolve;
 mod layout;
+mod pictures;
+mod recorder;
 pub mod server;
 mod static_site;
 mod video;
@@ -13,6 +15,8 @@ pub mod window;
 
 pub use contact_sheet::ContactSheet;
 pub use layout::{fitted, row, scaled, side_by_side};
+pub use pictures::{Picture, Pictures};
+pub use recorder::Recorder;
 pub use static_site::{StaticFile, StaticSite};
 pub use video::{Sound, VideoError, VideoWriter};
 

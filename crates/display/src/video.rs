@@ -3,7 +3,7 @@
 use frame::Image;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 
 /// Why a video was not written.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +42,8 @@ pub struct VideoWriter {
     pipe: Option<ChildStdin>,
     path: PathBuf,
     beside: PathBuf,
+    /// Whether it is kept, however it ends.
+    is_growing: bool,
 }
 
 impl VideoWriter {
@@ -54,6 +56,24 @@ impl VideoWriter {
         [width, height]: [usize; 2],
         rate: &str,
         sound: Option<&Sound<'_>>,
+    ) -> Result<Self, VideoError> {
+        Self::start(path, [width, height], rate, sound, false)
+    }
+
+    /// A video that can be played as far as it goes, whatever ends it: what was written before ffmpeg or the disk broke off is kept.
+    ///
+    /// # Errors
+    /// As [`VideoWriter::create`].
+    pub fn create_growing(path: &Path, size: [usize; 2], rate: &str) -> Result<Self, VideoError> {
+        Self::start(path, size, rate, None, true)
+    }
+
+    fn start(
+        path: &Path,
+        [width, height]: [usize; 2],
+        rate: &str,
+        sound: Option<&Sound<'_>>,
+        is_growing: bool,
     ) -> Result<Self, VideoError> {
         let mut command = host::ffmpeg()?;
         let beside = host::temporary_beside(path);
@@ -72,6 +92,7 @@ impl VideoWriter {
                 .args(["-i", &format!("file:{}", sound.film.display())])
                 .args(["-map", "0:v", "-map", "1:a:0", "-c:a", codec]);
         }
+        leave_group(&mut command);
         let mut child = command
             // The players of phones and browsers want even sides and this pixel format, and know the colours of HD television.
             .args([
@@ -81,14 +102,20 @@ impl VideoWriter {
                 "yuv420p",
             ])
             .args(["-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", "tv"])
-            .args(["-movflags", "+faststart", "-f", "mp4", &format!("file:{}", beside.display())])
+            .args([
+                "-movflags",
+                if is_growing { "+frag_keyframe+empty_moov" } else { "+faststart" },
+                "-f",
+                "mp4",
+                &format!("file:{}", beside.display()),
+            ])
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .map_err(|source| VideoError::Io { path: path.to_owned(), source })?;
         let pipe = child.stdin.take();
-        Ok(Self { child, pipe, path: path.to_owned(), beside })
+        Ok(Self { child, pipe, path: path.to_owned(), beside, is_growing })
     }
 
     /// Adds a frame.
@@ -119,12 +146,29 @@ impl VideoWriter {
 
 impl Drop for VideoWriter {
     fn drop(&mut self) {
-        // After `finish` there is nothing left to end or remove; before it, nothing half-written may stay.
+        // After `finish` there is nothing left to end or remove; before it, nothing half-written may stay that cannot be played.
         drop(self.pipe.take());
+        if self.is_growing {
+            let _ = self.child.wait();
+            let _ = std::fs::rename(&self.beside, &self.path);
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
         let _ = std::fs::remove_file(&self.beside);
     }
+}
+
+/// Whoever interrupts us in a terminal does not interrupt ffmpeg, which then ends when its pipe does.
+#[cfg(unix)]
+fn leave_group(command: &mut Command) {
+    std::os::unix::process::CommandExt::process_group(command, 0);
+}
+
+#[cfg(windows)]
+fn leave_group(command: &mut Command) {
+    /// `CREATE_NEW_PROCESS_GROUP` of the Windows API.
+    const NEW_GROUP: u32 = 0x200;
+    std::os::windows::process::CommandExt::creation_flags(command, NEW_GROUP);
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use crate::dissolve::Dissolve;
 use frame::{Image, Latest, lock};
 use mirror::engine::MirrorError;
 use mirror::live::protocol::Controls;
-use mirror::live::{Analysed, Client, Job, Pipeline, Policy, RenderedView, Session};
+use mirror::live::{Analysed, Client, Desk, Job, Look, Pipeline, Policy, RenderedView, SCENE, Session, Value};
 use softbuffer::{Context, Surface};
 use std::num::NonZeroU32;
 use std::rc::Rc;
@@ -44,15 +44,16 @@ pub enum WindowError {
     Threads(#[from] std::io::Error),
 }
 
-/// Fills a monitor (counted from 1) with the mirror until Esc is pressed. The session has a camera of its own.
+/// Fills a monitor (counted from 1) with the mirror until Esc is pressed. The session has a camera of its own. `desk` darkens the window; the
+/// keys of its scenes switch them.
 ///
 /// # Errors
 /// If no window can be opened there, or the mirror breaks off.
-pub fn show(session: Box<dyn Session>, monitor: usize) -> Result<(), WindowError> {
+pub fn show(session: Box<dyn Session>, monitor: usize, desk: Option<Arc<Desk>>) -> Result<(), WindowError> {
     let screen = |e: &dyn std::fmt::Display| WindowError::Screen(e.to_string());
     let events = EventLoop::new().map_err(|e| screen(&e))?;
     let mirror = RunningMirror::start(session)?;
-    let mut shown = App { mirror, monitor, opened: None, failure: None };
+    let mut shown = App { mirror, monitor, desk, opened: None, failure: None };
     events.run_app(&mut shown).map_err(|e| screen(&e))?;
     shown.failure.map_or(Ok(()), Err)
 }
@@ -136,6 +137,7 @@ struct OpenWindow {
 struct App {
     mirror: RunningMirror,
     monitor: usize,
+    desk: Option<Arc<Desk>>,
     opened: Option<OpenWindow>,
     failure: Option<WindowError>,
 }
@@ -167,6 +169,7 @@ impl App {
         };
         let at = Instant::now();
         screen.resize(size.width as usize, size.height as usize);
+        screen.darken(self.desk.as_ref().map_or(0.0, |desk| desk.look().dim()));
         if let Some(error) = self.mirror.failure() {
             return Err(WindowError::Mirror(error));
         }
@@ -179,7 +182,7 @@ impl App {
         let refused = |e: softbuffer::SoftBufferError| WindowError::Screen(e.to_string());
         surface.resize(width, height).map_err(refused)?;
         let mut buffer = surface.buffer_mut().map_err(refused)?;
-        buffer.copy_from_slice(&screen.now);
+        screen.copy_to(&mut buffer);
         buffer.present().map_err(refused)
     }
 }
@@ -205,6 +208,11 @@ impl ApplicationHandler for App {
             WindowEvent::KeyboardInput { event, .. } if event.state == ElementState::Pressed && escape(&event) => {
                 events.exit();
             }
+            WindowEvent::KeyboardInput { event, .. } if event.state == ElementState::Pressed => {
+                if let (Key::Character(key), Some(desk)) = (&event.logical_key, &self.desk) {
+                    press(desk, key);
+                }
+            }
             WindowEvent::RedrawRequested => {
                 if let Err(error) = self.draw() {
                     self.failure = Some(error);
@@ -228,6 +236,16 @@ impl ApplicationHandler for App {
     }
 }
 
+/// Switches to the scene of a key, if one has it.
+fn press(desk: &Desk, key: &str) {
+    let Look { scenes, .. } = desk.look();
+    let scene = scenes.into_iter().find(|scene| scene.key.is_some_and(|own| key.to_lowercase() == own.to_string()));
+    if let Some(scene) = scene {
+        // A scene that has gone meanwhile is not switched to.
+        drop(desk.set(SCENE, Value::Word(scene.name)));
+    }
+}
+
 /// What is on the screen, and what it dissolves into; a pixel is `0x00RRGGBB`.
 #[derive(Default)]
 struct Screen {
@@ -237,6 +255,8 @@ struct Screen {
     after: Vec<u32>,
     now: Vec<u32>,
     dissolve: Dissolve,
+    /// By how much all is darker, 0 to 1.
+    dim: f32,
     /// Whether something is not on the screen yet.
     changes: bool,
 }
@@ -248,6 +268,21 @@ impl Screen {
             let black = || vec![0; width * height];
             (self.before, self.after, self.now) = (black(), black(), black());
             (self.width, self.height, self.changes) = (width, height, true);
+        }
+    }
+
+    /// From now on all is so much darker.
+    fn darken(&mut self, dim: f32) {
+        self.changes |= dim != self.dim;
+        self.dim = dim;
+    }
+
+    /// What is to be seen.
+    fn copy_to(&self, seen: &mut [u32]) {
+        seen.copy_from_slice(&self.now);
+        if self.dim > 0.0 {
+            let black = vec![0; self.now.len()];
+            blend(&self.now, &black, self.dim, seen);
         }
     }
 
@@ -326,6 +361,33 @@ mod tests {
             .into();
         assert!(shades.is_sorted_by(|a, b| a < b) && shades[4] == 240, "{shades:?}");
         assert!(!screen.step(at(850)), "all of it is there");
+    }
+
+    #[test]
+    fn the_desk_darkens_what_is_there_and_its_keys_switch_scenes() {
+        use mirror::inverter::Inverter;
+        use mirror::live::SceneName;
+        use mirror::pack::{Net, Pack};
+        let (mut screen, now) = (Screen::default(), Instant::now());
+        screen.resize(2, 1);
+        screen.show(&Image::flat(1, 1, [200; 3]), now);
+        let later = now + Duration::from_secs(2);
+        while screen.step(later) {}
+        let mut seen = vec![7; 2];
+        for (dim, shade, changes) in [(0.5, 100, true), (0.5, 100, false), (1.0, 0, true), (0.0, 200, true)] {
+            screen.darken(dim);
+            assert_eq!(screen.step(later), changes);
+            screen.copy_to(&mut seen);
+            assert_eq!(seen.iter().map(|pixel| pixel & 0xFF).max(), Some(shade));
+        }
+
+        let inverter = Pack::embedded().unwrap().open(Net::Inverter, Inverter::from_weights).unwrap();
+        let desk = Desk::new(&inverter, &["en"]);
+        desk.set_scenes(&[SceneName { name: "night".into(), key: Some('n') }]);
+        press(&desk, "x");
+        assert!(desk.values().is_empty());
+        press(&desk, "N");
+        assert_eq!(desk.values()[SCENE], Value::Word("night".into()));
     }
 
     /// Each drawing takes as long as it is let; the hundredth frame fails.

@@ -99,7 +99,11 @@ pub fn blank(pixels: &mut [u8]) {
 
 /// Brightness of a colour, 0 to 255: Rec. 601 luma, as JPEG has it.
 pub fn luma(rgb: [u8; 3]) -> f32 {
-    let [r, g, b] = rgb.map(f32::from);
+    luma_of(rgb.map(f32::from))
+}
+
+/// The same of a colour that is not rounded.
+pub fn luma_of([r, g, b]: [f32; 3]) -> f32 {
     0.299 * r + 0.587 * g + 0.114 * b
 }
 

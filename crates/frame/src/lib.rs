@@ -10,6 +10,6 @@ mod mounting;
 
 pub use crate::animation::Animation;
 pub use crate::file::{ImageError, MAX_PIXELS, MAX_SIDE};
-pub use crate::image::{Image, blank, luma};
+pub use crate::image::{Image, blank, luma, luma_of};
 pub use crate::latest::{Latest, lock};
 pub use crate::mounting::Mounting;

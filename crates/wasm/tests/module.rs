@@ -55,7 +55,7 @@ fn the_module_draws_what_the_program_draws() {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
     let status = Command::new("node")
         .arg(tests.join("tests/play.mjs"))
-        .args([&module, &tests.join("../../packs/congress"), &path])
+        .args([&module, &tests.join("../../packs/office"), &path])
         .args([WIDTH, HEIGHT, FRAMES].map(|n| n.to_string()))
         .status();
     assert!(status.unwrap().success());

@@ -22,7 +22,7 @@ pub fn set_open(page: &mut Page, what: &str, open: bool) {
     page.wait(&format!("document.getElementById('{what}').hidden === {}", !open));
 }
 
-fn set_slider(page: &mut Page, id: &str, value: u32) {
+pub fn set_slider(page: &mut Page, id: &str, value: u32) {
     page.value(&format!(
         "(() => {{ const e = document.getElementById('{id}'); e.value = {value}; e.dispatchEvent(new Event('input')); }})()"
     ));

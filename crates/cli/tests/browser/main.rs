@@ -9,9 +9,11 @@
 mod chromium;
 mod everybody;
 mod film;
+mod scenes;
 mod screens;
 mod server;
 mod site;
+mod view;
 
 use chromium::{Eye, Page, installed};
 use serde_json::json;

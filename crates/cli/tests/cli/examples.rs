@@ -229,7 +229,8 @@ fn browser() -> &'static Path {
 /// Puts there what the words name and do not write.
 fn place_inputs(words: &[String], folder: &Path) {
     for (i, word) in words.iter().enumerate() {
-        let written = i > 0 && ["--out", "--curve", "--sheet", "--log", ">"].contains(&words[i - 1].as_str());
+        let written =
+            i > 0 && ["--out", "--curve", "--sheet", "--log", "--record", ">"].contains(&words[i - 1].as_str());
         if !written {
             place(word, words, &folder.join(word));
         }
@@ -266,6 +267,15 @@ fn place(name: &str, words: &[String], path: &Path) {
             std::fs::write(path, format!("file;person;gender;birth\n{rows}")).unwrap();
         }
         "archive/" => archive(path),
+        "scenes/" => {
+            std::fs::create_dir(path).unwrap();
+            // The one of the documentation, but for its pack, which is not here.
+            let text = std::fs::read_to_string(pack_folder().join("../../docs/show.md")).unwrap();
+            let block = text.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+            let scene: String =
+                block.lines().filter(|line| !line.starts_with("pack")).flat_map(|l| [l, "\n"]).collect();
+            std::fs::write(path.join("evening.toml"), scene).unwrap();
+        }
         "modules/" => {
             std::fs::create_dir(path).unwrap();
             // Nothing here runs it.

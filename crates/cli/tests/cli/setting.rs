@@ -47,7 +47,7 @@ pub fn narcissus<S: AsRef<std::ffi::OsStr>>(arguments: &[S]) -> Outcome {
 
 /// The default pack as a folder.
 pub fn pack_folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../packs/congress")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../packs/office")
 }
 
 /// A copy of the default pack that a test may damage.

@@ -1,12 +1,13 @@
 //! Accepts connections and bounds each: one that sends half a request, or never reads its answers, is closed after a few seconds.
 
-use axum::Router;
+use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use std::io::{self, ErrorKind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
@@ -17,7 +18,7 @@ use tokio_rustls::TlsAcceptor;
 
 /// How long a TLS handshake may take, a request's head, the wait for the next request, and a write that makes no headway.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
-/// A connection serves files for so long; a page's WebSocket is not bound by it. Browsers open another when they need one.
+/// A connection serves files for so long; a page's WebSocket and a [`Stream`] are not bound by it. Browsers open another when they need one.
 const LIFETIME: Duration = Duration::from_secs(60);
 /// How long the other side may take to read the last answer, once we have nothing more to say.
 const LINGER: Duration = Duration::from_secs(2);
@@ -60,6 +61,8 @@ pub(super) async fn accept_all(listener: &TcpListener, certificate: Option<TlsAc
 
 /// Answers the requests of one connection, until it becomes a WebSocket or ends. What goes wrong with it is the other side's affair.
 async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, router: Router) {
+    let stream_of_pictures = Stream::default();
+    let router = router.layer(Extension(stream_of_pictures.clone()));
     let mut connection = pin!(
         http1::Builder::new()
             .timer(TokioTimer::new())
@@ -69,8 +72,27 @@ async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, rou
             .with_upgrades()
     );
     if timeout(LIFETIME, connection.as_mut()).await.is_err() {
+        if stream_of_pictures.has_begun() {
+            drop(connection.await);
+            return;
+        }
         connection.as_mut().graceful_shutdown();
         drop(timeout(PATIENCE, connection).await);
+    }
+}
+
+/// Whether a connection's answer is a stream that goes on for as long as it is read.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Stream(Arc<AtomicBool>);
+
+impl Stream {
+    /// It is.
+    pub fn begin(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn has_begun(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
     }
 }
 

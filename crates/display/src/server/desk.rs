@@ -6,6 +6,7 @@
 //! | `POST /controls/NAME?value=VALUE` | sets a control; numbers, `on` and `off`, words |
 //! | `DELETE /controls/NAME` | leaves it to the pages again |
 //! | `DELETE /controls` | leaves all of them |
+//! | `GET /scenes` | lists the scenes, says which is on, and which files were refused |
 //! | `GET /osc`, `GET /osc?HOST_INFO` | OSCQuery's tree of addresses, and who answers |
 
 use super::site::Site;
@@ -36,6 +37,7 @@ pub(super) fn routes(has_desk: bool) -> Router<Arc<Site>> {
     router
         .route("/controls", get(list).delete(release_all))
         .route("/controls/{*name}", post(set).delete(release))
+        .route("/scenes", get(scenes))
         .route("/osc", get(osc))
 }
 
@@ -69,7 +71,8 @@ async fn list(State(site): State<Arc<Site>>) -> Answer {
 async fn set(State(site): State<Arc<Site>>, Path(name): Path<String>, RawQuery(query): RawQuery) -> Answer {
     let text = query.as_deref().and_then(|query| query.strip_prefix("value="));
     let text = text.ok_or((StatusCode::UNPROCESSABLE_ENTITY, "expected ?value=VALUE\n".to_owned()))?;
-    desk(&site)?.set_text(&name, text).map_err(|e| refused(&e))?;
+    let text = percent_encoding::percent_decode_str(text).decode_utf8_lossy();
+    desk(&site)?.set_text(&name, &text).map_err(|e| refused(&e))?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -81,6 +84,10 @@ async fn release(State(site): State<Arc<Site>>, Path(name): Path<String>) -> Ans
 async fn release_all(State(site): State<Arc<Site>>) -> Answer {
     desk(&site)?.release_all();
     Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+async fn scenes(State(site): State<Arc<Site>>) -> Answer {
+    json(&site.sessions.scenes().unwrap_or_default())
 }
 
 async fn osc(State(site): State<Arc<Site>>, RawQuery(query): RawQuery) -> Answer {

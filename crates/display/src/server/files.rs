@@ -13,7 +13,7 @@ macro_rules! file {
 pub const SERVICE_WORKER: &str = include_str!("../../../../web/sw.js");
 
 /// All files that any page has, `index.html` first.
-pub const FILES: [File; 28] = [
+pub const FILES: [File; 29] = [
     file!("/", "index.html", "text/html"),
     file!("/mirror.css", "mirror.css", "text/css"),
     file!("/icon.svg", "icon.svg", "image/svg+xml"),
@@ -31,6 +31,7 @@ pub const FILES: [File; 28] = [
     file!("/mounting.js", "mounting.js", "text/javascript"),
     file!("/offline.js", "offline.js", "text/javascript"),
     file!("/panel.js", "panel.js", "text/javascript"),
+    file!("/scenes.js", "scenes.js", "text/javascript"),
     file!("/seen.js", "seen.js", "text/javascript"),
     file!("/socket.js", "socket.js", "text/javascript"),
     file!("/steps.js", "steps.js", "text/javascript"),
@@ -43,6 +44,17 @@ pub const FILES: [File; 28] = [
     file!("/texts/zh.json", "texts/zh.json", "application/json"),
     ("/favicon.ico", "image/x-icon", ""),
 ];
+
+/// What of a page has a colour that a scene may change.
+pub const COLOURS: [&str; 5] = ["background", "text", "faint", "accent", "line"];
+
+/// The keys of all texts of pages.
+pub fn text_keys() -> Vec<String> {
+    let english = FILES.iter().find(|(path, ..)| *path == "/texts/en.json").map_or("{}", |(.., text)| text);
+    let texts: std::collections::BTreeMap<String, serde_json::Value> =
+        serde_json::from_str(english).unwrap_or_default();
+    texts.into_keys().collect()
+}
 
 /// The languages that pages speak: those with a file of texts.
 pub const LANGUAGES: [&str; 5] = ["en", "de", "es", "fr", "zh"];
@@ -90,6 +102,17 @@ mod tests {
                 assert!(!text.as_str().unwrap().trim().is_empty(), "{path}: {key}");
             }
         }
+    }
+
+    #[test]
+    fn the_page_knows_every_colour_that_a_scene_may_change() {
+        let script = FILES.iter().find(|f| f.0 == "/mirror.js").expect("a file of the page").2;
+        let list = script.lines().find(|line| line.starts_with("const COLOURS")).expect("a list");
+        assert!(
+            COLOURS.iter().all(|colour| list.contains(&format!("{colour}: \"--")))
+                && list.matches(": \"--").count() == COLOURS.len()
+        );
+        assert!(text_keys().contains(&"begin".to_owned()));
     }
 
     #[test]

@@ -15,8 +15,9 @@ mod setup;
 mod site;
 mod socket;
 mod tls;
+mod view;
 
-pub use files::LANGUAGES;
+pub use files::{COLOURS, LANGUAGES, text_keys};
 pub use setup::{RemoteAccess, ServerError, Setup};
 pub use site::SessionFactory;
 
@@ -26,6 +27,7 @@ use site::Site;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
+use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 
 /// Letters of the shortest token: with 64 letters to choose from, 96 bits.
@@ -104,16 +106,21 @@ async fn listen(setup: Setup, sessions: Arc<dyn SessionFactory>, ready: impl FnO
         sessions,
         pipeline: Pipeline::start(Policy::Newest).map_err(ServerError::Broken)?,
         metrics: Arc::default(),
+        views: Arc::new(Semaphore::new(view::MAX_VIEWS)),
         pages: AtomicUsize::new(0),
         is_full: AtomicBool::new(false),
         policy: routes::policy(&guard),
         guard,
         settings,
     });
+    let house = view::look_for_views(site.clone());
     let router = routes::router(site);
     tracing::info!(%url, "the mirror is open");
     ready(&url);
-    connection::accept_all(&listener, certificate, &router).await;
+    tokio::select! {
+        () = connection::accept_all(&listener, certificate, &router) => (),
+        () = house => (),
+    }
     Ok(())
 }
 

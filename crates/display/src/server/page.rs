@@ -2,6 +2,7 @@
 
 use super::metrics::{Metrics, Stage};
 use super::site::SessionFactory;
+use crate::pictures::JPEG_QUALITY;
 use axum::body::Bytes;
 use axum::extract::ws::Message;
 use frame::{Image, ImageError, lock};
@@ -14,8 +15,6 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedSender;
 
-/// Quality of the reflections' JPEG.
-const JPEG_QUALITY: u8 = 90;
 /// Longest side of a frame's picture, pixels.
 const MAX_SIDE: usize = 2048;
 
@@ -354,7 +353,8 @@ mod tests {
         desk.set_text("language", "fr").unwrap();
         desk.set_text("dim", "0.5").unwrap();
         bench.submit(message(VERSION, 2, 0, b""));
-        let look = json!({"type": "look", "blackout": false, "dim": 0.5, "words": null, "language": "fr"});
+        let style = json!({"texts": {}, "colours": {}});
+        let look = json!({"type": "look", "values": {"dim": 0.5, "language": "fr"}, "style": style, "scenes": [], "packs": 1, "recording": false});
         assert_eq!((bench.words(), bench.words()["seq"].clone()), (look, json!(2)));
         bench.submit(message(VERSION, 3, 0, b""));
         assert_eq!(bench.words()["seq"], 3);

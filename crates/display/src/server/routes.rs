@@ -29,6 +29,7 @@ pub(super) fn policy(guard: &Guard) -> HeaderValue {
 
 pub(super) fn router(site: Arc<Site>) -> Router {
     let mut router = super::desk::routes(site.sessions.desk().is_some());
+    router = router.merge(super::view::routes(site.sessions.pictures().as_ref()));
     for (path, kind, text) in FILES {
         router = router.route(path, get(move || async move { ([(header::CONTENT_TYPE, kind)], text) }));
     }
@@ -72,12 +73,18 @@ async fn only_our_page(State(site): State<Arc<Site>>, request: Request, next: Ne
     headers.insert(header::CONTENT_SECURITY_POLICY, site.policy.clone());
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    // Other sites in the same browser cannot show what is drawn here, either.
+    headers.insert("cross-origin-resource-policy", HeaderValue::from_static("same-origin"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     response
 }
 
 async fn settings(State(site): State<Arc<Site>>) -> Response {
-    match serde_json::to_string(&site.settings) {
+    let settings = match site.sessions.mirror() {
+        Some(mirror) => site.settings.clone().with_inverter(mirror.inverter()),
+        None => site.settings.clone(),
+    };
+    match serde_json::to_string(&settings) {
         Ok(text) => ([(header::CONTENT_TYPE, "application/json")], text).into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }

@@ -3,13 +3,17 @@
 use super::guard::Guard;
 use super::metrics::Metrics;
 use super::page::PageJob;
+use crate::pictures::Pictures;
 use axum::http::HeaderValue;
 use frame::Image;
+use mirror::engine::Mirror;
 use mirror::live::protocol::PageSettings;
 use mirror::live::{Desk, Pipeline, Session};
+use show::scenes::ScenesReport;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
+use tokio::sync::Semaphore;
 
 /// Opens a session for each page.
 pub trait SessionFactory: Send + Sync + 'static {
@@ -18,6 +22,21 @@ pub trait SessionFactory: Send + Sync + 'static {
 
     /// What the people who run the mirror ask of it; the sessions obey it.
     fn desk(&self) -> Option<Arc<Desk>> {
+        None
+    }
+
+    /// The nets that sessions use now; `None`: the settings say all that a page must know of them.
+    fn mirror(&self) -> Option<Arc<Mirror>> {
+        None
+    }
+
+    /// What the first session draws, if others may watch that.
+    fn pictures(&self) -> Option<Arc<Pictures>> {
+        None
+    }
+
+    /// How things stand with the scenes, if there are any.
+    fn scenes(&self) -> Option<ScenesReport> {
         None
     }
 
@@ -42,6 +61,8 @@ pub(super) struct Site {
     pub sessions: Arc<dyn SessionFactory>,
     pub pipeline: Pipeline<PageJob>,
     pub metrics: Arc<Metrics>,
+    /// Places of those who watch beside the pages.
+    pub views: Arc<Semaphore>,
     /// Pages that are connected now.
     pub pages: AtomicUsize,
     /// Whether a page was turned away since one last went.

@@ -6,7 +6,7 @@
 //! The net sees lightness and colours freed of brightness, contrast and the light's own colour. Most portraits of the archive's first
 //! 150 years are monochrome and show men: a third of what it learns from has its colours taken away, or it would learn the age of the photograph.
 
-use super::align::{Similarity, crop_square, portrait_crop};
+use super::align::{Similarity, crop_values, portrait_crop};
 use super::geometry::Landmarks;
 use frame::Image;
 use nn::{Conv2d, Dense, Dropout, Init, Initializer, Layer, LeakyRelu, Rng, Sequential, Tensor, Unset};
@@ -147,13 +147,28 @@ const NOISE_FLOOR: f32 = 8.0;
 /// What the net sees of crops, each [`CROP`] pixels wide: `[n, CROP, CROP, 3]`, luma, red less luma and blue less luma, all freed of
 /// their means and divided by the spread of the luma: neither brightness, contrast nor the light's colour is left.
 pub fn input<'a>(crops: impl IntoIterator<Item = &'a Image>) -> Tensor {
+    let crops: Vec<&Image> = crops.into_iter().collect();
+    input_of(crops.iter().map(|crop| crop.data.as_chunks().0.iter().map(|pixel: &[u8; 3]| pixel.map(f32::from))))
+}
+
+/// What the net sees of the crop of a picture and of its mirror picture. The crop is not rounded: see [`super::landmarks`].
+pub(super) fn input_of_both(image: &Image, image_from_crop: &Similarity) -> Tensor {
+    let values: Vec<f32> = crop_values(image, image_from_crop, CROP);
+    let pixels = values.as_chunks::<3>().0;
+    let mirrored = pixels.chunks_exact(CROP).flat_map(|row| row.iter().rev());
+    let both: [Box<dyn Iterator<Item = &[f32; 3]>>; 2] = [Box::new(pixels.iter()), Box::new(mirrored)];
+    input_of(both.map(Iterator::copied))
+}
+
+/// See [`input`]; a crop is its pixels.
+fn input_of<P: Iterator<Item = [f32; 3]>>(crops: impl IntoIterator<Item = P>) -> Tensor {
     let mut data = Vec::new();
     let mut n = 0;
     for crop in crops {
         let start = data.len();
-        data.extend(crop.data.chunks_exact(3).flat_map(|p| {
-            let luma = frame::luma([p[0], p[1], p[2]]);
-            [luma, f32::from(p[0]) - luma, f32::from(p[2]) - luma]
+        data.extend(crop.flat_map(|p| {
+            let luma = frame::luma_of(p);
+            [luma, p[0] - luma, p[2] - luma]
         }));
         let pixels = &mut data[start..];
         let count = (pixels.len() / INPUTS).max(1) as f32;
@@ -205,13 +220,18 @@ impl AttributeNet {
 
     /// Age and gender of the face in a crop such as [`portrait_crop`] makes.
     pub fn estimate_in(&self, image: &Image, image_from_crop: &Similarity) -> Attributes {
-        attributes_of(&logits(&self.net, &crop_square(image, image_from_crop, CROP)), &self.calibration)
+        attributes_of(&mean_of_both(&self.net, &input_of_both(image, image_from_crop)), &self.calibration)
     }
 }
 
 /// The output of a net of [`network`]'s layers for a crop, averaged with its output for the mirrored crop: a face has no side.
 pub fn logits(net: &Sequential, crop: &Image) -> [f32; OUTPUTS] {
-    let output = net.forward(&input([crop, &crop.flip_horizontal()]));
+    mean_of_both(net, &input([crop, &crop.flip_horizontal()]))
+}
+
+/// The mean output for a crop and its mirror picture.
+fn mean_of_both(net: &Sequential, both: &Tensor) -> [f32; OUTPUTS] {
+    let output = net.forward(both);
     std::array::from_fn(|i| 0.5 * (output.data[i] + output.data[OUTPUTS + i]))
 }
 

@@ -4,7 +4,7 @@
 //! no name belongs to any. The net learns from the archive alone (`train::faces::likeness`), and sees what the age and gender net sees: neither
 //! brightness, contrast nor the colour of the light.
 
-use super::align::{Similarity, crop_square, portrait_crop};
+use super::align::{Similarity, portrait_crop};
 use super::attributes;
 use super::geometry::Landmarks;
 use frame::Image;
@@ -62,13 +62,17 @@ impl LikenessNet {
 
     /// What the face in a crop such as [`portrait_crop`] makes is like.
     pub fn embed_in(&self, image: &Image, image_from_crop: &Similarity) -> Likeness {
-        likeness_of(&self.0, &crop_square(image, image_from_crop, CROP))
+        together(&self.0, &attributes::input_of_both(image, image_from_crop))
     }
 }
 
 /// What a net of [`network`]'s layers says of a crop and its mirror picture together: a face has no side.
 pub fn likeness_of(net: &Sequential, crop: &Image) -> Likeness {
-    let output = net.forward(&input([crop, &crop.flip_horizontal()]));
+    together(net, &input([crop, &crop.flip_horizontal()]))
+}
+
+fn together(net: &Sequential, both: &Tensor) -> Likeness {
+    let output = net.forward(both);
     unit(std::array::from_fn(|i| output.data[i] + output.data[LIKENESS + i]))
 }
 

@@ -61,7 +61,7 @@ impl Painter {
         Self::with_precision(generator, Precision::F32)
     }
 
-    /// The enlarging convolutions with factors of another precision. With bf16 one value of the congress pack's pictures in 120
+    /// The enlarging convolutions with factors of another precision. With bf16 one value of the pictures of a pack at 128 pixels in 120
     /// changes by more than 1/255, the worst of 64 pictures by 22/255. The others stay as they are: the factors of their domain
     /// make ten times as much of the rounding.
     pub fn with_precision(generator: &Generator, precision: Precision) -> Self {

@@ -10,7 +10,8 @@ use frame::lock;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Mutex;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::time::Duration;
 
 /// A value of a control.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -99,6 +100,7 @@ impl fmt::Display for Range {
             Self::Switch => f.write_str("on or off"),
             Self::Whole { from, to } => write!(f, "a whole number from {from} to {to}"),
             Self::Number { from, to } => write!(f, "a number from {from} to {to}"),
+            Self::Word { words } if words.is_empty() => f.write_str("one of those that there are, now none"),
             Self::Word { words } => write!(f, "one of {}", words.join(", ")),
         }
     }
@@ -136,78 +138,133 @@ pub enum DeskError {
 /// How the pages look, whatever they show.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Look {
-    /// Whether nothing is shown at all.
-    pub blackout: bool,
+    /// What is set: what a page has of its own does not count there.
+    pub values: BTreeMap<String, Value>,
+    /// Texts and colours in place of the page's own.
+    pub style: PageStyle,
+    /// The scenes that there are.
+    pub scenes: Vec<SceneName>,
+    /// How many packs the mirror has had: a page that finds another number reads its settings anew.
+    pub packs: u64,
+    /// Whether reflections are written into a file.
+    pub recording: bool,
+}
+
+impl Look {
     /// By how much all is darker, 0 to 1.
-    pub dim: f32,
-    /// Whether what the machine takes its viewers for is said; `None`: as the page has it.
-    pub words: Option<bool>,
-    /// The language of all texts; `None`: the page's own.
-    pub language: Option<String>,
+    pub fn dim(&self) -> f32 {
+        match (self.values.get("blackout"), self.values.get("dim")) {
+            (Some(Value::Switch(true)), _) => 1.0,
+            (_, Some(Value::Number(dim))) => *dim as f32,
+            _ => 0.0,
+        }
+    }
+}
+
+/// Texts and colours of a page in place of its own.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct PageStyle {
+    /// By language, then by the text's key.
+    pub texts: BTreeMap<String, BTreeMap<String, String>>,
+    /// `#rrggbb`, by what has the colour.
+    pub colours: BTreeMap<String, String>,
+}
+
+/// A scene as pages offer it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SceneName {
+    /// Its name, a value of the control `scene`.
+    pub name: String,
+    /// The key that switches to it.
+    pub key: Option<char>,
 }
 
 /// What is set, and by which step: every change is a step.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug)]
 struct State {
+    controls: Arc<[ControlDescription]>,
     values: BTreeMap<String, Value>,
+    style: PageStyle,
+    scenes: Vec<SceneName>,
+    packs: u64,
+    recording: bool,
     step: u64,
 }
 
 /// What is asked of a mirror beside its pages.
 #[derive(Debug)]
 pub struct Desk {
-    controls: Vec<ControlDescription>,
+    languages: Vec<String>,
     state: Mutex<State>,
+    changed: Condvar,
 }
 
 /// Names of controls of which there is one for each group, or each verdict.
 const WITHOUT: &str = "without/";
 const OVERRIDE: &str = "override/";
+/// The name of the control that switches scenes.
+pub const SCENE: &str = "scene";
 
 impl Desk {
-    /// For a mirror with this inverter, whose pages speak these languages. Nothing is set.
+    /// For a mirror with this inverter, whose pages speak these languages. Nothing is set, and there are no scenes.
     pub fn new(inverter: &Inverter, languages: &[&str]) -> Self {
-        let control = |name: &str, range, about| ControlDescription { name: name.to_owned(), range, about };
-        let whole = |from, to: usize| Range::Whole { from, to: u32::try_from(to).unwrap_or(u32::MAX) };
-        let mut controls = vec![control(
-            "features",
-            whole(0, inverter.order().len()),
-            "How many numbers of a face the mirror may use, those that say most first.",
-        )];
-        for group in inverter.groups() {
-            let about = "Whether the mirror does without this group of numbers.";
-            controls.push(control(&format!("{WITHOUT}{}", group.name()), Range::Switch, about));
-        }
-        for verdict in Verdict::ALL {
-            let (from, to) = verdict.range();
-            let about = match verdict {
-                Verdict::Age => "The age, in years, that the mirror is to take everybody for.",
-                Verdict::Female => "The probability of \"female\" that the mirror is to take everybody for.",
-            };
-            controls.push(control(&format!("{OVERRIDE}{}", verdict.name()), Range::Number { from, to }, about));
-        }
-        let languages = languages.iter().map(|language| (*language).to_owned()).collect();
-        controls.extend([
-            control("hold", Range::Switch, "Whether viewers stay as they were when this began."),
-            control("dream", Range::Switch, "Whether the mirror dreams, whoever stands before it."),
-            control("resolution", Range::Whole { from: 4, to: 1024 }, "How many pixels a side are drawn at most."),
-            control("calm", Range::Switch, "Whether there is less motion."),
-            control("measure", Range::Switch, "Whether it is measured what survives in the reflections."),
-            control("words", Range::Switch, "Whether it is said what the machine takes its viewers for."),
-            control("language", Range::Word { words: languages }, "The language of all texts."),
-            control("dim", Range::Number { from: 0.0, to: 1.0 }, "By how much everything is darker: 1 is black."),
-            control("blackout", Range::Switch, "Whether nothing is shown."),
-        ]);
-        Self { controls, state: Mutex::default() }
+        let languages: Vec<String> = languages.iter().map(|language| (*language).to_owned()).collect();
+        let state = State {
+            controls: controls(inverter, &languages, &[]),
+            values: BTreeMap::new(),
+            style: PageStyle::default(),
+            scenes: Vec::new(),
+            packs: 1,
+            recording: false,
+            step: 0,
+        };
+        Self { languages, state: Mutex::new(state), changed: Condvar::new() }
     }
 
     /// All controls.
-    pub fn controls(&self) -> &[ControlDescription] {
-        &self.controls
+    pub fn controls(&self) -> Arc<[ControlDescription]> {
+        lock(&self.state).controls.clone()
     }
 
-    fn control(&self, name: &str) -> Result<&ControlDescription, DeskError> {
-        self.controls.iter().find(|c| c.name == name).ok_or_else(|| DeskError::Unknown(name.to_owned()))
+    /// The mirror has another pack now. What is set and what that pack does not know is released.
+    pub fn take_over(&self, inverter: &Inverter) {
+        self.change(|state| {
+            state.controls = controls(inverter, &self.languages, &state.scenes);
+            state.packs += 1;
+            state.release_unknown();
+        });
+    }
+
+    /// These are the scenes from now on.
+    pub fn set_scenes(&self, scenes: &[SceneName]) {
+        self.change(|state| {
+            state.scenes = scenes.to_vec();
+            let words = scenes.iter().map(|scene| scene.name.clone()).collect();
+            let with = |control: &ControlDescription| match control.name == SCENE {
+                true => ControlDescription { range: Range::Word { words: Vec::clone(&words) }, ..control.clone() },
+                false => control.clone(),
+            };
+            state.controls = state.controls.iter().map(with).collect();
+            state.release_unknown();
+        });
+    }
+
+    /// Pages have these texts and colours from now on.
+    pub fn set_style(&self, style: PageStyle) {
+        self.change(|state| state.style = style);
+    }
+
+    /// Whether reflections are written into a file, which pages tell.
+    pub fn set_recording(&self, recording: bool) {
+        self.change(|state| state.recording = recording);
+    }
+
+    /// What a control would be set to by a value.
+    ///
+    /// # Errors
+    /// If there is no such control, or it does not take this value.
+    pub fn check(&self, name: &str, value: &Value) -> Result<Value, DeskError> {
+        lock(&self.state).control(name)?.accept(value.clone(), &value.to_string())
     }
 
     /// Sets a control, whatever a page asks of it.
@@ -215,9 +272,9 @@ impl Desk {
     /// # Errors
     /// If there is no such control, or it does not take this value; then all stays as it was.
     pub fn set(&self, name: &str, value: Value) -> Result<(), DeskError> {
-        let control = self.control(name)?;
-        let found = value.to_string();
-        self.put(control, control.range.accept(value), found)
+        let value = self.check(name, &value)?;
+        self.change(|state| drop(state.values.insert(name.to_owned(), value)));
+        Ok(())
     }
 
     /// The same, of a value as text.
@@ -225,16 +282,9 @@ impl Desk {
     /// # Errors
     /// As [`Desk::set`].
     pub fn set_text(&self, name: &str, text: &str) -> Result<(), DeskError> {
-        let control = self.control(name)?;
-        self.put(control, control.range.parse(text), format!("\"{text}\""))
-    }
-
-    fn put(&self, control: &ControlDescription, value: Option<Value>, found: String) -> Result<(), DeskError> {
-        let ControlDescription { name, range, .. } = control;
-        let wrong = || DeskError::Value { name: name.clone(), range: range.clone(), found };
-        let value = value.ok_or_else(wrong)?;
-        self.change(|values| values.insert(name.clone(), value));
-        Ok(())
+        let control = lock(&self.state).control(name)?.clone();
+        let value = control.range.parse(text).ok_or_else(|| control.refuse(&format!("\"{text}\"")))?;
+        self.set(name, value)
     }
 
     /// Leaves a control to the pages again.
@@ -242,20 +292,22 @@ impl Desk {
     /// # Errors
     /// If there is no such control.
     pub fn release(&self, name: &str) -> Result<(), DeskError> {
-        self.control(name)?;
-        self.change(|values| values.remove(name));
+        lock(&self.state).control(name)?;
+        self.change(|state| drop(state.values.remove(name)));
         Ok(())
     }
 
     /// Leaves all of them to the pages.
     pub fn release_all(&self) {
-        self.change(BTreeMap::clear);
+        self.change(|state| state.values.clear());
     }
 
-    fn change<T>(&self, change: impl FnOnce(&mut BTreeMap<String, Value>) -> T) {
+    fn change(&self, change: impl FnOnce(&mut State)) {
         let mut state = lock(&self.state);
-        change(&mut state.values);
+        change(&mut state);
         state.step += 1;
+        drop(state);
+        self.changed.notify_all();
     }
 
     /// What is set.
@@ -268,25 +320,24 @@ impl Desk {
         lock(&self.state).step
     }
 
+    /// Whoever waits goes on at once.
+    pub fn wake(&self) {
+        self.change(|_| {});
+    }
+
+    /// Waits until something is set or released after this step, but no longer than `timeout`. Returns the step.
+    pub fn wait(&self, step: u64, timeout: Duration) -> u64 {
+        let same = |state: &mut State| state.step == step;
+        let waited = self.changed.wait_timeout_while(lock(&self.state), timeout, same);
+        let (state, _): (MutexGuard<State>, _) = waited.unwrap_or_else(std::sync::PoisonError::into_inner);
+        state.step
+    }
+
     /// How pages are to look.
     pub fn look(&self) -> Look {
-        let values = self.values();
-        let switch = |name: &str| match values.get(name) {
-            Some(Value::Switch(on)) => Some(*on),
-            _ => None,
-        };
-        Look {
-            blackout: switch("blackout").unwrap_or(false),
-            dim: match values.get("dim") {
-                Some(Value::Number(dim)) => *dim as f32,
-                _ => 0.0,
-            },
-            words: switch("words"),
-            language: match values.get("language") {
-                Some(Value::Word(language)) => Some(language.clone()),
-                _ => None,
-            },
-        }
+        let State { values, style, scenes, packs, recording, .. } = &*lock(&self.state);
+        let (values, style, scenes) = (values.clone(), style.clone(), scenes.clone());
+        Look { values, style, scenes, packs: *packs, recording: *recording }
     }
 
     /// What is in force where a page asks for this.
@@ -317,6 +368,67 @@ impl Desk {
         }
         controls
     }
+}
+
+impl State {
+    fn control(&self, name: &str) -> Result<&ControlDescription, DeskError> {
+        self.controls.iter().find(|c| c.name == name).ok_or_else(|| DeskError::Unknown(name.to_owned()))
+    }
+
+    /// Releases what no control takes any more.
+    fn release_unknown(&mut self) {
+        let is_known = |name: &String, value: &mut Value| {
+            self.controls.iter().any(|c| c.name == *name && c.range.accept(value.clone()).is_some())
+        };
+        self.values.retain(is_known);
+    }
+}
+
+impl ControlDescription {
+    fn accept(&self, value: Value, found: &str) -> Result<Value, DeskError> {
+        self.range.accept(value).ok_or_else(|| self.refuse(found))
+    }
+
+    fn refuse(&self, found: &str) -> DeskError {
+        DeskError::Value { name: self.name.clone(), range: self.range.clone(), found: found.to_owned() }
+    }
+}
+
+/// The controls of a mirror with this inverter, these languages and these scenes.
+fn controls(inverter: &Inverter, languages: &[String], scenes: &[SceneName]) -> Arc<[ControlDescription]> {
+    let control = |name: &str, range, about| ControlDescription { name: name.to_owned(), range, about };
+    let whole = |from, to: usize| Range::Whole { from, to: u32::try_from(to).unwrap_or(u32::MAX) };
+    let mut controls = vec![control(
+        "features",
+        whole(0, inverter.order().len()),
+        "How many numbers of a face the mirror may use, those that say most first.",
+    )];
+    for group in inverter.groups() {
+        let about = "Whether the mirror does without this group of numbers.";
+        controls.push(control(&format!("{WITHOUT}{}", group.name()), Range::Switch, about));
+    }
+    for verdict in Verdict::ALL {
+        let (from, to) = verdict.range();
+        let about = match verdict {
+            Verdict::Age => "The age, in years, that the mirror is to take everybody for.",
+            Verdict::Female => "The probability of \"female\" that the mirror is to take everybody for.",
+        };
+        controls.push(control(&format!("{OVERRIDE}{}", verdict.name()), Range::Number { from, to }, about));
+    }
+    let scenes = scenes.iter().map(|scene| scene.name.clone()).collect();
+    controls.extend([
+        control("hold", Range::Switch, "Whether viewers stay as they were when this began."),
+        control("dream", Range::Switch, "Whether the mirror dreams, whoever stands before it."),
+        control("resolution", Range::Whole { from: 4, to: 1024 }, "How many pixels a side are drawn at most."),
+        control("calm", Range::Switch, "Whether there is less motion."),
+        control("measure", Range::Switch, "Whether it is measured what survives in the reflections."),
+        control("words", Range::Switch, "Whether it is said what the machine takes its viewers for."),
+        control("language", Range::Word { words: languages.to_vec() }, "The language of all texts."),
+        control("dim", Range::Number { from: 0.0, to: 1.0 }, "By how much everything is darker: 1 is black."),
+        control("blackout", Range::Switch, "Whether nothing is shown."),
+        control(SCENE, Range::Word { words: scenes }, "The scene, one of those that mirror --scenes reads."),
+    ]);
+    controls.into()
 }
 
 #[cfg(test)]
@@ -361,7 +473,8 @@ mod tests {
     #[test]
     fn every_control_of_a_page_is_on_the_list_and_obeyed() {
         let (desk, mut controls) = (desk(), Controls::default());
-        for control in desk.controls() {
+        desk.set_scenes(&["day", "night"].map(|name| SceneName { name: name.into(), key: None }));
+        for control in desk.controls().iter() {
             let value = match &control.range {
                 Range::Switch => Value::Switch(true),
                 Range::Whole { to, .. } => Value::Number(f64::from(*to)),
@@ -404,6 +517,36 @@ mod tests {
     }
 
     #[test]
+    fn another_pack_and_other_scenes_release_what_they_do_not_know() {
+        let desk = desk();
+        let scene = |name: &str| SceneName { name: name.into(), key: Some('1') };
+        desk.set_scenes(&[scene("day"), scene("night")]);
+        for (name, text) in [("scene", "night"), ("features", "9"), ("dim", "0.5")] {
+            desk.set_text(name, text).unwrap();
+        }
+        let before = desk.step();
+        desk.set_scenes(&[scene("day")]);
+        assert_eq!((desk.look().values.contains_key("scene"), desk.look().scenes.len()), (false, 1));
+        assert_eq!(desk.step(), before + 1);
+        assert!(desk.set_text("scene", "night").unwrap_err().to_string().contains("expected one of day"));
+        let (features, packs) = (desk.controls().len(), desk.look().packs);
+        desk.take_over(&inverter());
+        assert_eq!((desk.controls().len(), desk.look().packs, desk.values().len()), (features, packs + 1, 2));
+    }
+
+    #[test]
+    fn whoever_waits_for_a_change_is_told_of_it() {
+        let desk = desk();
+        assert_eq!(desk.wait(0, Duration::ZERO), 0);
+        let step = std::thread::scope(|threads| {
+            let waits = threads.spawn(|| desk.wait(0, Duration::from_secs(120)));
+            desk.set_text("hold", "on").unwrap();
+            waits.join().unwrap()
+        });
+        assert_eq!(step, 1);
+    }
+
+    #[test]
     fn texts_stand_for_values() {
         let desk = desk();
         for (name, text, value) in [
@@ -416,7 +559,7 @@ mod tests {
             desk.set_text(name, text).unwrap();
             assert_eq!(desk.values()[name], value);
         }
-        assert_eq!((desk.look().dim, desk.look().language.as_deref()), (0.25, Some("de")));
+        assert_eq!(desk.look().dim(), 0.25);
         let json = serde_json::to_string(&desk.values()).unwrap();
         assert_eq!(json, r#"{"calm":false,"dim":0.25,"features":3.0,"hold":true,"language":"de"}"#);
     }

@@ -106,6 +106,15 @@ impl LiveMirror {
         self.epoch
     }
 
+    /// Goes on with other nets, with the same people before it. Returns the epoch that now begins; its [`super::Renderer`] must be another,
+    /// of that epoch.
+    pub(super) fn take_over(&mut self, reader: Arc<Reader>) -> u64 {
+        let Memory { slots, .. } = Memory::blank(&reader, &self.settings);
+        (self.reader, self.memory.slots) = (reader, slots);
+        self.epoch += 1;
+        self.epoch
+    }
+
     /// Names the faces, and assigns the slots to those that move.
     fn track(&mut self, observations: Vec<Observation>, at: f64) -> Vec<TrackedFace> {
         let Memory { tracker, assignment, .. } = &mut self.memory;

@@ -18,14 +18,16 @@ mod renderer;
 mod report;
 mod session;
 mod settings;
+mod shared_mirror;
 mod slot;
 mod steps;
 
-pub use desk::{ControlDescription, Desk, DeskError, Look, Range, Value};
+pub use desk::{ControlDescription, Desk, DeskError, Look, PageStyle, Range, SCENE, SceneName, Value};
 pub use live_mirror::{FrameResult, LiveMirror, TrackedFace};
 pub use pipeline::{Client, Job, Pipeline, Policy};
 pub use renderer::{DrawRequest, RenderedView, Renderer};
 pub use report::frame_report;
-pub use session::{Analysed, FrameFeed, LiveSession, Observer, Session};
+pub use session::{Analysed, Audience, FrameFeed, LiveSession, Observer, OpenSession, OpenSessions, Session};
 pub use settings::{ARRIVE_SECS, LEAVE_SECS, LiveSettings, TRANSITION_SECS};
+pub use shared_mirror::SharedMirror;
 pub use slot::{SlotState, Survival};

@@ -24,6 +24,15 @@ pub struct Renderer {
 struct Views {
     epoch: u64,
     views: Vec<ReflectionView>,
+    takeover: Option<Takeover>,
+}
+
+/// The last pictures of another renderer, which give way to the first ones of this.
+#[derive(Clone, Debug, PartialEq)]
+struct Takeover {
+    from: Vec<Arc<Image>>,
+    /// When the first picture was drawn.
+    began: Option<f64>,
 }
 
 /// What the reflections are to show, as of one frame. It may travel as JSON to a [`Renderer`] elsewhere.
@@ -65,6 +74,14 @@ impl Renderer {
         Self { painter, transition_secs: settings.transition_secs, views, rendered: Mutex::default() }
     }
 
+    /// The same in place of another renderer: its last pictures dissolve into the first ones of this. `epoch` is the one that now begins.
+    pub(super) fn replacing(before: &Self, painter: Arc<Painter>, settings: &LiveSettings, epoch: u64) -> Self {
+        let from = before.rendered().into_iter().map(|view| view.image).collect();
+        let takeover = Some(Takeover { from, began: None });
+        let views = Mutex::new(Views { takeover, ..Views::blank(&painter, settings.views, epoch) });
+        Self { painter, transition_secs: settings.transition_secs, views, rendered: Mutex::default() }
+    }
+
     /// Draws what a frame came to, at `at` seconds. Requests must come in the order of their frames; those in between may be left out.
     /// Nothing is drawn of a request from before everybody was forgotten.
     pub fn render(&self, request: &DrawRequest, at: f64) -> Vec<RenderedView> {
@@ -74,10 +91,16 @@ impl Renderer {
         }
 
         let (painter, transition_secs) = (&self.painter, self.transition_secs);
-        let pairs = views.views.iter_mut().zip(&request.targets);
-        let rendered: Vec<RenderedView> = kernels::on_pool(|| {
+        let Views { views, takeover, .. } = &mut *views;
+        if takeover.as_ref().is_some_and(|takeover| takeover.began.is_none()) {
+            // Whoever is there was there before.
+            views.iter_mut().zip(&request.targets).for_each(|(view, target)| view.viewer = target.viewer);
+        }
+        let pairs = views.iter_mut().zip(&request.targets);
+        let mut rendered: Vec<RenderedView> = kernels::on_pool(|| {
             pairs.map(|(view, target)| view.render(painter, target, request.resolution, transition_secs, at)).collect()
         });
+        takeover.take_if(|takeover| takeover.dissolve(&mut rendered, transition_secs, at));
 
         lock(&self.rendered).clone_from(&rendered);
         rendered
@@ -100,7 +123,30 @@ impl Views {
     fn blank(painter: &Painter, count: usize, epoch: u64) -> Self {
         let size = painter.latent_size();
         let views = (1..=count as u64).map(|seed| ReflectionView::new(size, seed)).collect();
-        Self { epoch, views }
+        Self { epoch, views, takeover: None }
+    }
+}
+
+impl Takeover {
+    /// Lays so much of the pictures from before over these as is not done yet; whether all of it is.
+    fn dissolve(&mut self, rendered: &mut [RenderedView], transition_secs: f64, at: f64) -> bool {
+        let began = *self.began.get_or_insert(at);
+        if at - began >= transition_secs {
+            return true;
+        }
+
+        let share = smoothstep(((at - began) / transition_secs) as f32);
+        for (view, from) in rendered.iter_mut().zip(&mut self.from) {
+            let after = Arc::make_mut(&mut view.image);
+            if (from.width, from.height) != (after.width, after.height) {
+                *from = Arc::new(from.resized(after.width, after.height));
+            }
+            for (after, before) in after.data.iter_mut().zip(&from.data) {
+                let (old, new) = (f32::from(*before), f32::from(*after));
+                *after = (old + share * (new - old)).round() as u8;
+            }
+        }
+        false
     }
 }
 

@@ -6,9 +6,12 @@ use super::protocol::{Controls, FrameReport};
 use super::renderer::{RenderedView, Renderer};
 use super::report::frame_report;
 use super::settings::LiveSettings;
+use super::shared_mirror::SharedMirror;
 use crate::engine::{Mirror, MirrorError};
-use frame::Image;
-use std::sync::Arc;
+use frame::{Image, lock};
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 /// What a display drives: the live mirror of one page or window. It ends with its client.
@@ -41,14 +44,57 @@ pub type FrameFeed = Arc<dyn Fn() -> Option<Arc<Image>> + Send + Sync>;
 /// Is told what every frame came to, before anything is drawn of it.
 pub type Observer = Arc<dyn Fn(&FrameReport) + Send + Sync>;
 
+/// Is shown every picture that was drawn: the reflections from left to right.
+pub type Audience = Arc<dyn Fn(&[RenderedView]) + Send + Sync>;
+
+/// The sessions that are open. The first of them is the mirror that others hear of and see.
+#[derive(Debug, Default)]
+pub struct OpenSessions {
+    open: Mutex<BTreeSet<u64>>,
+    opened: AtomicU64,
+}
+
+/// A session that is open, until this is dropped.
+#[derive(Debug)]
+pub struct OpenSession {
+    number: u64,
+    sessions: Arc<OpenSessions>,
+}
+
+impl OpenSessions {
+    /// One more.
+    pub fn open(self: &Arc<Self>) -> OpenSession {
+        let number = self.opened.fetch_add(1, Ordering::Relaxed);
+        lock(&self.open).insert(number);
+        OpenSession { number, sessions: self.clone() }
+    }
+}
+
+impl OpenSession {
+    /// Whether it was opened before all others that are open.
+    pub fn is_first(&self) -> bool {
+        lock(&self.sessions.open).first() == Some(&self.number)
+    }
+}
+
+impl Drop for OpenSession {
+    fn drop(&mut self) {
+        lock(&self.sessions.open).remove(&self.number);
+    }
+}
+
 /// A [`LiveMirror`] told the time by the computer's clock.
 pub struct LiveSession {
     live: LiveMirror,
     renderer: Arc<Renderer>,
+    settings: LiveSettings,
+    /// Where other nets come from, and how often they had been replaced when these came.
+    shared: Option<(Arc<SharedMirror>, u64)>,
     feed: Option<FrameFeed>,
     heartbeat: Arc<dyn Fn() + Send + Sync>,
     desk: Option<Arc<Desk>>,
     observer: Option<Observer>,
+    audience: Option<Audience>,
     began: Instant,
 }
 
@@ -60,12 +106,21 @@ impl LiveSession {
         Self {
             live,
             renderer,
+            settings,
+            shared: None,
             feed: None,
             heartbeat: Arc::new(|| {}),
             desk: None,
             observer: None,
+            audience: None,
             began: Instant::now(),
         }
+    }
+
+    /// A session that goes on with other nets whenever they are replaced.
+    pub fn of(shared: Arc<SharedMirror>, settings: LiveSettings) -> Self {
+        let (mirror, replaced) = shared.current();
+        Self { shared: Some((shared, replaced)), ..Self::new(&mirror, settings) }
     }
 
     /// Takes its frames from a camera of its own, in place of the client's.
@@ -83,6 +138,21 @@ impl LiveSession {
         Self { desk: Some(desk), ..self }
     }
 
+    /// Shows an audience every picture.
+    pub fn with_audience(self, audience: Audience) -> Self {
+        Self { audience: Some(audience), ..self }
+    }
+
+    /// Goes on with other nets if they were replaced.
+    fn follow(&mut self) {
+        let Some((shared, replaced)) = &mut self.shared else { return };
+        let Some((mirror, now)) = shared.newer_than(*replaced) else { return };
+        *replaced = now;
+        let epoch = self.live.take_over(mirror.reader().clone());
+        let renderer = Renderer::replacing(&self.renderer, mirror.painter().clone(), &self.settings, epoch);
+        self.renderer = Arc::new(renderer);
+    }
+
     /// Tells an observer what every frame comes to.
     pub fn with_observer(self, observer: Observer) -> Self {
         Self { observer: Some(observer), ..self }
@@ -91,6 +161,7 @@ impl LiveSession {
 
 impl Session for LiveSession {
     fn analyse(&mut self, picture: Option<&Image>, controls: &Controls) -> Result<Analysed, MirrorError> {
+        self.follow();
         let own = self.feed.as_ref().and_then(|newest| newest());
         let picture = own.as_deref().or(picture);
         let rendered = self.renderer.rendered();
@@ -104,10 +175,14 @@ impl Session for LiveSession {
         if let Some(observer) = &self.observer {
             observer(&report);
         }
-        let (renderer, heartbeat, began) = (self.renderer.clone(), self.heartbeat.clone(), self.began);
+        let (renderer, heartbeat, audience) = (self.renderer.clone(), self.heartbeat.clone(), self.audience.clone());
+        let began = self.began;
         let draw = move || {
             let rendered = renderer.render(&result.request, began.elapsed().as_secs_f64());
             heartbeat();
+            if let Some(audience) = audience {
+                audience(&rendered);
+            }
             rendered
         };
         Ok(Analysed { report, controls, draw: Box::new(draw) })
@@ -123,25 +198,62 @@ mod tests {
     use super::*;
     use crate::engine::tests::untaught;
     use crate::features::tests::smooth_picture;
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::AtomicUsize;
 
     #[test]
     fn a_session_sees_its_own_camera_and_tells_nothing_before_anybody_agreed() {
-        let beats = Arc::new(AtomicUsize::new(0));
-        let counted = beats.clone();
+        let (beats, shown) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let (counted, seen) = (beats.clone(), shown.clone());
         let frame = Arc::new(smooth_picture(96));
         let mut session = LiveSession::new(&untaught(0.0), LiveSettings::default())
             .with_feed(Arc::new(move || Some(frame.clone())))
             .with_heartbeat(Arc::new(move || {
                 counted.fetch_add(1, Ordering::SeqCst);
+            }))
+            .with_audience(Arc::new(move |views| {
+                seen.fetch_add(views.len(), Ordering::SeqCst);
             }));
         let analysed = session.analyse(None, &Controls::default()).unwrap();
         assert!(!analysed.report.faces.is_empty());
         assert_eq!(analysed.report.sizes.picture_bytes, 96 * 96 * 3);
         assert_eq!((analysed.draw)().len(), 1);
-        assert_eq!(beats.load(Ordering::SeqCst), 1);
+        assert_eq!((beats.load(Ordering::SeqCst), shown.load(Ordering::SeqCst)), (1, 1));
         let waiting = Controls { waiting: true, ..Controls::default() };
         assert!(session.analyse(None, &waiting).unwrap().report.faces.is_empty());
+    }
+
+    #[test]
+    fn other_nets_take_over_without_a_picture_that_is_missing_black_or_a_jump() {
+        let shared = Arc::new(SharedMirror::new(Arc::new(untaught(0.0))));
+        let settings = LiveSettings { arrive_secs: 0.0, transition_secs: 0.2, ..LiveSettings::default() };
+        let mut session = LiveSession::of(shared.clone(), settings);
+        let picture = smooth_picture(96);
+        let mut look = || {
+            let Analysed { report, draw, .. } = session.analyse(Some(&picture), &Controls::default()).unwrap();
+            (report.faces[0].id, draw().remove(0))
+        };
+        let (_, before) = (look(), look());
+        for replaced in 1..=3 {
+            shared.replace(Arc::new(untaught(0.0)));
+            let (face, first) = look();
+            assert_eq!((face, first.viewer), (before.0, before.1.viewer), "the same person");
+            if replaced == 1 {
+                assert_eq!(first.image, before.1.image, "it begins with the last picture of the nets before");
+            }
+        }
+        // Nobody keeps the nets from before.
+        let (current, replaced) = shared.current();
+        assert_eq!((replaced, Arc::strong_count(&current)), (3, 2));
+    }
+
+    #[test]
+    fn the_session_that_was_opened_first_is_the_one_that_others_see() {
+        let sessions = Arc::new(OpenSessions::default());
+        let (first, second) = (sessions.open(), sessions.open());
+        assert!(first.is_first() && !second.is_first());
+        drop(first);
+        let third = sessions.open();
+        assert!(second.is_first() && !third.is_first());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-static EMBEDDED: &[(&str, &[u8])] = &include!(concat!(env!("OUT_DIR"), "/congress_pack.rs"));
+static EMBEDDED: &[(&str, &[u8])] = &include!(concat!(env!("OUT_DIR"), "/office_pack.rs"));
 
 /// A pack in memory.
 #[derive(Clone, Debug)]

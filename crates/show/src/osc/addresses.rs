@@ -54,7 +54,7 @@ pub fn sent() -> Vec<Address> {
 /// What is taken in for the controls of a desk.
 pub fn received(desk: &Desk) -> Vec<Address> {
     let mut all = Vec::new();
-    for control in desk.controls() {
+    for control in desk.controls().iter() {
         let types = match control.range {
             Range::Switch => "T",
             Range::Whole { .. } => "i",
@@ -85,7 +85,7 @@ mod tests {
         }
         let pack = Pack::embedded().unwrap();
         let desk = Desk::new(&pack.open(Net::Inverter, Inverter::from_weights).unwrap(), &["en"]);
-        for control in desk.controls() {
+        for control in desk.controls().iter() {
             assert!(is_told(&control.name, control.about), "{}: {}", control.name, control.about);
         }
     }

@@ -237,6 +237,35 @@ mod tests {
         assert_eq!(said, expected.map(|(word, viewer)| (word.to_owned(), OscType::Int(viewer))));
     }
 
+    /// 3,000 looks at 70 a second, each three packets: how long from a look to its last packet, and how many packets were lost.
+    #[test]
+    #[ignore = "a measurement"]
+    fn osc_speed() {
+        let other = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        other.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
+        let output = OscOutput::open(&other.local_addr().unwrap().to_string()).unwrap();
+        let (look, mut came, mut took) = (report(&[Some(7)]), 0, Vec::new());
+        for _ in 0..3000 {
+            let began = std::time::Instant::now();
+            let before = output.counts().sent.load(Ordering::Relaxed);
+            output.send(&look);
+            for _ in before..output.counts().sent.load(Ordering::Relaxed) {
+                came += u64::from(other.recv(&mut [0; 2048]).is_ok());
+            }
+            took.push(began.elapsed());
+            std::thread::sleep(Duration::from_millis(14));
+        }
+        took.sort();
+        let (sent, rank) = (output.counts().sent.load(Ordering::Relaxed), |q: usize| took[took.len() * q / 100]);
+        eprintln!(
+            "{sent} packets sent, {} lost; median {:?}, p95 {:?}, worst {:?}",
+            sent - came,
+            rank(50),
+            rank(95),
+            took[2999]
+        );
+    }
+
     #[test]
     fn a_place_that_is_nowhere_is_an_error() {
         for to in ["", "localhost", "localhost:seven", "localhost:70000", "no such host:9000"] {

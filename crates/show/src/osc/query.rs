@@ -18,10 +18,10 @@ pub fn namespace(desk: &Desk) -> Json {
     for address in sent() {
         add(&mut root, &address.path, &address.types, READ, &address.about, None);
     }
-    let values = desk.values();
+    let (controls, values) = (desk.controls(), desk.values());
     for address in received(desk) {
         let name = address.path.strip_prefix(&format!("{ROOT}/set/")).unwrap_or_default();
-        let control = desk.controls().iter().find(|control| control.name == name);
+        let control = controls.iter().find(|control| control.name == name);
         let access = if control.is_some() { BOTH } else { WRITE };
         let state = control.map(|control| (control, values.get(name)));
         add(&mut root, &address.path, &address.types, access, &address.about, state);

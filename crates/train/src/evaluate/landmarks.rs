@@ -244,13 +244,13 @@ fn draw(image: &Image, found: &Landmarks, truth: &Landmarks) -> Image {
 mod tests {
     use super::*;
 
-    /// The pack's net has 6.7 % over all 330 faces (packs/congress/recipes/landmarks.md); the first 60 vary.
+    /// The pack's net has 6.7 % over all 330 faces (packs/office/recipes/landmarks.md); the first 60 vary.
     const PACK_ERROR: f32 = 0.08;
 
     #[test]
     fn the_packed_net_finds_hand_checked_faces() {
         let Some(root) = testing::data_root_or_skip("packed landmark net") else { return };
-        let weights = std::fs::read("../../packs/congress/landmarks.safetensors").unwrap();
+        let weights = std::fs::read("../../packs/office/landmarks.safetensors").unwrap();
         let net = LandmarkNet::from_weights(&weights).unwrap();
         let table = read_table(&root.join("eval/landmarks.csv")).unwrap();
         let errors: Vec<f32> = table[..60]

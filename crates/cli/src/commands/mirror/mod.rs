@@ -4,15 +4,20 @@ mod session;
 mod source;
 
 use crate::kiosk::Kiosk;
-use crate::options::{Drawing, Global, MountingArgs, Size};
+use crate::options::{Drawing, Global, MountingArgs, Size, open_pack_at};
 use crate::watchdog::Watchdog;
 use crate::{browser, journal, output};
+use ::mirror::engine::Mirror;
 use ::mirror::live::protocol::PageSettings;
-use ::mirror::live::{Desk, LiveSettings};
+use ::mirror::live::{Desk, LiveSettings, SCENE, SharedMirror, Value};
 use anyhow::Context;
-use display::server::{LANGUAGES, RemoteAccess, Setup, serve};
+#[cfg(feature = "window")]
+use display::server::SessionFactory;
+use display::server::{COLOURS, LANGUAGES, RemoteAccess, Setup, serve, text_keys};
+use display::{Pictures, Recorder};
 use session::{LiveSessions, Osc};
 use show::osc::{OscInput, OscOutput};
+use show::scenes::{Director, PackLoader, PageParts};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -35,6 +40,8 @@ Examples:
     narcissus mirror --rotate 90              the camera hangs on its side
     narcissus mirror --source portraits/      pictures and videos stand in for the camera
     narcissus mirror --osc-out 127.0.0.1:9000 --osc-in 9001      talks to the rest of a show
+    narcissus mirror --scenes scenes/ --scene evening            presets, switched by key, panel, OSC or clock
+    narcissus mirror --record today.mp4        a film of what is drawn
     narcissus mirror --kiosk --gesture --log mirror.log      as in a gallery")]
 pub struct MirrorArgs {
     /// What it looks through: browser (its camera), camera:NAME, or a path of pictures and videos
@@ -66,6 +73,15 @@ pub struct MirrorArgs {
     /// Take OSC that sets controls, at this port of this computer only, or at an address
     #[arg(long, value_name = "[ADDR:]PORT", value_parser = osc_port)]
     pub osc_in: Option<SocketAddr>,
+    /// A folder of scenes, TOML files that set controls together: see docs/show.md
+    #[arg(long, value_name = "DIR")]
+    pub scenes: Option<PathBuf>,
+    /// The scene to begin with
+    #[arg(long, value_name = "NAME", requires = "scenes")]
+    pub scene: Option<String>,
+    /// Write what is drawn (never what is seen) into an mp4 file; one that is there already is kept
+    #[arg(long, value_name = "FILE")]
+    pub record: Option<PathBuf>,
     /// Write what happens into a file, JSON a line, 10 MB at most
     #[arg(long, value_name = "FILE")]
     pub log: Option<PathBuf>,
@@ -114,13 +130,26 @@ pub fn run(options: &MirrorArgs, global: &Global) -> anyhow::Result<()> {
     let watchdog = Arc::new(Watchdog::from_environment());
     let desk = Arc::new(Desk::new(mirror.inverter(), &LANGUAGES));
     let osc = options.osc(&desk)?;
-    let (mirror, source) = (Arc::new(mirror), Arc::new(source));
-    let sessions = LiveSessions { mirror, settings, source, watchdog: watchdog.clone(), desk, osc };
+    let (mirror, source) = (Arc::new(SharedMirror::new(Arc::new(mirror))), Arc::new(source));
+    let scenes = options.director(&desk, &mirror)?;
+    let (open, pictures) = (Arc::default(), Arc::new(Pictures::new()));
+    let record = |path| Recorder::start(path, &pictures, Some(desk.clone()));
+    // Its file is finished when the mirror ends.
+    let recorder = options.record.as_deref().map(record).transpose()?;
+    let tell_recorder = || match &recorder {
+        Some(recorder) => output::print_line(&format_args!("what is drawn goes to {}", recorder.path().display())),
+        None => Ok(()),
+    };
+    let watchdog_of_sessions = watchdog.clone();
+    let sessions =
+        LiveSessions { mirror, settings, source, watchdog: watchdog_of_sessions, desk, osc, open, pictures, scenes };
     #[cfg(feature = "window")]
     if options.window {
         anyhow::ensure!(page.has_camera, "a window has no camera; hint: --source camera:NAME, or a path");
+        tell_recorder()?;
         watchdog.ready();
-        return Ok(display::window::show(display::server::SessionFactory::open(&sessions), options.monitor)?);
+        let (session, desk) = (SessionFactory::open(&sessions), sessions.desk.clone());
+        return Ok(display::window::show(session, options.monitor, Some(desk))?);
     }
     let setup = Setup {
         listen: SocketAddr::new(options.listen, options.port),
@@ -132,12 +161,12 @@ pub fn run(options: &MirrorArgs, global: &Global) -> anyhow::Result<()> {
     let pictures = watchdog.clone();
     let mut announced = Ok(());
     serve(setup, sessions, |url| {
-        announced = output::print_line(&format_args!("the mirror is at {url}"));
+        announced = output::print_line(&format_args!("the mirror is at {url}")).and_then(|()| tell_recorder());
         watchdog.ready();
         // The page then begins by itself: nobody is there to press its button.
         window = program.map(|program| Kiosk::open(program, format!("{url}/#kiosk"), pictures));
     })?;
-    drop(window);
+    drop((window, recorder));
     announced
 }
 
@@ -154,7 +183,28 @@ impl MirrorArgs {
     fn osc(&self, desk: &Arc<Desk>) -> anyhow::Result<Osc> {
         let output = self.osc_out.as_deref().map(OscOutput::open).transpose()?.map(Arc::new);
         let input = self.osc_in.map(|at| OscInput::open(at, desk.clone())).transpose()?;
-        Ok(Osc::new(output, input))
+        Ok(Osc { output, input })
+    }
+
+    /// What switches scenes, if there are any.
+    fn director(&self, desk: &Arc<Desk>, mirror: &Arc<SharedMirror>) -> anyhow::Result<Option<Director>> {
+        let Some(folder) = &self.scenes else { return Ok(None) };
+        let all = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let parts =
+            PageParts { languages: all(&LANGUAGES), texts: text_keys().into_iter().collect(), colours: all(&COLOURS) };
+        let (precision, most) = (self.drawing.precision()?, self.size.max_resolution());
+        let load: PackLoader = Box::new(move |folder| {
+            let open = || -> anyhow::Result<Mirror> {
+                let pack = open_pack_at(Some(folder))?;
+                Ok(Mirror::builder(&pack).precision(precision).max_resolution(most).build()?)
+            };
+            open().map_err(|error| format!("{error:#}").replace('\n', "; "))
+        });
+        let director = Director::open(folder.clone(), desk.clone(), parts, mirror.clone(), load)?;
+        if let Some(scene) = &self.scene {
+            desk.set(SCENE, Value::Word(scene.clone()))?;
+        }
+        Ok(Some(director))
     }
 
     /// What protects the page where others can reach it; `None` where nobody asked for any of it.

@@ -2,20 +2,21 @@
 
 use super::source::FrameInput;
 use crate::watchdog::Watchdog;
+use display::Pictures;
 use display::server::SessionFactory;
-use frame::{Image, lock};
+use frame::Image;
 use mirror::engine::Mirror;
-use mirror::live::{Desk, LiveSession, LiveSettings, Observer, Session};
+use mirror::live::{Desk, LiveSession, LiveSettings, OpenSessions, Session, SharedMirror};
 use show::osc::{OscInput, OscOutput};
-use std::collections::BTreeSet;
+use show::scenes::{Director, ScenesReport};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 
 /// Opens live mirrors of one pack before one source of frames.
 pub struct LiveSessions {
     /// The nets.
-    pub mirror: Arc<Mirror>,
+    pub mirror: Arc<SharedMirror>,
     /// How each mirror is set up.
     pub settings: LiveSettings,
     /// Where frames come from that the page does not bring.
@@ -26,36 +27,23 @@ pub struct LiveSessions {
     pub desk: Arc<Desk>,
     /// How it talks to other programs.
     pub osc: Osc,
+    /// The sessions that are open.
+    pub open: Arc<OpenSessions>,
+    /// What the first of them draws.
+    pub pictures: Arc<Pictures>,
+    /// What switches scenes.
+    pub scenes: Option<Director>,
 }
 
-/// The mirror's OSC, both ways.
+/// The mirror's OSC, both ways: every look of the first session goes to `output`; `input` sets the desk.
 pub struct Osc {
-    output: Option<Arc<OscOutput>>,
-    input: Option<OscInput>,
-    /// The sessions that are open, by their numbers. The first of them is the mirror that other programs hear of.
-    sessions: Arc<Mutex<BTreeSet<u64>>>,
-    opened: AtomicU64,
+    /// Where looks are told.
+    pub output: Option<Arc<OscOutput>>,
+    /// Where the desk is set.
+    pub input: Option<OscInput>,
 }
 
 impl Osc {
-    /// Every look goes to `output`; `input` sets the desk.
-    pub fn new(output: Option<Arc<OscOutput>>, input: Option<OscInput>) -> Self {
-        Self { output, input, sessions: Arc::default(), opened: AtomicU64::new(0) }
-    }
-
-    /// Tells other programs what a new session sees, as long as no older one is open.
-    fn observer(&self) -> Option<Observer> {
-        let output = self.output.clone()?;
-        let number = self.opened.fetch_add(1, Ordering::Relaxed);
-        lock(&self.sessions).insert(number);
-        let open = OpenSession { number, sessions: self.sessions.clone() };
-        Some(Arc::new(move |report| {
-            if open.is_first() {
-                output.send(report);
-            }
-        }))
-    }
-
     /// What it did, as `/metrics` has it.
     fn metrics(&self) -> String {
         let mut text = String::new();
@@ -74,33 +62,24 @@ impl Osc {
     }
 }
 
-/// A session that is open, until this is dropped.
-struct OpenSession {
-    number: u64,
-    sessions: Arc<Mutex<BTreeSet<u64>>>,
-}
-
-impl OpenSession {
-    fn is_first(&self) -> bool {
-        lock(&self.sessions).first() == Some(&self.number)
-    }
-}
-
-impl Drop for OpenSession {
-    fn drop(&mut self) {
-        lock(&self.sessions).remove(&self.number);
-    }
-}
-
 impl SessionFactory for LiveSessions {
     fn open(&self) -> Box<dyn Session> {
         let watchdog = self.watchdog.clone();
-        let session = LiveSession::new(&self.mirror, self.settings);
+        let session = LiveSession::of(self.mirror.clone(), self.settings);
         let session = session.with_heartbeat(Arc::new(move || watchdog.ping())).with_desk(self.desk.clone());
-        let session = match self.osc.observer() {
-            Some(observer) => session.with_observer(observer),
-            None => session,
-        };
+        let open = Arc::new(self.open.open());
+        let (output, told) = (self.osc.output.clone(), open.clone());
+        let session = session.with_observer(Arc::new(move |report| {
+            if let Some(output) = output.as_ref().filter(|_| told.is_first()) {
+                output.send(report);
+            }
+        }));
+        let pictures = self.pictures.clone();
+        let session = session.with_audience(Arc::new(move |views| {
+            if open.is_first() {
+                pictures.put(views);
+            }
+        }));
         if self.source.stream.is_none() {
             return Box::new(session);
         }
@@ -112,8 +91,25 @@ impl SessionFactory for LiveSessions {
         Some(self.desk.clone())
     }
 
+    fn mirror(&self) -> Option<Arc<Mirror>> {
+        Some(self.mirror.current().0)
+    }
+
+    fn pictures(&self) -> Option<Arc<Pictures>> {
+        Some(self.pictures.clone())
+    }
+
+    fn scenes(&self) -> Option<ScenesReport> {
+        self.scenes.as_ref().map(Director::report)
+    }
+
     fn metrics(&self) -> String {
-        self.osc.metrics()
+        let mut text = self.osc.metrics();
+        if let Some(scenes) = &self.scenes {
+            let ScenesReport { switched, errors, .. } = scenes.report();
+            text += &format!("narcissus_scenes_switched_total {switched}\nnarcissus_scenes_refused {}\n", errors.len());
+        }
+        text
     }
 
     fn osc_input(&self) -> Option<SocketAddr> {

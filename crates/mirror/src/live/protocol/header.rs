@@ -44,6 +44,15 @@ impl FrameHeader {
         Ok((Self::fields(header), jpeg))
     }
 
+    /// The message of a frame without a picture.
+    pub fn without_picture(seq: u32) -> Vec<u8> {
+        let mut message = vec![0; FRAME_HEADER_BYTES];
+        message[..2].copy_from_slice(&MAGIC);
+        message[2..4].copy_from_slice(&[VERSION, JPEG]);
+        message[4..8].copy_from_slice(&seq.to_le_bytes());
+        message
+    }
+
     /// The header as far as it can be read, to answer a message that cannot.
     pub fn lenient(message: &[u8]) -> Self {
         let mut header = [0; FRAME_HEADER_BYTES];
@@ -101,6 +110,8 @@ mod tests {
         let (frame, jpeg) = FrameHeader::split(&message).unwrap();
         assert_eq!(frame, FrameHeader { seq: 7, width: 8, height: 9, t_us: 0x0607_0809 });
         assert!(jpeg == b"jpeg" && frame.has_picture() && FrameHeader::lenient(&message) == frame);
+        let (empty, none) = (FrameHeader::without_picture(7), FrameHeader { seq: 7, ..FrameHeader::default() });
+        assert_eq!(FrameHeader::split(&empty).unwrap(), (none, &[][..]));
         let picture = PictureHeader { frame, size: [5, 6], times: [1, 2, 3].map(Duration::from_micros) };
         assert_eq!(
             picture.join(&[42]),
