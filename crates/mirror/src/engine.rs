@@ -7,7 +7,7 @@ use crate::face::likeness::{self, LikenessNet};
 use crate::face::{Face, Landmarks, Rect};
 use crate::features::{self, FeatureVector, Group, Pose};
 use crate::generator::{Generator, Painter};
-use crate::inverter::{Correction, FeatureSelection, Inverter, InverterInput, Population};
+use crate::inverter::{FeatureSelection, Inverter, InverterInput, Population};
 use crate::latent::Latent;
 use crate::pack::{Net, Pack, PackError};
 use frame::Image;
@@ -214,22 +214,38 @@ impl MirrorBuilder<'_> {
     }
 }
 
-/// Looks at a reflection after which another is drawn, see [`settle`]. None yet: five keep more of everything, but what the eyes find in a drawn
-/// face has steps in it, so that the same picture has another reflection on another instruction set.
-pub const LOOKS: usize = 0;
+/// Looks at a reflection after which another is drawn, see [`settle`].
+pub const LOOKS: usize = 4;
 
-/// The latent of what is wanted, after so many looks at what was drawn, each of which asks for more of what is missing.
+/// By how much less a latent counts whose picture misses what is wanted by so much more (see [`Inverter::misfit`]), as a logarithm.
+const MISFIT_SPREAD: f32 = 0.2;
+
+/// The latent of what is wanted, after so many looks at what was drawn, each of which brings it nearer: the mean of all that were drawn, the more
+/// of each the better it showed what is wanted. The last or the best alone would tremble with what the eyes find.
 pub fn settle(reader: &Reader, painter: &Painter, wanted: &InverterInput, looks: usize) -> Latent {
     let (eyes, inverter) = (reader.eyes(), reader.inverter());
-    let noise = inverter.noise(wanted);
-    let (mut correction, mut latent) = (Correction::default(), inverter.invert_input(wanted, &noise));
-    for _ in 0..looks {
+    let mut latent = inverter.invert_input(wanted, &inverter.noise(wanted));
+    if looks == 0 {
+        return latent;
+    }
+
+    let mut drawn: Vec<(Latent, f32)> = Vec::new();
+    for look in 0..=looks {
         // A picture of the generator is well formed. One without a face says nothing.
         let Some(came) = eyes.analyse_reflection(&painter.paint(&latent)).ok().flatten() else { break };
-        correction.learn(inverter, wanted, &came.features);
-        latent = inverter.invert_input(&correction.asked(wanted), &noise);
+        drawn.push((latent.clone(), inverter.missed(&came.features, wanted)));
+        if look < looks {
+            latent = inverter.improve(&latent, &came.features, wanted);
+        }
     }
-    latent
+
+    let least = drawn.iter().map(|(_, missed)| *missed).fold(f32::INFINITY, f32::min);
+    let mut mean = vec![0.0; latent.len()];
+    for (latent, missed) in &drawn {
+        let weight = ((least - missed) / MISFIT_SPREAD).exp();
+        mean.iter_mut().zip(latent.as_slice()).for_each(|(sum, v)| *sum += weight * v);
+    }
+    if drawn.is_empty() { latent } else { Latent::new(mean).normalised() }
 }
 
 impl Eyes {

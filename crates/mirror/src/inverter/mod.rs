@@ -11,7 +11,6 @@
 
 mod config;
 mod controls;
-mod correction;
 mod input;
 mod model;
 mod quantiles;
@@ -22,7 +21,6 @@ mod weighting;
 
 pub use config::InverterConfig;
 pub use controls::{InverterControls, Verdict};
-pub use correction::Correction;
 pub use input::{FeatureSelection, InverterInput};
 pub use model::{Inverter, Population};
 pub use quantiles::{LIMIT, QuantileTable, normal_cdf};

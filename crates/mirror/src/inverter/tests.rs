@@ -4,7 +4,7 @@ use super::model::{SURE_SCORE, UNSURE};
 use super::*;
 use crate::features::greedy::Number;
 use crate::features::{FEATURES, FeatureVector, Group, TOLD};
-use crate::latent::onto_sphere;
+use crate::latent::{Latent, onto_sphere};
 use nn::Rng;
 
 fn config(latent_size: usize) -> InverterConfig {
@@ -101,10 +101,36 @@ fn refining_lowers_the_misfit_and_stays_on_the_sphere() {
     let mut latent = rng.normals(16);
     onto_sphere(&mut latent);
     let before = inverter.misfit(&latent, &input).0;
-    let refined = inverter.refine(latent, &input, 20);
+    let refined = inverter.refine(latent, &input, 200);
     assert!(inverter.misfit(&refined, &input).0 < before);
     let rms = (refined.iter().map(|v| v * v).sum::<f32>() / 16.0).sqrt();
     assert!((rms - 1.0).abs() < 1e-4);
+}
+
+#[test]
+fn what_the_forward_model_gets_wrong_is_asked_for_the_other_way() {
+    let (inverter, mut rng) = (inverter(), Rng::new(12));
+    let wanted = inverter.input(&features(&mut rng), Population::Samples, &FeatureSelection::default());
+    let latent = inverter.invert_input(&wanted, &inverter.noise(&wanted));
+    // Where all that is wanted came, F's errors are no reason to go anywhere.
+    let predicted = |latent: &Latent| {
+        let input = InverterInput::new(wanted.scores.clone(), wanted.given.clone());
+        inverter.misfit(latent.as_slice(), &input).0
+    };
+    let right = features(&mut Rng::new(12));
+    assert!(inverter.missed(&right, &wanted) < 1e-6);
+    let stays = inverter.improve(&latent, &right, &wanted);
+    let turned =
+        |a: &Latent, b: &Latent| a.as_slice().iter().zip(b.as_slice()).map(|(a, b)| (a - b).powi(2)).sum::<f32>();
+    let other = features(&mut Rng::new(99));
+    let goes = inverter.improve(&latent, &other, &wanted);
+    assert!(
+        turned(&latent, &stays) < 0.1 * turned(&latent, &goes),
+        "{} {}",
+        turned(&latent, &stays),
+        turned(&latent, &goes)
+    );
+    assert!(predicted(&goes).is_finite() && inverter.missed(&other, &wanted) > 0.0);
 }
 
 #[test]

@@ -6,9 +6,9 @@ use crate::features::{FEATURES, Group};
 /// What a group counts in comparisons: by what people notice, not by how many numbers it has.
 fn group_weight(group: Group) -> f32 {
     match group {
+        Group::Pose => 5.0,
         Group::Skin => 4.0,
-        Group::Shape | Group::Pose | Group::Expression => 3.0,
-        Group::Gender => 2.0,
+        Group::Shape | Group::Expression | Group::Gender => 3.0,
         Group::Age | Group::Likeness => 1.5,
         Group::Hair => 1.0,
         Group::Background => 0.5,
