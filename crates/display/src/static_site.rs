@@ -118,7 +118,7 @@ mod tests {
         let module = &settings["module"];
         let asked: Vec<&Value> =
             module["files"].as_array().unwrap().iter().chain([&module["plain"], &module["threads"]]).collect();
-        assert_eq!(asked.len(), 8);
+        assert_eq!(asked.len(), 9);
         for file in asked {
             let url = file["url"].as_str().unwrap();
             let path = url.split('?').next().unwrap();
@@ -130,7 +130,7 @@ mod tests {
             .lines()
             .find_map(|line| serde_json::from_str(line.strip_prefix("const SITE = ")?.trim_end_matches(';')).ok())
             .unwrap();
-        assert_eq!((site["version"].as_str().unwrap().len(), site["large"].as_array().unwrap().len()), (16, 8));
+        assert_eq!((site["version"].as_str().unwrap().len(), site["large"].as_array().unwrap().len()), (16, 9));
         for path in site["page"].as_array().unwrap().iter().filter(|path| *path != "./") {
             assert!(files.iter().any(|(name, _)| path == name.as_str()), "no {path}");
         }

@@ -272,6 +272,23 @@ mod tests {
     }
 
     #[test]
+    fn whoever_is_reflected_stays_so_when_other_nets_take_over() {
+        let (mut live, settings) = (live(1), LiveSettings::default());
+        let (_, before) = watch(&mut live, &[visitor(3, 0.0)], 0.0, 2.0);
+        let mirror = untaught(1.0);
+        let epoch = live.eyes.take_over(mirror.reader().clone());
+        let stale = process(&mut live, vec![visitor(3, 0.0)], &Controls::default(), 2.0).request;
+        assert!(live.renderer.render(&stale, 2.0).is_empty(), "the nets before cannot draw it");
+        live.renderer = Renderer::replacing(&live.renderer, mirror.painter().clone(), &settings, epoch);
+        let (result, first) = step(&mut live, &[visitor(3, 0.0)], &Controls::default(), 2.0 + FRAME);
+        assert_eq!((result.slots[0].viewer, first.viewer, first.progress), (before.viewer, before.viewer, 1.0));
+        assert_eq!(first.image, before.image);
+        watch(&mut live, &[visitor(3, 0.0)], 2.1, 4.0);
+        let (_, last) = step(&mut live, &[], &Controls::default(), 4.0);
+        assert_ne!(last.image, before.image);
+    }
+
+    #[test]
     fn forgetting_leaves_a_mirror_before_which_nobody_has_stood() {
         let mut live = live(1);
         let blank = memory(&live);
