@@ -219,11 +219,16 @@ fn the_steps_explain_every_number_in_every_language() {
         for (let i = 0; i <= slider.max; i++) { slider.value = i; slider.dispatchEvent(new Event('input')); await pause(); texts.push(document.getElementById('explained').textContent); }
         return texts;
     })()";
+    // Those that are never told have one text together.
+    let told = "fetch('settings.json').then(answer => answer.json()).then(({ numbers }) => {
+        const told = numbers.filter(({ unit }) => unit !== 'untold').length;
+        return told + (told < numbers.length);
+    })";
     let mut all = Vec::new();
     for language in LANGUAGES {
         set_language(&mut page, language);
         let texts: Vec<String> = serde_json::from_value(page.value(touched)).unwrap();
-        assert_eq!(texts.len() as u64, page.value("narcissus.report.sizes.of").as_u64().unwrap());
+        assert_eq!(texts.len() as u64, page.value(told).as_u64().unwrap());
         for text in &texts {
             assert!(!text.is_empty() && !text.contains('_') && !text.contains('{'), "{language}: {text}");
         }

@@ -67,17 +67,17 @@ pub struct MirrorArgs {
     /// Visitors begin and end by closing their eyes for three seconds
     #[arg(long)]
     pub gesture: bool,
-    /// Send what every look comes to, as OSC: see `narcissus osc`
+    /// Send what every look comes to, as OSC, which --osc-in takes: see `narcissus osc`
     #[arg(long, value_name = "HOST:PORT")]
     pub osc_out: Option<String>,
     /// Take OSC that sets controls, at this port of this computer only, or at an address
-    #[arg(long, value_name = "[ADDR:]PORT", value_parser = osc_port)]
+    #[arg(long, value_name = "[ADDR:]PORT", value_parser = osc_port, hide_short_help = true)]
     pub osc_in: Option<SocketAddr>,
     /// A folder of scenes, TOML files that set controls together: see docs/show.md
     #[arg(long, value_name = "DIR")]
     pub scenes: Option<PathBuf>,
     /// The scene to begin with
-    #[arg(long, value_name = "NAME", requires = "scenes")]
+    #[arg(long, value_name = "NAME", requires = "scenes", hide_short_help = true)]
     pub scene: Option<String>,
     /// Write what is drawn (never what is seen) into an mp4 file; one that is there already is kept
     #[arg(long, value_name = "FILE")]
