@@ -158,7 +158,7 @@ fn the_built_in_pack_is_whole_and_is_the_one_in_the_repository() {
         lines.filter_map(|l| l.split("sha256 ").nth(1)).map(str::to_owned).collect()
     };
     let known = hashes(&["pack", "info"]);
-    assert_eq!(known.len(), 6);
+    assert_eq!(known.len(), 7);
     assert_eq!(known, hashes(&["pack", "info", copy.path().to_str().unwrap()]));
 }
 

@@ -127,7 +127,7 @@ fn what_was_exported_can_be_imported() {
     let imported = narcissus(&["import", &path("small.safetensors"), "--out", &path("small")]);
     assert!(imported.assert_success().stderr.contains("32x32 pixels"), "{}", imported.stderr);
     let told = narcissus(&["export", "--out", &path("model.onnx")]);
-    assert!(told.assert_success().stderr.contains("128x128 pixels, licence"), "{}", told.stderr);
+    assert!(told.assert_success().stderr.contains("256x256 pixels, licence"), "{}", told.stderr);
 }
 
 /// Runs the program; gives back the most memory that it had, in MB.

@@ -131,8 +131,8 @@ fn scenes_are_switched_edited_and_change_the_pack_while_the_mirror_runs() {
     });
     assert!(told.contains("\"scene\": \"night\""), "{told}");
     write("night.toml", "ease = 0\n[controls]\n\"override/age\" = 20\n");
-    answer(&mut page, &picture, |words| words["controls"]["overrides"]["age"] == 20.0);
     answer(&mut page, &picture, |words| words["type"] == "look" && words["packs"] == 3);
+    answer(&mut page, &picture, |words| words["controls"]["overrides"]["age"] == 20.0);
     let metrics = mirror.ask("GET", "/metrics").1;
     assert!(metrics.contains("narcissus_scenes_switched_total 2\nnarcissus_scenes_refused 0\n"), "{metrics}");
     let (status, body) = mirror.ask("POST", "/controls/scene?value=noon");

@@ -10,7 +10,7 @@ use nn::{Layer, Tensor};
 /// How much a badly visible face weighs against a feature that is missed.
 const QUALITY_WEIGHT: f32 = 0.2;
 /// Radians of a step for one of slope. Where F bends most along its gradient, the lowest point lies at 0.004 to 0.02.
-const RATE: f32 = 0.003;
+const RATE: f32 = 0.002;
 /// Longest step, radians.
 const LONGEST_STEP: f32 = 0.05;
 /// Steps after each look at what came.
