@@ -58,9 +58,9 @@ struct View {
     _place: OwnedSemaphorePermit,
 }
 
-fn watch_mirror(site: &Site) -> Result<View, Response> {
-    let pictures = site.sessions.pictures().ok_or_else(|| StatusCode::NOT_FOUND.into_response())?;
-    let full = |_| (StatusCode::SERVICE_UNAVAILABLE, "too many watch the mirror\n").into_response();
+fn watch_mirror(site: &Site) -> Result<View, (StatusCode, &'static str)> {
+    let pictures = site.sessions.pictures().ok_or((StatusCode::NOT_FOUND, "nobody can watch this mirror\n"))?;
+    let full = |_| (StatusCode::SERVICE_UNAVAILABLE, "too many watch the mirror\n");
     let place = site.views.clone().try_acquire_owned().map_err(full)?;
     Ok(View { pictures: pictures.watch(), _place: place })
 }
@@ -72,7 +72,7 @@ async fn connect(State(site): State<Arc<Site>>, headers: HeaderMap, upgrade: Web
     }
     match watch_mirror(&site) {
         Ok(view) => upgrade.max_message_size(1024).on_upgrade(|socket| async move { show(socket, view, &site).await }),
-        Err(refused) => refused,
+        Err(refused) => refused.into_response(),
     }
 }
 
@@ -119,7 +119,7 @@ fn newest(view: &mut View) -> Option<Bytes> {
 async fn stream(State(site): State<Arc<Site>>, Extension(connection): Extension<Stream>) -> Response {
     let view = match watch_mirror(&site) {
         Ok(view) => view,
-        Err(refused) => return refused,
+        Err(refused) => return refused.into_response(),
     };
     connection.begin();
     let parts = futures_util::stream::unfold(view, |mut view| async move {
