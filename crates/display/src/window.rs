@@ -169,7 +169,7 @@ impl App {
         };
         let at = Instant::now();
         screen.resize(size.width as usize, size.height as usize);
-        screen.darken(self.desk.as_ref().map_or(0.0, |desk| desk.look().dim()));
+        screen.darken(self.desk.as_ref().map_or(0.0, |desk| desk.dim()));
         if let Some(error) = self.mirror.failure() {
             return Err(WindowError::Mirror(error));
         }

@@ -80,7 +80,7 @@ async fn show(mut socket: WebSocket, mut view: View, site: &Site) {
     let desk = site.sessions.desk();
     let mut told = 0.0;
     loop {
-        let dim = desk.as_ref().map_or(0.0, |desk| desk.look().dim());
+        let dim = desk.as_ref().map_or(0.0, |desk| desk.dim());
         let mut message = None;
         if dim != told {
             told = dim;

@@ -150,17 +150,6 @@ pub struct Look {
     pub recording: bool,
 }
 
-impl Look {
-    /// By how much all is darker, 0 to 1.
-    pub fn dim(&self) -> f32 {
-        match (self.values.get("blackout"), self.values.get("dim")) {
-            (Some(Value::Switch(true)), _) => 1.0,
-            (_, Some(Value::Number(dim))) => *dim as f32,
-            _ => 0.0,
-        }
-    }
-}
-
 /// Texts and colours of a page in place of its own.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct PageStyle {
@@ -338,6 +327,16 @@ impl Desk {
         let State { values, style, scenes, packs, recording, .. } = &*lock(&self.state);
         let (values, style, scenes) = (values.clone(), style.clone(), scenes.clone());
         Look { values, style, scenes, packs: *packs, recording: *recording }
+    }
+
+    /// By how much everything shown is darker, 0 to 1. Whoever draws asks for every picture: nothing is copied.
+    pub fn dim(&self) -> f32 {
+        let State { values, .. } = &*lock(&self.state);
+        match (values.get("blackout"), values.get("dim")) {
+            (Some(Value::Switch(true)), _) => 1.0,
+            (_, Some(Value::Number(dim))) => *dim as f32,
+            _ => 0.0,
+        }
     }
 
     /// What is in force where a page asks for this.
@@ -559,7 +558,7 @@ mod tests {
             desk.set_text(name, text).unwrap();
             assert_eq!(desk.values()[name], value);
         }
-        assert_eq!(desk.look().dim(), 0.25);
+        assert_eq!(desk.dim(), 0.25);
         let json = serde_json::to_string(&desk.values()).unwrap();
         assert_eq!(json, r#"{"calm":false,"dim":0.25,"features":3.0,"hold":true,"language":"de"}"#);
     }

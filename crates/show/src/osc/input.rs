@@ -218,7 +218,7 @@ mod tests {
         while desk.step() == 0 && began.elapsed() < Duration::from_secs(60) {
             std::thread::sleep(Duration::from_millis(1));
         }
-        assert_eq!((desk.look().dim(), counts(input.counts())), (0.5, (1, 0)));
+        assert_eq!((desk.dim(), counts(input.counts())), (0.5, (1, 0)));
         let address = input.address();
         drop(input);
         UdpSocket::bind(address).expect("the port is free again");

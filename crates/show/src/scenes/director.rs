@@ -479,7 +479,7 @@ mod tests {
         setting.set("scene", "night");
         assert_eq!((setting.value("calm"), setting.value("override/age")), (None, Some(Value::Number(80.0))));
         setting.pass(0.5);
-        assert!((setting.stage.desk.look().dim() - 0.25).abs() < 1e-3);
+        assert!((setting.stage.desk.dim() - 0.25).abs() < 1e-3);
         let style = setting.stage.desk.look().style;
         assert_eq!((style.texts.len(), style.colours["accent"].as_str()), (0, "#ff0080"));
         setting.pass(1.0);

@@ -8,7 +8,9 @@
 //! | mirror | text, [`Answer::Look`] as JSON | when the desk wants pages to look otherwise |
 //! | mirror | binary, [`PictureHeader`] and a JPEG | for each picture that was drawn |
 //!
-//! A page first reads [`PageSettings`] as `settings.json`, and again when [`Look::packs`] says that the mirror has another pack. [`Answer::Analysed`] and [`Answer::Refused`] acknowledge every older frame, too;
+//! A page first reads [`PageSettings`] as `settings.json`, and again when [`Look::packs`] says that the mirror has another pack.
+//!
+//! [`Answer::Analysed`] and [`Answer::Refused`] acknowledge every older frame, too;
 //! [`Answer::Skipped`], which says that a newer frame overtook this one, acknowledges its own only. A frame is refused if it cannot be read or
 //! if the mirror fails on it; that can also happen after it was analysed, when its picture cannot be drawn. Unreadable controls are refused
 //! with `seq` 0, and the previous ones stay in force. Pictures come when they are drawn, which is less often than answers where drawing is
