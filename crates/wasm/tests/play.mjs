@@ -1,11 +1,12 @@
 // Plays frames to the module and writes what it draws: node play.mjs MODULE PACK FRAME WIDTH HEIGHT COUNT. FRAME has four bytes a pixel; each
 // is 1/30 s after the one before. Prints how long looking and drawing took, milliseconds, medians.
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile, readdir, writeFile } from "node:fs/promises";
 import { NOTHING, instance, median } from "./instance.mjs";
 
 const [modulePath, pack, framePath, ...sizes] = process.argv.slice(2), [width, height, count] = sizes.map(Number);
 const module = await WebAssembly.compile(await readFile(modulePath)), frame = await readFile(framePath);
-const EYES = ["detector", "landmarks", "attributes", "inverter"].map(net => `${net}.safetensors`), HAND = ["generator.safetensors"];
+const HAND = ["generator.safetensors"], NEITHER = ["visitors.safetensors"];
+const EYES = (await readdir(pack)).filter(name => name.endsWith(".safetensors") && ![...HAND, ...NEITHER].includes(name));
 
 const [eyes, hand] = [await instance(module, pack, EYES), await instance(module, pack, HAND)];
 const took = { look: [], draw: [] };
