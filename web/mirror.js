@@ -10,19 +10,20 @@ import { Panel } from "./panel.js";
 import { drawSeen } from "./seen.js";
 import { Steps } from "./steps.js";
 import { Announcer, inShort, lines } from "./verdict.js";
-import { number, offerLanguages, percent, preferred, replace, say, speak, spoken, write } from "./words.js";
+import { judges, measured, opening, own as noticeOf, tell as tellHouse } from "./house.js";
+import { number, offerLanguages, percent, preferred, replace, say, speak, spoken, whenSpoken, write } from "./words.js";
 import { Scenes } from "./scenes.js";
 
 const CLOSED_SECS = 3, EMPTY_MS = 15000, FORGOTTEN_MS = 2000, AGAIN_MS = 20000, WORDS_MS = 500, RECENT = 300, PANEL_PICTURE_MS = 500;
 // From one frame without a picture to the next: as a mirror, and behind the welcome.
-const DREAM_MS = 33, WAIT_MS = 80;
+const DREAM_MS = 33, WAIT_MS = 80, CLOSED_MS = 1000;
 // Before a room that has been empty for a while the mirror looks every so often: nobody who comes waits longer than that.
 const VACANT_MS = 4000, REST_MS = 250;
 const VERSION = 2;
 const part = id => document.getElementById(id);
 const kiosk = location.hash === "#kiosk";
 // What a desk asks of the page's look where it asks nothing; then what it asks, and what the page had of its own.
-const NO_LOOK = { values: {}, style: { texts: {}, colours: {} }, scenes: [], packs: null, recording: false };
+const NO_LOOK = { values: {}, style: { texts: {}, colours: {} }, scenes: [], packs: null, recording: false, closed: null };
 let asked = NO_LOOK;
 // What has a colour that a scene may change (the list is that of display::server::COLOURS), and where the style keeps it.
 const COLOURS = { background: "--night", text: "--bone", faint: "--ash", accent: "--gold", line: "--line" };
@@ -33,8 +34,15 @@ let settings = await fetchSettings();
 // Where the mirror runs in this browser, nobody but the page can bring it up to date.
 if (settings.module) await keep();
 const glass = new Glass(), announcer = new Announcer(part("status"));
-const panel = new Panel(tell), steps = new Steps(tell), scenes = new Scenes();
+const may = what => settings.house.visitors.includes(what);
+const panel = new Panel(tell), steps = new Steps(tell), scenes = new Scenes(() => may("scene"));
 takeNumbers();
+permit();
+if (settings.house.sends_numbers) {
+  part("stored").dataset.text = "pictures_stay";
+  if (!Object.keys(settings.house.notice).length) part("promise").dataset.text = "notice_with_numbers";
+}
+whenSpoken(sayHouse);
 await speak(preferred());
 const link = new Worker("link.js", { type: "module" });
 link.postMessage({ open: settings.module });
@@ -59,13 +67,15 @@ function tell() {
   const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
   const wanted = begun ? { ...panel.controls, steps: steps.open } : {};
   const controls = { version: VERSION, ...wanted, calm, waiting: !begun };
-  link.postMessage({ controls: JSON.stringify(controls), thumb: panel.open || steps.open, emptyMs: begun ? DREAM_MS : WAIT_MS });
+  const emptyMs = asked.closed ? CLOSED_MS : begun ? DREAM_MS : WAIT_MS;
+  link.postMessage({ controls: JSON.stringify(controls), thumb: panel.open || steps.open, emptyMs });
 }
 
 // ---- A visit ----------------------------------------------------------------------------------------------------------
 
 /** `event` is what somebody did to begin, where somebody did. */
 function begin(event) {
+  if (asked.closed) return;
   begun = true;
   showMirror(true);
   lastSomebody = performance.now();
@@ -155,7 +165,8 @@ function notice() {
   const wrong = troubles.server || (begun && (troubles.camera || troubles.picture));
   let text = wrong ? say(wrong.key, wrong.values) : "";
   if (!text && begun && isLooking() && latest.report.state === "dreaming") {
-    text = say(latest.report.faces.some(face => face.still) ? "still_face" : "nobody");
+    const { faces } = latest.report;
+    text = say(faces.some(face => face.over) ? "visit_over" : faces.some(face => face.still) ? "still_face" : "nobody");
   }
   write(part("notice"), text);
   return text;
@@ -171,18 +182,18 @@ function refresh() {
   if (!latest) return;
   said = performance.now();
   const { report } = latest, silent = notice() || !begun;
-  const judged = report.views.filter(view => isSomebody(view) && view.judgement);
+  const here = report.views.filter(isSomebody), judged = here.filter(view => view.judgement);
   labels = new Map(judged.map(view => [view.viewer, inShort(view.judgement)]));
-  document.body.classList.toggle("somebody", judged.length > 0);
+  document.body.classList.toggle("somebody", here.length > 0);
 
   glass.caption(report.views.map(view => {
     if (silent) return { viewer: view.viewer };
     if (!isSomebody(view)) return { viewer: null, lines: [say("a_dream")] };
     const all = view.judgement ? lines(view.judgement, panel.told) : [];
-    if (all.length && report.views.length === 1) all.push(say("numbers_left", { n: number(report.sizes.features) }));
+    if (report.views.length === 1) all.push(say("numbers_left", { n: number(report.sizes.features) }));
     return { viewer: view.viewer, lines: all };
   }));
-  announce(judged);
+  announce(here);
   if (panel.open) panel.show(report, report.views.find(isSomebody), speed(), times);
   if (steps.open) steps.say(report, judged.length ? lines(judged[0].judgement, panel.told) : []);
 }
@@ -191,15 +202,15 @@ function refresh() {
 function verdicts(view) {
   if (!view?.judgement) return {};
   const { age, gender } = view.judgement, { told } = panel;
-  return { age: told.age ?? age.mean, gender: told.female ?? gender.female };
+  return { age: told.age ?? age?.mean, gender: told.female ?? gender?.female };
 }
 
-function announce(judged) {
+function announce(here) {
   if (!begun) return announcer.tell("", "");
   const wrong = part("notice").textContent;
-  const key = wrong || judged.map(view => `${view.viewer}:${view.judgement.gender.label}`).join();
-  const spoken = [say("whose_face"), ...judged.flatMap(view => lines(view.judgement, {}))].join(" ");
-  announcer.tell(key, wrong || (judged.length ? spoken : ""));
+  const key = wrong || here.map(({ viewer, judgement }) => `${viewer}:${judgement?.gender?.label}`).join();
+  const spoken = [say("whose_face"), ...here.flatMap(({ judgement }) => (judgement ? lines(judgement, {}) : []))].join(" ");
+  announcer.tell(key, wrong || (here.length ? spoken : ""));
 }
 
 /** Milliseconds from a picture's leaving the camera to its reflection on the canvas, and when that was; the newest ones. */
@@ -291,11 +302,55 @@ function look(wanted) {
   for (const [part, variable] of Object.entries(COLOURS)) {
     document.documentElement.style.setProperty(variable, style.colours[part] ?? "");
   }
+  close(wanted.closed);
   panel.hold(values);
   scenes.show(wanted.scenes, values.scene ?? null);
   showWords(values.words ?? own.words);
   replace(style.texts);
   speak(values.language ?? own.language).then(refresh);
+}
+
+/** Outside the opening hours the camera is off, and nothing is shown but when it opens again. */
+let wasClosed = false;
+function close(closed) {
+  part("closed").hidden = !closed;
+  write(part("closed"), closed ? opening(closed) : "");
+  if (Boolean(closed) === wasClosed) return;
+  wasClosed = Boolean(closed);
+  if (wasClosed && begun) stop();
+  if (wasClosed) camera.stop();
+  if (!wasClosed) comeUp();
+  tell();
+}
+
+/** An installation begins by itself, unless it is theirs to begin who close their eyes. */
+function comeUp() {
+  if (settings.gesture && !settings.has_camera) camera.start();
+  if (kiosk && !settings.gesture && !begun) begin();
+}
+
+/** What the house does not let visitors do, nothing offers. */
+function permit() {
+  for (const element of document.querySelectorAll("[data-permission]")) {
+    element.toggleAttribute("data-forbidden", !may(element.dataset.permission));
+  }
+  const isOffered = id => part(id).querySelector("[data-permission]:not([data-forbidden])");
+  for (const id of ["how-much", "what-if"]) part(id).toggleAttribute("data-forbidden", !isOffered(id));
+  for (const slider of document.querySelectorAll("input[data-override]")) {
+    const { override } = slider.dataset, group = { female: "gender" }[override] ?? override;
+    if (settings.house.measures[group] !== "told") slider.parentElement.setAttribute("data-forbidden", "");
+  }
+}
+
+/** What is in force here, on the start page. */
+function sayHouse() {
+  write(part("measured"), measured(settings.house));
+  part("guesses").hidden = !judges(settings.house);
+  const [notice] = noticeOf(settings.house);
+  part("house-notice").hidden = !notice;
+  write(part("house-notice"), notice ?? "");
+  tellHouse(part("house"), settings.house);
+  if (asked.closed) write(part("closed"), opening(asked.closed));
 }
 
 /** The mirror has another pack: its numbers may be others. */
@@ -354,9 +409,9 @@ function showWords(shown) {
 }
 
 listen({
-  p: () => begun && open(panel, !panel.open),
-  s: () => begun && open(steps, !steps.open),
-  h: () => begun && !("words" in asked.values) && showWords(!hasWords()),
+  p: () => begun && may("panel") && open(panel, !panel.open),
+  s: () => begun && may("steps") && open(steps, !steps.open),
+  h: () => begun && may("words") && !("words" in asked.values) && showWords(!hasWords()),
   f: toggleFullScreen,
   escape: () => begun && stop(),
 }, [["toggle-panel", "p"], ["toggle-steps", "s"], ["toggle-words", "h"], ["toggle-full", "f"], ["stop", "escape"]]);
@@ -387,15 +442,13 @@ if (kiosk) {
   part("promise").hidden = false;
 } else {
   offerFullScreen();
-  if (innerWidth >= 1100) open(panel, true);
+  if (innerWidth >= 1100 && may("panel")) open(panel, true);
 }
-if (settings.gesture && !settings.has_camera) camera.start();
 hang(link, settings);
 watch(beginAgain);
 setInterval(fetchPicture, PANEL_PICTURE_MS);
 measure("keys", "promise");
-// An installation comes up by itself, its notice stays on the wall.
-if (kiosk && !settings.gesture) begin();
+comeUp();
 tell();
 
 /** For whoever looks in with the browser's console. */

@@ -6,7 +6,7 @@ const part = id => document.getElementById(id);
 /** A slider's steps for a unit of its verdict. */
 const scale = slider => Number(slider.dataset.scale ?? 1);
 /** The machine's own verdicts, as sliders know them. */
-const own = ({ age, gender }) => ({ age: age.mean, female: gender.female });
+const own = ({ age, gender }) => ({ ...(age && { age: age.mean }), ...(gender && { female: gender.female }) });
 
 export class Panel {
   #change; #overrides = {}; #of = 0;
@@ -147,6 +147,7 @@ export class Panel {
   #follow(verdicts) {
     for (const slider of this.#sliders()) {
       const name = slider.dataset.override;
+      if (!(name in verdicts)) continue;
       if (!(name in this.#overrides) && !this.#isHeld(`override/${name}`)) slider.value = Math.round(verdicts[name] * scale(slider));
     }
   }

@@ -5,11 +5,12 @@ const part = id => document.getElementById(id);
 export class Scenes {
   #scenes = []; #shown = "";
 
-  constructor() {
+  /** `may` says whether a visitor may switch them. */
+  constructor(may) {
     part("scene").addEventListener("change", () => choose(part("scene").value));
     addEventListener("keydown", event => {
       if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches?.("select")) return;
-      const scene = this.#scenes.find(({ key }) => key === event.key.toLowerCase());
+      const scene = may() && this.#scenes.find(({ key }) => key === event.key.toLowerCase());
       if (scene) choose(scene.name);
     });
   }

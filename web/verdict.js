@@ -4,16 +4,20 @@ import { number, percent, say } from "./words.js";
 
 const years = age => Object.fromEntries(Object.entries(age).map(([key, value]) => [key, number(value)]));
 
-/** In a few words: "man, about 43". */
+/** In a few words: "man, about 43"; of what is not told nothing. */
 export function inShort({ age, gender }) {
-  const sex = { female: "woman", male: "man" }[gender.label] ?? "cannot_tell";
-  return say("short_verdict", { sex: say(sex), age: number(age.mean) });
+  const sex = gender && say({ female: "woman", male: "man" }[gender.label] ?? "cannot_tell");
+  if (!age) return sex;
+  return gender ? say("short_verdict", { sex, age: number(age.mean) }) : say("years", { n: number(age.mean) });
 }
 
 /** The lines under a reflection. `told` are the verdicts that somebody chose in place of the machine's own. */
 export function lines({ age, gender }, told) {
-  const sex = { female: "takes_for_a_woman", male: "takes_for_a_man" }[gender.label] ?? "takes_for_neither";
-  if (Object.keys(told).length === 0) return [say(sex), say("takes_for_years", years(age))];
+  if (Object.keys(told).length === 0) {
+    if (!gender) return [say("takes_for_an_age", years(age))];
+    const sex = { female: "takes_for_a_woman", male: "takes_for_a_man" }[gender.label] ?? "takes_for_neither";
+    return age ? [say(sex), say("takes_for_years", years(age))] : [say(`${sex}_alone`)];
+  }
   const what = [];
   if ("age" in told) what.push(say("told_years", { n: number(told.age) }));
   if ("female" in told) what.push(say("told_female", { n: percent(told.female) }));

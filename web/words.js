@@ -70,8 +70,16 @@ export function replace(others) {
   sayAll();
 }
 
+/** Several words as a language strings them together. */
+export const list = words => new Intl.ListFormat(language(), { type: "conjunction" }).format(words);
+
+const hearers = [];
+/** Calls a function whenever all is said anew, as in another language. */
+export const whenSpoken = hearer => { hearers.push(hearer); };
+
 /** Says all that stands on the page, or on a part of it. */
 export function sayAll(root = document) {
+  if (root === document) for (const hearer of hearers) hearer();
   for (const element of root.querySelectorAll("[data-text]")) element.textContent = say(element.dataset.text);
   for (const element of root.querySelectorAll("[data-label]")) element.setAttribute("aria-label", say(element.dataset.label));
 }

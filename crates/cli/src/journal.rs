@@ -3,25 +3,31 @@
 //! Nothing about who looked is ever written: only that pages came and went, and what failed.
 
 use anyhow::Context;
+use display::server::Trouble;
+use std::collections::VecDeque;
+use std::fmt::{Debug, Write as _};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::SystemTime;
+use tracing::field::{Field, Visit};
+use tracing::{Event, Subscriber};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::{self, MakeWriter};
-use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::layer::{self, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, registry};
 
 /// A file and the one before it are each at most this long.
 const MAX_BYTES: u64 = 5_000_000;
 
-/// Begins to take note; `verbose` says more on stderr.
+/// Begins to take note; `verbose` says more on stderr. Gives back what will have gone wrong lately.
 ///
 /// # Errors
 /// If the file cannot be written.
-pub fn open(file: Option<&Path>, verbose: u8) -> anyhow::Result<()> {
-    let ours = |level| Targets::new().with_targets([("narcissus", level), ("display", level)]);
+pub fn open(file: Option<&Path>, verbose: u8) -> anyhow::Result<Arc<Troubles>> {
+    let ours = |level| Targets::new().with_targets(["narcissus", "display", "show"].map(|name| (name, level)));
     let level = [LevelFilter::WARN, LevelFilter::INFO, LevelFilter::DEBUG][usize::from(verbose.min(2))];
     // What cannot be written is lost. The layers would complain about it on stderr, and panic where that is closed too.
     let words = fmt::layer().with_writer(io::stderr).without_time().with_target(false).log_internal_errors(false);
@@ -31,9 +37,60 @@ pub fn open(file: Option<&Path>, verbose: u8) -> anyhow::Result<()> {
     let lines = lines.transpose()?;
     let lines = lines
         .map(|f| fmt::layer().json().with_writer(f).log_internal_errors(false).with_filter(ours(LevelFilter::INFO)));
+    let troubles = Arc::<Troubles>::default();
+    let lately = Lately(troubles.clone()).with_filter(ours(LevelFilter::WARN));
     // Whoever already listens in this process goes on to.
-    let _ = registry().with(words).with(lines).try_init();
-    Ok(())
+    let _ = registry().with(words).with(lines).with(lately).try_init();
+    Ok(troubles)
+}
+
+/// What went wrong lately, the newest last.
+#[derive(Debug, Default)]
+pub struct Troubles(Mutex<VecDeque<Trouble>>);
+
+impl Troubles {
+    /// So many are remembered.
+    const MOST: usize = 20;
+
+    /// They.
+    pub fn all(&self) -> Vec<Trouble> {
+        frame::lock(&self.0).iter().cloned().collect()
+    }
+}
+
+/// Remembers warnings and errors.
+struct Lately(Arc<Troubles>);
+
+impl<S: Subscriber> Layer<S> for Lately {
+    fn on_event(&self, event: &Event<'_>, _: layer::Context<'_, S>) {
+        let mut text = String::new();
+        event.record(&mut Words(&mut text));
+        let mut all = frame::lock(&self.0.0);
+        if all.len() == Troubles::MOST {
+            all.pop_front();
+        }
+        all.push_back(Trouble { at: SystemTime::now(), text });
+    }
+}
+
+/// Writes an event as people read it: what happened, then the rest.
+struct Words<'a>(&'a mut String);
+
+impl Visit for Words<'_> {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        // A string of its own has no result to be looked at.
+        let _ = match field.name() {
+            "message" => {
+                self.0.insert_str(0, &format!("{value:?}"));
+                Ok(())
+            }
+            name => write!(self.0, "; {name}: {value:?}"),
+        };
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        let _ = write!(self.0, "; {}: {value}", field.name());
+    }
 }
 
 /// A file that is put aside as `FILE.1`, in place of the one that was, when it is full.
@@ -119,6 +176,23 @@ mod tests {
             let error = writeln!(log.make_writer(), "a line").unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::StorageFull);
         }
+    }
+
+    #[test]
+    fn what_went_wrong_lately_is_remembered_as_people_read_it() {
+        let troubles = Arc::<Troubles>::default();
+        let listening = registry().with(Lately(troubles.clone()));
+        tracing::subscriber::with_default(listening, || {
+            tracing::warn!(file = "a.toml", lines = 3, "cannot be read");
+            (0..Troubles::MOST + 4).for_each(|i| tracing::error!(i, "again"));
+        });
+        let all = troubles.all();
+        assert_eq!((all.len(), all[0].text.as_str(), all[19].text.as_str()), (20, "again; i: 4", "again; i: 23"));
+        let first = Arc::<Troubles>::default();
+        tracing::subscriber::with_default(registry().with(Lately(first.clone())), || {
+            tracing::warn!(file = "a.toml", lines = 3, "cannot be read");
+        });
+        assert_eq!(first.all()[0].text, "cannot be read; file: a.toml; lines: 3");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Options that several commands share.
 
 use ::mirror::engine::Mirror;
-use ::mirror::features::Group;
+use ::mirror::features::{Group, Measures};
 use ::mirror::generator::Generator;
 use ::mirror::inverter::FeatureSelection;
 use ::mirror::pack::{MANIFEST_FILE, Net, Pack};
@@ -31,11 +31,11 @@ pub struct Global {
 }
 
 /// How the generator draws.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct Drawing {
     /// Number format of the factors in the generator's enlarging convolutions: bf16 is faster on processors with AVX512-BF16, and
     /// moves about one value of a picture in a hundred by more than 1/255
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_enum, default_value_t, hide_short_help = true)]
     precision: Format,
 }
 
@@ -130,7 +130,7 @@ impl VisitorsArgs {
 }
 
 /// How large the generator draws.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct Size {
     /// Draw at most so many pixels: a coarser level of the same generator, which takes less time
     #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u16).range(4..))]
@@ -199,10 +199,14 @@ impl Global {
 
     /// The mirror of that pack.
     pub fn open_mirror(&self, drawing: &Drawing, size: &Size) -> anyhow::Result<Mirror> {
-        let pack = self.open_pack()?;
-        let builder = Mirror::builder(&pack).precision(drawing.precision()?);
-        Ok(builder.max_resolution(size.max_resolution()).build()?)
+        build_mirror(&self.open_pack()?, drawing, size, Measures::default())
     }
+}
+
+/// The mirror of a pack as the options want it, which measures these groups.
+pub fn build_mirror(pack: &Pack, drawing: &Drawing, size: &Size, measures: Measures) -> anyhow::Result<Mirror> {
+    let builder = Mirror::builder(pack).precision(drawing.precision()?);
+    Ok(builder.max_resolution(size.max_resolution()).measures(measures).build()?)
 }
 
 /// The pack in a folder, or the folder of a pack.toml; without a path the built-in one.

@@ -47,6 +47,7 @@ impl Session for Mosaic {
             faces: vec![TrackedFaceReport {
                 id: Some(1),
                 still: false,
+                over: false,
                 verdicts: [(Verdict::Age, 41.0), (Verdict::Female, 0.7)].into(),
                 face,
             }],
@@ -80,8 +81,8 @@ fn face(picture: &Image) -> FaceReport {
         confidence: 0.9,
         landmarks: std::array::from_fn(on_circle),
         pose: Pose { yaw: 4.0, pitch: -2.0, roll: 1.0 },
-        age: AgeReport { mean: 41.0, low: 33.0, high: 52.0 },
-        gender: GenderReport { label: GenderLabel::Unsure, female: 0.7, male: 0.3 },
+        age: Some(AgeReport { mean: 41.0, low: 33.0, high: 52.0 }),
+        gender: Some(GenderReport { label: GenderLabel::Unsure, female: 0.7, male: 0.3 }),
         features: Vec::new(),
     }
 }
@@ -93,5 +94,5 @@ fn analysed(image: Image, viewer: Option<u64>, report: FrameReport, controls: &C
 
 fn main() -> Result<(), ServerError> {
     let port = std::env::args().nth(1).and_then(|p| p.parse().ok()).unwrap_or(7860);
-    serve(Setup::local(port), Mosaic, |url| println!("the mirror is at {url}"))
+    serve(Setup::local(port), Mosaic, |addresses| println!("the mirror is at {}", addresses.page)).map(drop)
 }

@@ -1,11 +1,11 @@
 //! The mirror itself: from a picture of a viewer to a picture of a reflection.
 
-use crate::face::attributes::{AttributeNet, Attributes};
+use crate::face::attributes::{AttributeNet, Judged};
 use crate::face::detector::Detector;
 use crate::face::landmarks::{LandmarkNet, Located};
-use crate::face::likeness::{self, LikenessNet};
+use crate::face::likeness::{self, Likeness, LikenessNet};
 use crate::face::{Face, Landmarks, Rect};
-use crate::features::{self, FeatureVector, Group, Pose};
+use crate::features::{self, FeatureVector, Group, Measures, Pose};
 use crate::generator::{Generator, Painter};
 use crate::inverter::{FeatureSelection, Inverter, InverterInput, Population};
 use crate::latent::Latent;
@@ -31,12 +31,13 @@ pub enum MirrorError {
     },
 }
 
-/// The nets that read faces: detector, landmarks, age and gender, perhaps likeness.
+/// The nets that read faces: detector, landmarks, perhaps age and gender, perhaps likeness.
 pub struct Eyes {
     detector: Detector,
     landmarks: LandmarkNet,
-    attributes: AttributeNet,
+    attributes: Option<AttributeNet>,
     likeness: Option<LikenessNet>,
+    measures: Measures,
 }
 
 /// A face and all that the eyes say of it. Places are pixels of the picture.
@@ -50,8 +51,8 @@ pub struct Observation {
     pub landmarks: Landmarks,
     /// Where it looks.
     pub pose: Pose,
-    /// Age and gender.
-    pub attributes: Attributes,
+    /// Age and gender, as far as they are measured.
+    pub judged: Judged,
     /// All measurements; the inverter takes its features from them.
     pub features: FeatureVector,
 }
@@ -79,7 +80,16 @@ impl Reader {
     /// # Errors
     /// If one of its nets is missing or broken.
     pub fn new(pack: &Pack) -> Result<Self, PackError> {
-        let (eyes, inverter) = (Eyes::new(pack)?, pack.open(Net::Inverter, Inverter::from_weights)?);
+        Self::measuring(pack, &Measures::default())
+    }
+
+    /// The same, which measures these groups only.
+    ///
+    /// # Errors
+    /// If one of the nets that this takes is missing or broken.
+    pub fn measuring(pack: &Pack, measures: &Measures) -> Result<Self, PackError> {
+        let eyes = Eyes::measuring(pack, measures)?;
+        let inverter = pack.open(Net::Inverter, Inverter::from_weights)?.without(&measures.off());
         if eyes.likeness.is_none() && inverter.order().iter().any(|number| number.group() == Group::Likeness) {
             let why = "the inverter takes likeness, which no net of the pack says".to_owned();
             return Err(PackError::Mismatch { pack: pack.origin().to_owned(), why });
@@ -120,7 +130,7 @@ impl Mirror {
 
     /// A mirror of a pack's nets, to be told how it draws.
     pub fn builder(pack: &Pack) -> MirrorBuilder<'_> {
-        MirrorBuilder { pack, precision: Precision::F32, max_resolution: None }
+        MirrorBuilder { pack, precision: Precision::F32, max_resolution: None, measures: Measures::default() }
     }
 
     /// Looks once into the mirror. `None` when nobody stands there; of several viewers, the nearest is reflected.
@@ -165,12 +175,13 @@ impl Mirror {
     }
 }
 
-/// Makes a mirror of a pack: says in which precision it draws, and how large.
+/// Makes a mirror of a pack: says in which precision it draws, how large, and what it measures.
 #[derive(Clone, Debug)]
 pub struct MirrorBuilder<'a> {
     pack: &'a Pack,
     precision: Precision,
     max_resolution: Option<usize>,
+    measures: Measures,
 }
 
 impl MirrorBuilder<'_> {
@@ -186,12 +197,18 @@ impl MirrorBuilder<'_> {
         Self { max_resolution, ..self }
     }
 
+    /// Measures these groups only; all of them unless told.
+    #[must_use]
+    pub fn measures(self, measures: Measures) -> Self {
+        Self { measures, ..self }
+    }
+
     /// Reads the nets and lays them out.
     ///
     /// # Errors
     /// If a net is missing or broken, the generator has no level of that size, or the inverter was made for another generator.
     pub fn build(self) -> Result<Mirror, PackError> {
-        let (reader, painter) = (Reader::new(self.pack)?, self.painter()?);
+        let (reader, painter) = (Reader::measuring(self.pack, &self.measures)?, self.painter()?);
         let (drawn, found) = (painter.latent_size(), reader.inverter.config().latent_size);
         if drawn != found {
             let why = format!("the generator takes latents of {drawn} numbers, the inverter finds {found}");
@@ -254,11 +271,25 @@ impl Eyes {
     /// # Errors
     /// If a net is missing or broken. The likeness net may be missing.
     pub fn new(pack: &Pack) -> Result<Self, PackError> {
+        Self::measuring(pack, &Measures::default())
+    }
+
+    /// The same, which measure these groups only: a net that would say nothing else is not read.
+    ///
+    /// # Errors
+    /// If a net that this takes is missing or broken.
+    pub fn measuring(pack: &Pack, measures: &Measures) -> Result<Self, PackError> {
+        let judges = measures.takes(Group::Age) || measures.takes(Group::Gender);
+        let likeness = match measures.takes(Group::Likeness) {
+            true => pack.open_if_there(Net::Likeness, LikenessNet::from_weights)?,
+            false => None,
+        };
         Ok(Self {
             detector: pack.open(Net::Detector, Detector::from_weights)?,
             landmarks: pack.open(Net::Landmarks, LandmarkNet::from_weights)?,
-            attributes: pack.open(Net::Attributes, AttributeNet::from_weights)?,
-            likeness: pack.open_if_there(Net::Likeness, LikenessNet::from_weights)?,
+            attributes: judges.then(|| pack.open(Net::Attributes, AttributeNet::from_weights)).transpose()?,
+            likeness,
+            measures: *measures,
         })
     }
 
@@ -269,7 +300,7 @@ impl Eyes {
         attributes: AttributeNet,
         likeness: Option<LikenessNet>,
     ) -> Self {
-        Self { detector, landmarks, attributes, likeness }
+        Self { detector, landmarks, attributes: Some(attributes), likeness, measures: Measures::default() }
     }
 
     /// All faces of a picture, the surest first. What the landmark net thinks no face, or what its points make none of, does not
@@ -289,13 +320,27 @@ impl Eyes {
             return None;
         }
         let pose = Pose::of(&landmarks)?;
-        let attributes = self.attributes.estimate(image, &landmarks)?;
+        let judged = match &self.attributes {
+            Some(net) => Judged::from(net.estimate(image, &landmarks)?).only(&self.measures),
+            None => Judged::default(),
+        };
         let likeness = match &self.likeness {
             Some(net) => net.embed(image, &landmarks)?,
             None => likeness::UNKNOWN,
         };
-        let features = features::extract(image, &landmarks, &attributes, &likeness).ok()?;
-        Some(Observation { face, confidence, landmarks, pose, attributes, features })
+        let features = self.features(image, &landmarks, &judged, &likeness)?;
+        Some(Observation { face, confidence, landmarks, pose, judged, features })
+    }
+
+    /// As many of the features as are measured; the others are 0.
+    fn features(
+        &self,
+        image: &Image,
+        landmarks: &Landmarks,
+        judged: &Judged,
+        likeness: &Likeness,
+    ) -> Option<FeatureVector> {
+        Some(features::extract(image, landmarks, judged, likeness).ok()?.without(&self.measures.off()))
     }
 
     /// The face in one of the generator's own pictures, which it fills: the picture is set in a wide margin, as the detector is used to
@@ -333,7 +378,7 @@ impl Eyes {
         let describe = |face: Face| -> Option<Observation> {
             let seen = self.describe(&framed, face)?;
             let landmarks = Landmarks { points: seen.landmarks.points.map(|p| p.map(back)) };
-            let features = features::extract(image, &landmarks, &seen.attributes, &seen.features.likeness()).ok()?;
+            let features = self.features(image, &landmarks, &seen.judged, &seen.features.likeness())?;
             let Rect { x, y, w, h } = face.rect;
             let rect = Rect { x: whole(back(x)), y: whole(back(y)), w: whole(w * shrink), h: whole(h * shrink) };
             let points = face.points.map(|p| p.map(|v| whole(back(v))));
@@ -388,9 +433,11 @@ pub(crate) mod tests {
     use crate::face::attributes::{self, Calibration};
     use crate::face::detector::DetectorNet;
     use crate::face::landmarks;
+    use crate::features::Measure;
     use crate::features::tests::{SOMEBODY, mean_face, smooth_picture};
     use crate::generator::Config;
     use crate::inverter::InverterConfig;
+    use crate::pack::MANIFEST_FILE;
     use nn::{Layer, Rng};
 
     /// A mirror that has learned nothing; `threshold` 0 sees faces everywhere, 1 nowhere.
@@ -433,7 +480,7 @@ pub(crate) mod tests {
         let rect = Rect { x: 80.0, y: 70.0, w: 96.0, h: 120.0 };
         let pose = Pose::of(&landmarks).expect("a face");
         let face = Face { rect, points: [[128.0, 110.0]; 5], score: 0.9 };
-        Observation { face, confidence: 0.9, landmarks, pose, attributes: SOMEBODY, features }
+        Observation { face, confidence: 0.9, landmarks, pose, judged: SOMEBODY, features }
     }
 
     #[test]
@@ -453,6 +500,41 @@ pub(crate) mod tests {
         }
         let error = Mirror::builder(&pack).max_resolution(Some(3)).build().err().expect("too small").to_string();
         assert_eq!(error, "the built-in pack: no level of at most 3 pixels: the coarsest has 4");
+    }
+
+    #[test]
+    fn what_a_house_does_not_measure_no_net_is_loaded_for() {
+        let pack = Pack::embedded().unwrap();
+        let measures = [Group::Age, Group::Gender, Group::Likeness]
+            .into_iter()
+            .fold(Measures::default(), |measures, group| measures.with(group, Measure::Off));
+        // The files of the nets that would say it are not even there.
+        let unused = [Net::Attributes, Net::Likeness].map(Net::file);
+        let names = [MANIFEST_FILE].into_iter().chain(Net::ALL.map(Net::file)).filter(|name| !unused.contains(name));
+        let manifest = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../../packs/office/pack.toml")).unwrap();
+        let bytes = |name: &str| match name {
+            MANIFEST_FILE => manifest.clone().into(),
+            name => pack.file(name).unwrap().to_vec().into(),
+        };
+        let less = Pack::from_files("less", names.map(|name| (name.to_owned(), bytes(name))).collect()).unwrap();
+        assert!(Mirror::new(&less).is_err());
+        let mirror = Mirror::builder(&less).measures(measures).build().unwrap();
+        let full = Mirror::new(&pack).unwrap();
+
+        // A dream is seen all the same; of age, gender and likeness nothing is said, and the inverter takes nothing of them.
+        let dream = mirror.painter().paint(&Latent::gaussian(mirror.painter().latent_size(), &mut Rng::new(11)));
+        let seen = mirror.eyes().analyse_reflection(&dream).unwrap().expect("a face");
+        let as_before = full.eyes().analyse_reflection(&dream).unwrap().expect("a face");
+        assert_eq!(seen.judged, Judged::default());
+        assert!(measures.off().iter().all(|group| seen.features.group(*group).iter().all(|value| *value == 0.0)));
+        assert_eq!(seen.features, as_before.features.clone().without(&measures.off()));
+        let taken: Vec<Group> = mirror.inverter().order().iter().map(|number| number.group()).collect();
+        assert!(taken.len() < full.inverter().order().len() && taken.iter().all(|group| measures.takes(*group)));
+        // One of two: the net runs, and what it says of the other goes no further.
+        let age_only = Measures::default().with(Group::Gender, Measure::Off);
+        let eyes = Eyes::measuring(&pack, &age_only).unwrap();
+        let judged = eyes.analyse_reflection(&dream).unwrap().expect("a face").judged;
+        assert_eq!(judged, Judged { female: None, ..as_before.judged });
     }
 
     #[test]

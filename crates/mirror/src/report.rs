@@ -3,7 +3,7 @@
 use crate::engine::Observation;
 use crate::face::LANDMARKS;
 use crate::face::attributes::{Age, GenderLabel};
-use crate::features::Pose;
+use crate::features::{Group, Measures, Pose};
 use serde::{Serialize, Serializer};
 
 /// One picture.
@@ -36,11 +36,13 @@ pub struct FaceReport {
     pub landmarks: [[f32; 2]; LANDMARKS],
     /// Degrees.
     pub pose: Pose,
-    /// Years.
-    pub age: AgeReport,
-    /// A word and probabilities.
-    pub gender: GenderReport,
-    /// What may be told of the measurements, in the order of [`crate::features::FeatureVector`].
+    /// Years, where that is told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub age: Option<AgeReport>,
+    /// A word and probabilities, where they are told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gender: Option<GenderReport>,
+    /// What is told of the measurements, in the order of [`crate::features::FeatureVector`].
     pub features: Vec<f32>,
 }
 
@@ -69,7 +71,8 @@ pub struct GenderReport {
 impl Analysis {
     /// Of what the eyes saw in a picture.
     pub fn new(input: impl Into<String>, faces: &[Observation]) -> Self {
-        Self { input: input.into(), frame: None, seconds: None, faces: faces.iter().map(FaceReport::from).collect() }
+        let faces = faces.iter().map(FaceReport::from).collect();
+        Self { input: input.into(), frame: None, seconds: None, faces }
     }
 
     /// The same of a frame of a video, shown after so many seconds.
@@ -84,18 +87,34 @@ impl From<Age> for AgeReport {
     }
 }
 
+impl GenderReport {
+    /// Of a probability of "female".
+    pub fn of(female: f32) -> Self {
+        Self { label: GenderLabel::of(female), female, male: 1.0 - female }
+    }
+}
+
 impl From<&Observation> for FaceReport {
+    /// All that may ever be told.
     fn from(seen: &Observation) -> Self {
-        let (r, female) = (seen.face.rect, seen.attributes.female);
+        Self::new(seen, &Measures::default())
+    }
+}
+
+impl FaceReport {
+    /// What may be told of a face.
+    pub fn new(seen: &Observation, measures: &Measures) -> Self {
+        let r = seen.face.rect;
+        let told = Group::ALL.into_iter().filter(|group| measures.tells(*group));
         Self {
             rect: [r.x, r.y, r.w, r.h],
             score: seen.face.score,
             confidence: seen.confidence,
             landmarks: seen.landmarks.points,
             pose: seen.pose,
-            age: seen.attributes.age.into(),
-            gender: GenderReport { label: seen.attributes.gender(), female, male: 1.0 - female },
-            features: seen.features.told().to_vec(),
+            age: seen.judged.age.filter(|_| measures.tells(Group::Age)).map(AgeReport::from),
+            gender: seen.judged.female.filter(|_| measures.tells(Group::Gender)).map(GenderReport::of),
+            features: told.flat_map(|group| seen.features.group(group)).copied().collect(),
         }
     }
 }
@@ -122,7 +141,7 @@ mod tests {
             confidence: 0.75,
             pose: Pose::of(&landmarks).unwrap(),
             landmarks,
-            attributes: SOMEBODY,
+            judged: SOMEBODY,
             features,
         };
         let line = serde_json::to_value(Analysis::new("a.jpg", &[seen])).unwrap();

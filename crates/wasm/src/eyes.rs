@@ -3,6 +3,7 @@
 use crate::picture::{Drawn, PictureError, rgb};
 use frame::blank;
 use mirror::engine::{MirrorError, Reader};
+use mirror::features::Measures;
 use mirror::live::protocol::{Controls, FrameReport, ProtocolError};
 use mirror::live::{DrawRequest, LiveMirror, LiveSettings, RenderedView, frame_report};
 use mirror::pack::{Pack, PackError};
@@ -56,7 +57,14 @@ impl Eyes {
         let result = self.live.process(picture.as_ref(), &self.rendered, &self.controls, at);
         let inverter = self.live.reader().inverter();
         let seen = result.map(|result| Seen {
-            report: frame_report(&result, picture.as_ref(), &self.rendered, &self.controls, inverter),
+            report: frame_report(
+                &result,
+                picture.as_ref(),
+                &self.rendered,
+                &self.controls,
+                inverter,
+                &Measures::default(),
+            ),
             controls: &self.controls,
             request: result.request,
         });

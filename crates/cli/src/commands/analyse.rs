@@ -104,15 +104,20 @@ fn video(
 fn in_words(analysis: &Analysis) -> String {
     let face = |f: &FaceReport| {
         let [x, y, w, h] = f.rect;
-        let gender = match f.gender.label {
-            GenderLabel::Female => format!("female {:.0} %", f.gender.female * 100.0),
-            GenderLabel::Male => format!("male {:.0} %", f.gender.male * 100.0),
-            GenderLabel::Unsure => format!("gender unsure (female {:.0} %)", f.gender.female * 100.0),
-        };
+        let age = f.age.map(|age| format!("age {:.0} ({:.0} to {:.0}), ", age.mean, age.low, age.high));
+        let gender = f.gender.map(|gender| match gender.label {
+            GenderLabel::Female => format!("female {:.0} %, ", gender.female * 100.0),
+            GenderLabel::Male => format!("male {:.0} %, ", gender.male * 100.0),
+            GenderLabel::Unsure => format!("gender unsure (female {:.0} %), ", gender.female * 100.0),
+        });
         format!(
-            "\n    face of {w:.0}x{h:.0} pixels at ({x:.0}, {y:.0}), score {:.2}: age {:.0} ({:.0} to {:.0}), {gender}, \
-             yaw {:.0}, pitch {:.0}, roll {:.0} degrees",
-            f.score, f.age.mean, f.age.low, f.age.high, f.pose.yaw, f.pose.pitch, f.pose.roll
+            "\n    face of {w:.0}x{h:.0} pixels at ({x:.0}, {y:.0}), score {:.2}: {}{}yaw {:.0}, pitch {:.0}, roll {:.0} degrees",
+            f.score,
+            age.unwrap_or_default(),
+            gender.unwrap_or_default(),
+            f.pose.yaw,
+            f.pose.pitch,
+            f.pose.roll
         )
     };
     let found = match analysis.faces.len() {

@@ -5,7 +5,7 @@ use crate::output;
 use frame::Image;
 use mirror::engine::{Mirror, nearest};
 use mirror::face::Rect;
-use mirror::face::attributes::AttributeNet;
+use mirror::face::attributes::{AttributeNet, Judged};
 use mirror::face::detector::Detector;
 use mirror::face::landmarks::LandmarkNet;
 use mirror::face::likeness::{LikenessNet, UNKNOWN};
@@ -80,10 +80,11 @@ pub fn run(options: &BenchArgs, global: &Global) -> anyhow::Result<()> {
     let landmarks = landmark_net.locate(&frame, &face).landmarks;
     let attributes = attribute_net.estimate(&frame, &landmarks);
     let attributes = attributes.ok_or_else(|| anyhow::anyhow!("the landmark net finds no face in a dream"))?;
+    let judged = Judged::from(attributes);
     let likeness_net = pack.open_if_there(Net::Likeness, LikenessNet::from_weights)?;
     let embed = || likeness_net.as_ref().and_then(|net| net.embed(&frame, &landmarks));
     let likeness = embed().unwrap_or(UNKNOWN);
-    let features = features::extract(&frame, &landmarks, &attributes, &likeness)?;
+    let features = features::extract(&frame, &landmarks, &judged, &likeness)?;
     let latent = mirror.inverter().invert(&features, &FeatureSelection::default());
 
     let mut stages = vec![
@@ -91,7 +92,7 @@ pub fn run(options: &BenchArgs, global: &Global) -> anyhow::Result<()> {
         time("detect", options.rounds, || detector.detect(&frame)),
         time("landmarks", options.rounds, || landmark_net.locate(&frame, &face)),
         time("attributes", options.rounds, || attribute_net.estimate(&frame, &landmarks)),
-        time("features", options.rounds, || features::extract(&frame, &landmarks, &attributes, &likeness)),
+        time("features", options.rounds, || features::extract(&frame, &landmarks, &judged, &likeness)),
         time("invert", options.rounds, || mirror.inverter().invert(&features, &FeatureSelection::default())),
         time("generate", options.rounds, || mirror.painter().paint(&latent)),
         time("reflect", options.rounds, || mirror.reflect(&frame)),

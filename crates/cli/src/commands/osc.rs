@@ -28,7 +28,7 @@ pub fn run(options: &OscArgs, global: &Global) -> anyhow::Result<()> {
         return output::print_line(&serde_json::to_string_pretty(&namespace(&desk))?);
     }
     output::print_line(&"sent after every look")?;
-    list(&sent())?;
+    list(&sent(&desk.rules().measures))?;
     output::print_line(&"\ntaken")?;
     list(&received(&desk))
 }

@@ -48,3 +48,63 @@ fn a_scene_changes_words_colours_and_controls_and_gives_them_back() {
     assert_eq!((page.value(stop), page.value(&style("--gold"))), (words, json!("#c9a96a")));
     assert_eq!(page.value("document.getElementById('scene').value"), "day");
 }
+
+#[test]
+fn the_page_offers_what_the_house_allows_and_says_what_is_in_force() {
+    let Some(chromium) = installed() else { return };
+    let (_alone, dir) = (alone(), tempfile::tempdir().unwrap());
+    let house = dir.path().join("house.toml");
+    let text = "[measures]\nage = \"off\"\ngender = \"off\"\nlikeness = \"off\"\n[visitors]\nmay = [\"panel\", \"without\"]\n\
+                minutes = 0.2\n[notice]\nen = \"Here a machine looks at you.\"\n";
+    std::fs::write(&house, text).unwrap();
+    let server = Server::start(&["--policy", house.to_str().unwrap()]);
+    let mut page = Page::open(&chromium, &Eye::Film(&film::visitor(dir.path())), &server.url);
+    let seen = |id: &str| format!("document.getElementById('{id}').checkVisibility()");
+    let text = |id: &str| format!("document.getElementById('{id}').textContent");
+    page.wait(&format!("{}.includes('the colour of your skin')", text("measured")));
+    assert!(!page.value(&text("measured")).as_str().unwrap().contains("an age"));
+    assert_eq!(page.value(&text("house-notice")), "Here a machine looks at you.");
+    assert_eq!((page.value(&seen("house-notice")), page.value(&seen("guesses"))), (json!(true), json!(false)));
+    let rules = page.value(&text("house")).as_str().unwrap().to_owned();
+    assert!(rules.contains("not measured: an age, a gender, and what your face is like."), "{rules}");
+    assert!(rules.contains("leave out groups of numbers") && rules.contains("0.2 minutes at most"), "{rules}");
+
+    page.begin();
+    page.wait(REFLECTING);
+    set_open(&mut page, "panel", true);
+    page.wait(&seen("groups"));
+    for id in ["features", "age", "female", "hold", "what-if", "toggle-steps", "toggle-words"] {
+        assert_eq!(page.value(&seen(id)), false, "{id}");
+    }
+    let groups = page.value("[...document.querySelectorAll('#groups input')].map(box => box.value)");
+    assert!(!groups.to_string().contains("age") && groups.to_string().contains("skin"), "{groups}");
+    page.press("s");
+    page.press("h");
+    assert_eq!(
+        (page.value(&seen("steps")), page.value("document.body.classList.contains('plain')")),
+        (json!(false), json!(false))
+    );
+    page.wait("document.querySelector('.words').textContent.includes('numbers are left of you')");
+    let words = page.value("document.querySelector('.words').textContent").as_str().unwrap().to_owned();
+    assert!(!words.contains("takes you for"), "{words}");
+    // Twelve seconds are soon over.
+    page.wait(&format!("{} && {}.includes('visit is over')", "narcissus.report.state === 'dreaming'", text("notice")));
+}
+
+#[test]
+fn outside_its_hours_the_page_is_dark_the_camera_off_and_nothing_begins() {
+    let Some(chromium) = installed() else { return };
+    let (_alone, dir) = (alone(), tempfile::tempdir().unwrap());
+    let house = dir.path().join("house.toml");
+    std::fs::write(&house, "[hours]\nopen = []\n").unwrap();
+    let server = Server::start(&["--policy", house.to_str().unwrap()]);
+    let mut page = Page::open(&chromium, &Eye::Film(&film::visitor(dir.path())), &format!("{}/#kiosk", server.url));
+    page.wait("document.getElementById('closed').checkVisibility()");
+    assert_eq!(page.value("document.getElementById('closed').textContent"), "The mirror is closed.");
+    page.wait("narcissus.report?.sizes.picture_bytes === 0");
+    page.value("document.getElementById('begin').click()");
+    assert_eq!(page.value("document.body.classList.contains('begun')"), false);
+    // Others may read what is in force.
+    page.go(&format!("{}/policy", server.url));
+    page.wait("document.getElementById('house')?.textContent.includes('When it is open')");
+}

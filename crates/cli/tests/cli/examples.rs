@@ -251,6 +251,12 @@ fn place(name: &str, words: &[String], path: &Path) {
                 person.save(path.join(format!("{i:02}.png"))).unwrap();
             }
         }
+        "house.toml" => {
+            // The one of the documentation.
+            let text = std::fs::read_to_string(pack_folder().join("../../docs/show.md")).unwrap();
+            let policy = text.split("```toml\n").find(|block| block.starts_with("# house.toml")).unwrap();
+            std::fs::write(path, policy.split("```").next().unwrap()).unwrap();
+        }
         "holiday/" => {
             std::fs::create_dir(path).unwrap();
             save_people(path);

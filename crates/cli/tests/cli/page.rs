@@ -78,6 +78,11 @@ impl Page {
         self.socket.send(Message::binary([&header, jpeg].concat())).unwrap();
     }
 
+    /// Asks for controls.
+    pub fn tell(&mut self, controls: &str) {
+        self.socket.send(Message::text(controls)).unwrap();
+    }
+
     /// What the mirror says next: an answer is text (JSON), a picture is binary.
     pub fn read(&mut self) -> Message {
         self.socket.read().unwrap()

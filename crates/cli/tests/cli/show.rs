@@ -2,6 +2,7 @@
 
 use super::page::{Page, RunningMirror};
 use super::setting::{jpeg, narcissus, pack_copy, viewer};
+use mirror::features::TOLD;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpStream, UdpSocket};
@@ -71,6 +72,108 @@ fn other_programs_hear_of_every_look_and_set_what_is_shown() {
     let metrics = mirror.ask("GET", "/metrics").1;
     assert!(metrics.contains("narcissus_osc_taken_total 2\nnarcissus_osc_refused_total 1\n"), "{metrics}");
     assert!(metrics.contains("narcissus_osc_failed_total 0\n") && !metrics.contains("narcissus_osc_sent_total 0\n"));
+}
+
+#[test]
+fn what_a_house_does_not_measure_is_in_no_page_packet_metric_or_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let (house, log) = (folder.path().join("house.toml"), folder.path().join("mirror.log"));
+    let text = "[measures]\nage = \"off\"\ngender = \"off\"\nskin = \"hidden\"\n[visitors]\nmay = [\"panel\", \"hold\"]\n\
+                [notice]\nen = \"Here a machine looks.\"\n";
+    std::fs::write(&house, text).unwrap();
+    let peer = UdpSocket::bind(("127.0.0.1", 0)).unwrap();
+    peer.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let (to, [house, log_path]) = (peer.local_addr().unwrap().to_string(), [&house, &log].map(|p| p.to_str().unwrap()));
+    let mirror = RunningMirror::start(&["--policy", house, "--osc-out", &to, "--log", log_path, "-v"]);
+    let mut page = Page::open(&mirror.address);
+
+    // What it says of somebody, though the page asks for more than a visitor may.
+    page.tell(r#"{"version":2,"features":5,"overrides":{"age":90},"hold":true,"measure":true,"steps":true}"#);
+    let picture = jpeg(&viewer(0));
+    let words = answer(&mut page, &picture, |words| {
+        words["controls"]["hold"] == true && words["report"]["views"][0]["kept"].is_object()
+    });
+    let controls = &words["controls"];
+    assert_eq!(
+        (&controls["features"], &controls["overrides"], &controls["steps"]),
+        (&json!(null), &json!({}), &json!(false))
+    );
+    let report = &words["report"];
+    let (face, view) = (&report["faces"][0], &report["views"][0]);
+    assert_eq!((&face["verdicts"], &view["judgement"], &view["verdicts"]), (&json!({}), &json!(null), &json!({})));
+    assert_eq!(face["features"].as_array().unwrap().len(), TOLD - 1 - 1 - 3);
+    let said = |text: &str, word: &str| text.contains(&format!("\"{word}\"")) || text.contains(&format!("/{word}"));
+    for word in ["age", "gender", "female", "skin"] {
+        assert!(!said(&report.to_string(), word), "{word}: {report}");
+    }
+    let mut heard = Vec::new();
+    let mut packet = [0; 2048];
+    let has = |heard: &[u8], word: &str| heard.windows(word.len()).any(|bytes| bytes == word.as_bytes());
+    while !has(&heard, "/narcissus/view/1/kept/shape") {
+        let length = peer.recv(&mut packet).unwrap();
+        heard.extend_from_slice(&packet[..length]);
+    }
+    for word in ["age", "gender", "label", "skin"] {
+        assert!(!has(&heard, &format!("/{word}")), "{word} is in a packet");
+    }
+    // Nor is there a way to set it; what the desk may set is unchanged otherwise.
+    let osc = mirror.ask("GET", "/osc").1;
+    assert!(!said(&osc, "age") && !said(&osc, "gender") && osc.contains("/narcissus/set/without/skin"), "{osc}");
+    assert_eq!(mirror.ask("POST", "/controls/override/age?value=80").0, 404);
+    assert_eq!(mirror.ask("POST", "/controls/features?value=9").0, 204);
+    answer(&mut page, &picture, |words| words["controls"]["features"] == 9);
+    let settings: Value = serde_json::from_str(&mirror.ask("GET", "/settings.json").1).unwrap();
+    let house = &settings["house"];
+    assert_eq!((&house["measures"]["age"], &house["measures"]["skin"]), (&json!("off"), &json!("hidden")));
+    assert_eq!(
+        (&house["visitors"], &house["notice"]["de"]),
+        (&json!(["panel", "hold"]), &json!("Here a machine looks."))
+    );
+    assert_eq!((&house["sends_numbers"], &settings["numbers"].to_string().contains("age")), (&json!(true), &false));
+    assert!(mirror.ask("GET", "/policy").1.contains("policy.js"));
+    let (metrics, log) = (mirror.ask("GET", "/metrics").1, std::fs::read_to_string(&log).unwrap());
+    for word in ["age", "gender", "female", "skin"] {
+        let is_word = |text: &str| text.split(|c: char| !c.is_ascii_alphabetic()).any(|found| found == word);
+        assert!(!is_word(&metrics) && !is_word(&log), "{word}: {metrics}{log}");
+    }
+}
+
+#[test]
+fn outside_its_hours_nobody_is_looked_at() {
+    let folder = tempfile::tempdir().unwrap();
+    let house = folder.path().join("house.toml");
+    std::fs::write(&house, "[hours]\nopen = []\n").unwrap();
+    let mirror = RunningMirror::start(&["--policy", house.to_str().unwrap()]);
+    let (mut page, picture) = (Page::open(&mirror.address), jpeg(&viewer(0)));
+    answer(&mut page, &picture, |words| words["type"] == "look" && words["closed"] == json!({ "until": null }));
+    for _ in 0..5 {
+        let words = answer(&mut page, &picture, |words| words["type"] == "analysed");
+        assert_eq!((&words["report"]["faces"], &words["report"]["state"]), (&json!([]), &json!("dreaming")));
+    }
+    let (status, body) = mirror.ask("GET", "/healthz");
+    assert_eq!((status, body.as_str()), (200, "ok\n"));
+}
+
+#[test]
+fn a_policy_with_a_mistake_is_refused_with_its_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let house = folder.path().join("house.toml");
+    let refused = |text: &str, words: &[&str]| {
+        std::fs::write(&house, text).unwrap();
+        narcissus(&["mirror", "--port", "0", "--policy", house.to_str().unwrap()]).assert_one_error(words)
+    };
+    refused("[measures]\nage = \"never\"\n", &["house.toml:2", "unknown variant `never`, expected one of `off`"]);
+    refused("[visitors]\nminutes = -1\n", &["house.toml:2", "minutes: expected more than 0 and at most 600, found -1"]);
+    refused("\u{feff}[hours]\nopen = [\"always\"]\n", &["house.toml:2", "expected hours such as \"10:00-18:00\""]);
+    std::fs::remove_file(&house).unwrap();
+    narcissus(&["mirror", "--policy", house.to_str().unwrap()]).assert_one_error(&["house.toml", "No such file"]);
+    let scenes = folder.path().join("scenes");
+    std::fs::create_dir(&scenes).unwrap();
+    std::fs::write(scenes.join("old.toml"), "[controls]\n\"override/age\" = 80\n").unwrap();
+    std::fs::write(&house, "[measures]\nage = \"off\"\n").unwrap();
+    let [house, scenes] = [&house, &scenes].map(|path| path.to_str().unwrap());
+    narcissus(&["mirror", "--port", "0", "--policy", house, "--scenes", scenes])
+        .assert_one_error(&["old.toml:2", "\"override/age\" is no control of the mirror"]);
 }
 
 #[test]
@@ -148,6 +251,74 @@ fn until<T>(mut what: impl FnMut() -> Option<T>) -> T {
         }
         assert!(began.elapsed() < PATIENCE, "it does not come");
         std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Scenes are switched 1,000 times and the pack 50 times while frames come as fast as they are answered: prints the longest time without
+/// a picture, and the memory after each quarter.
+#[test]
+#[ignore = "takes minutes"]
+#[cfg(target_os = "linux")]
+fn a_thousand_scenes_and_fifty_packs_at_full_rate() {
+    const SCENES: usize = 1000;
+    const PACKS: usize = 50;
+    let (folder, pack) = (tempfile::tempdir().unwrap(), pack_copy());
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("day.toml", "ease = 0.2\n[controls]\nfeatures = 9\ndim = 0.1\n");
+    write("evening.toml", "ease = 0.2\n[controls]\n\"override/age\" = 80\n\"without/skin\" = true\n");
+    write("other.toml", &format!("pack = {:?}\n", pack.path().display().to_string()));
+    let mirror = RunningMirror::start(&["--scenes", folder.path().to_str().unwrap()]);
+    let mut page = Page::open(&mirror.address);
+    let picture = jpeg(&viewer(0));
+    answer(&mut page, &picture, |words| words["report"]["state"] == "reflecting");
+
+    // Shows frames until something is so; gives back the longest time from one picture to the next.
+    let mut last = Instant::now();
+    let mut frames_until = |page: &mut Page, is_so: &mut dyn FnMut(&Value) -> bool| {
+        let mut longest = Duration::ZERO;
+        page.show(&picture);
+        loop {
+            let Ok(text) = page.read().into_text() else {
+                longest = longest.max(last.elapsed());
+                last = Instant::now();
+                continue;
+            };
+            let Ok(words) = serde_json::from_str::<Value>(&text) else {
+                longest = longest.max(last.elapsed());
+                last = Instant::now();
+                continue;
+            };
+            if is_so(&words) {
+                return longest;
+            }
+            if words["type"] == "analysed" {
+                page.show(&picture);
+            }
+        }
+    };
+    let memory = || {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", mirror.process.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<f64>().unwrap() / 1e3
+    };
+    let mut longest = Duration::ZERO;
+    for i in 0..SCENES {
+        let scene = ["day", "evening"][i % 2];
+        assert_eq!(mirror.ask("POST", &format!("/controls/scene?value={scene}")).0, 204);
+        longest = longest.max(frames_until(&mut page, &mut |words| words["values"]["scene"] == scene));
+        if i % (SCENES / 4) == 0 {
+            eprintln!("{i} scenes: {longest:?}, {:.1} MB", memory());
+        }
+    }
+    eprintln!("{SCENES} scenes: the longest time without a picture {longest:?}, {:.1} MB", memory());
+    let mut longest = Duration::ZERO;
+    for i in 0..PACKS {
+        let scene = ["other", "day"][i % 2];
+        assert_eq!(mirror.ask("POST", &format!("/controls/scene?value={scene}")).0, 204);
+        longest = longest.max(frames_until(&mut page, &mut |words| words["packs"] == i + 2));
+        if i % 10 == 9 {
+            eprintln!("{} packs: {longest:?}, {:.1} MB", i + 1, memory());
+        }
     }
 }
 

@@ -7,6 +7,9 @@
 //! | `DELETE /controls/NAME` | leaves it to the pages again |
 //! | `DELETE /controls` | leaves all of them |
 //! | `GET /scenes` | lists the scenes, says which is on, and which files were refused |
+//! | `GET /midi` | says which knob does what, where there is a MIDI controller |
+//! | `POST /midi?learn=WHAT` | the next knob that is touched will do this: `dim`, `scene=night`, `release`; without `learn` none is learned |
+//! | `DELETE /midi/WHAT` | no knob does this any more |
 //! | `GET /osc`, `GET /osc?HOST_INFO` | OSCQuery's tree of addresses, and who answers |
 
 use super::site::Site;
@@ -14,9 +17,10 @@ use axum::Router;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use mirror::live::{ControlDescription, Desk, DeskError, Value};
 use serde::Serialize;
+use show::midi::Midi;
 use std::sync::Arc;
 
 /// A control as it stands.
@@ -38,6 +42,8 @@ pub(super) fn routes(has_desk: bool) -> Router<Arc<Site>> {
         .route("/controls", get(list).delete(release_all))
         .route("/controls/{*name}", post(set).delete(release))
         .route("/scenes", get(scenes))
+        .route("/midi", get(midi).post(learn))
+        .route("/midi/{*what}", delete(forget))
         .route("/osc", get(osc))
 }
 
@@ -88,6 +94,29 @@ async fn release_all(State(site): State<Arc<Site>>) -> Answer {
 
 async fn scenes(State(site): State<Arc<Site>>) -> Answer {
     json(&site.sessions.scenes().unwrap_or_default())
+}
+
+fn controller(site: &Site) -> Result<Arc<Midi>, (StatusCode, String)> {
+    site.sessions.midi().ok_or((StatusCode::NOT_FOUND, "this mirror has no MIDI controller\n".to_owned()))
+}
+
+async fn midi(State(site): State<Arc<Site>>) -> Answer {
+    json(&controller(&site)?.report())
+}
+
+async fn learn(State(site): State<Arc<Site>>, RawQuery(query): RawQuery) -> Answer {
+    let what = query.as_deref().and_then(|query| query.strip_prefix("learn="));
+    let what = what.map(|what| percent_encoding::percent_decode_str(what).decode_utf8_lossy());
+    let learned = controller(&site)?.learn(what.as_deref());
+    learned.map_err(|why| (StatusCode::UNPROCESSABLE_ENTITY, format!("{why}\n")))?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+async fn forget(State(site): State<Arc<Site>>, Path(what): Path<String>) -> Answer {
+    match controller(&site)?.forget(&what) {
+        true => Ok(StatusCode::NO_CONTENT.into_response()),
+        false => Err((StatusCode::NOT_FOUND, format!("no knob does \"{what}\"\n"))),
+    }
 }
 
 async fn osc(State(site): State<Arc<Site>>, RawQuery(query): RawQuery) -> Answer {

@@ -13,7 +13,7 @@ macro_rules! file {
 pub const SERVICE_WORKER: &str = include_str!("../../../../web/sw.js");
 
 /// All files that any page has, `index.html` first.
-pub const FILES: [File; 29] = [
+pub const FILES: [File; 33] = [
     file!("/", "index.html", "text/html"),
     file!("/mirror.css", "mirror.css", "text/css"),
     file!("/icon.svg", "icon.svg", "image/svg+xml"),
@@ -25,12 +25,16 @@ pub const FILES: [File; 29] = [
     file!("/dissolve.js", "dissolve.js", "text/javascript"),
     file!("/glass.js", "glass.js", "text/javascript"),
     file!("/half.js", "half.js", "text/javascript"),
+    file!("/house.js", "house.js", "text/javascript"),
     file!("/keys.js", "keys.js", "text/javascript"),
     file!("/link.js", "link.js", "text/javascript"),
     file!("/module.js", "module.js", "text/javascript"),
     file!("/mounting.js", "mounting.js", "text/javascript"),
     file!("/offline.js", "offline.js", "text/javascript"),
     file!("/panel.js", "panel.js", "text/javascript"),
+    file!("/policy.css", "policy.css", "text/css"),
+    file!("/policy.html", "policy.html", "text/html"),
+    file!("/policy.js", "policy.js", "text/javascript"),
     file!("/scenes.js", "scenes.js", "text/javascript"),
     file!("/seen.js", "seen.js", "text/javascript"),
     file!("/socket.js", "socket.js", "text/javascript"),

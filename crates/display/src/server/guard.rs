@@ -3,8 +3,9 @@
 use axum::http::{HeaderMap, HeaderName, header};
 use std::net::SocketAddr;
 
-/// Name of the cookie that carries the token.
+/// Name of the cookie that carries the token. Cookies are the same for all ports of a host: the staff's has another.
 const COOKIE: &str = "narcissus";
+const STAFF_COOKIE: &str = "narcissus-staff";
 
 /// Where the page lives, and what else it must know.
 #[derive(Clone, Debug)]
@@ -13,6 +14,7 @@ pub struct Guard {
     /// Every `host:port` by which the page may be called, the first being how it is announced.
     hosts: Vec<String>,
     token: Option<String>,
+    cookie: &'static str,
 }
 
 /// Whether a request may pass.
@@ -32,12 +34,18 @@ impl Guard {
         let port = address.port();
         let hosts = [address.to_string(), format!("localhost:{port}")];
         let hosts = hosts.iter().flat_map(|host| short_and_long(host, "http")).collect();
-        Self { scheme: "http", hosts, token: None }
+        Self { scheme: "http", hosts, token: None, cookie: COOKIE }
     }
 
     /// Of a server that others may reach, by one name.
     pub fn remote(name: &str, port: u16, token: String) -> Self {
-        Self { scheme: "https", hosts: short_and_long(&format!("{name}:{port}"), "https"), token: Some(token) }
+        let hosts = short_and_long(&format!("{name}:{port}"), "https");
+        Self { scheme: "https", hosts, token: Some(token), cookie: COOKIE }
+    }
+
+    /// The same for the staff.
+    pub fn staff(name: &str, port: u16, token: String) -> Self {
+        Self { cookie: STAFF_COOKIE, ..Self::remote(name, port, token) }
     }
 
     /// The address of the page.
@@ -63,7 +71,7 @@ impl Guard {
         let Some(token) = &self.token else { return Access::Allowed };
         let bearer = only(headers, header::AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
         let cookies = only(headers, header::COOKIE).unwrap_or_default();
-        let cookie = cookies.split(';').find_map(|c| c.trim().strip_prefix(COOKIE)?.strip_prefix('='));
+        let cookie = cookies.split(';').find_map(|c| c.trim().strip_prefix(self.cookie)?.strip_prefix('='));
         let knows = [bearer, cookie].into_iter().flatten().any(|said| same(said, token));
         if knows { Access::Allowed } else { Access::NoToken }
     }
@@ -72,7 +80,7 @@ impl Guard {
     pub fn cookie_for(&self, query: &str) -> Option<String> {
         let said = query.split('&').find_map(|pair| pair.strip_prefix("token="))?;
         let token = self.token.as_ref().filter(|token| same(said, token))?;
-        Some(format!("{COOKIE}={token}; Path=/; HttpOnly; Secure; SameSite=Strict"))
+        Some(format!("{}={token}; Path=/; HttpOnly; Secure; SameSite=Strict", self.cookie))
     }
 }
 
@@ -144,6 +152,12 @@ mod tests {
         assert_eq!(judge("mirror.example", header::AUTHORIZATION, "Bearer sesame2"), Access::NoToken);
         assert_eq!(judge("mirror.example", header::COOKIE, "narcissus="), Access::NoToken);
         assert_eq!(judge("127.0.0.1", header::AUTHORIZATION, "Bearer sesame"), Access::Foreign);
+        // The token of the one is no token of the other.
+        let staff = Guard::staff("mirror.example", 7861, "sesame".into());
+        let mut page = headers(&[(header::HOST, "mirror.example:7861"), (header::COOKIE, pair)]);
+        assert_eq!(staff.check(&page), Access::NoToken);
+        page.insert(header::COOKIE, "narcissus=x; narcissus-staff=sesame".parse().unwrap());
+        assert_eq!(staff.check(&page), Access::Allowed);
     }
 
     #[test]

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 const RECENT: usize = 512;
 /// Frames a second are over this time.
 const WINDOW: Duration = Duration::from_secs(10);
+/// A mirror that is seen draws more often than this.
+const LATELY: Duration = Duration::from_secs(3);
 /// No picture takes this long.
 const STUCK: Duration = Duration::from_secs(30);
 
@@ -30,6 +32,8 @@ struct State {
     analysed: VecDeque<Instant>,
     /// When each picture was ready, and how long after its frame's arrival.
     recent: VecDeque<(Instant, Duration)>,
+    /// When the last picture was ready, and whether it showed somebody.
+    last: Option<(Instant, bool)>,
 }
 
 /// A stage that may get stuck.
@@ -99,6 +103,7 @@ impl Metrics {
         let mut state = self.lock();
         state.pictures += 1;
         state.reflections += u64::from(reflects);
+        state.last = Some((Instant::now(), reflects));
         keep(&mut state.recent, (Instant::now(), latency));
     }
 
@@ -110,6 +115,11 @@ impl Metrics {
     /// Whether a stage has been busy with one picture for far too long.
     pub fn is_stuck(&self) -> bool {
         self.lock().busy.iter().flatten().any(|since| since.elapsed() > STUCK)
+    }
+
+    /// Whether the last picture showed somebody; `None` where none was drawn for a while.
+    pub fn is_reflecting(&self) -> Option<bool> {
+        self.lock().last.filter(|(at, _)| at.elapsed() < LATELY).map(|(_, reflects)| reflects)
     }
 
     /// How fast the mirror has been lately.

@@ -14,30 +14,58 @@ mod routes;
 mod setup;
 mod site;
 mod socket;
+mod staff;
 mod tls;
 mod view;
 
 pub use files::{COLOURS, LANGUAGES, text_keys};
 pub use setup::{RemoteAccess, ServerError, Setup};
 pub use site::SessionFactory;
+pub use staff::{StaffSetup, Trouble};
+pub use tls::{Certificate, TlsError};
 
 use guard::Guard;
 use mirror::live::{Pipeline, Policy};
+use routes::Door;
 use site::Site;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
-use tokio::sync::Semaphore;
+use std::time::Instant;
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, Semaphore};
 use tokio_rustls::TlsAcceptor;
 
 /// Letters of the shortest token: with 64 letters to choose from, 96 bits.
 const MIN_TOKEN_LENGTH: usize = 16;
 
-/// Serves the mirror until the process is interrupted. `ready` hears the address of the page.
+/// Where the pages are.
+#[derive(Clone, Debug)]
+pub struct Addresses {
+    /// The mirror's.
+    pub page: String,
+    /// The staff's, if they have one.
+    pub staff: Option<String>,
+}
+
+/// Why a server ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// The process was interrupted.
+    Interrupted,
+    /// The staff wants it to start again.
+    Restart,
+}
+
+/// Serves the mirror until the process is interrupted, or is to start again. `ready` hears the addresses of the pages.
 ///
 /// # Errors
 /// If the address cannot be had, or may be reached by others and is not protected, or the server breaks off.
-pub fn serve(setup: Setup, sessions: impl SessionFactory, ready: impl FnOnce(&str)) -> Result<(), ServerError> {
+pub fn serve(
+    setup: Setup,
+    sessions: impl SessionFactory,
+    ready: impl FnOnce(&Addresses),
+) -> Result<Ended, ServerError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("server")
@@ -47,8 +75,8 @@ pub fn serve(setup: Setup, sessions: impl SessionFactory, ready: impl FnOnce(&st
     runtime.block_on(async {
         tokio::select! {
             ended = listen(setup, Arc::new(sessions), ready) => ended,
-            () = interrupted() => Ok(()),
-            () = terminated() => Ok(()),
+            () = interrupted() => Ok(Ended::Interrupted),
+            () = terminated() => Ok(Ended::Interrupted),
         }
     })
 }
@@ -83,25 +111,39 @@ async fn terminated() {
     }
 }
 
-async fn listen(setup: Setup, sessions: Arc<dyn SessionFactory>, ready: impl FnOnce(&str)) -> Result<(), ServerError> {
-    let Setup { listen, remote, settings } = setup;
-    check_protection(listen, remote.as_ref())?;
+async fn listen(
+    setup: Setup,
+    sessions: Arc<dyn SessionFactory>,
+    ready: impl FnOnce(&Addresses),
+) -> Result<Ended, ServerError> {
+    let Setup { listen, remote, settings, staff } = setup;
+    check_protection(listen, remote.as_ref().map(|remote| remote.token.as_str()))?;
 
-    // The address is taken before anything is started.
-    let port = |source| ServerError::Port { port: listen.port(), source };
-    let listener = tokio::net::TcpListener::bind(listen).await.map_err(port)?;
-    let address = listener.local_addr().map_err(ServerError::Broken)?;
+    // The addresses are taken before anything is started.
+    let (listener, address) = bind(listen).await?;
 
     let (guard, certificate) = match remote {
         None => (Guard::local(address), None),
         Some(RemoteAccess { name, certificate, key, token }) => {
-            let loaded = tls::config(&certificate, &key);
-            let loaded = loaded.map_err(|why| ServerError::Certificate { certificate, key, why: why.to_string() })?;
+            let loaded = Certificate::read(&certificate, &key).map_err(|why| why.to_string());
+            let loaded = loaded.and_then(|loaded| loaded.config().map_err(|why| why.to_string()));
+            let loaded = loaded.map_err(|why| ServerError::Certificate { certificate, key, why })?;
             (Guard::remote(&name, address.port(), token), Some(TlsAcceptor::from(Arc::new(loaded))))
         }
     };
+    let staff = match staff {
+        None => None,
+        Some(StaffSetup { listen, name, token, certificate }) => {
+            check_protection(listen, Some(&token))?;
+            let config = certificate.config().map_err(|why| ServerError::StaffCertificate(why.to_string()))?;
+            let (listener, address) = bind(listen).await?;
+            let door = Arc::new(Door::new(Guard::staff(&name, address.port(), token)));
+            Some((listener, TlsAcceptor::from(Arc::new(config)), door))
+        }
+    };
 
-    let url = guard.url();
+    let door = Arc::new(Door::new(guard));
+    let addresses = Addresses { page: door.url(), staff: staff.as_ref().map(|(.., door)| door.url()) };
     let site = Arc::new(Site {
         sessions,
         pipeline: Pipeline::start(Policy::Newest).map_err(ServerError::Broken)?,
@@ -109,29 +151,45 @@ async fn listen(setup: Setup, sessions: Arc<dyn SessionFactory>, ready: impl FnO
         views: Arc::new(Semaphore::new(view::MAX_VIEWS)),
         pages: AtomicUsize::new(0),
         is_full: AtomicBool::new(false),
-        policy: routes::policy(&guard),
-        guard,
         settings,
+        opened: Instant::now(),
+        restart: Notify::new(),
     });
     let house = view::look_for_views(site.clone());
-    let router = routes::router(site);
-    tracing::info!(%url, "the mirror is open");
-    ready(&url);
+    let router = routes::router(site.clone(), door);
+    let for_staff = async {
+        match staff {
+            Some((listener, certificate, door)) => {
+                connection::accept_all(&listener, Some(certificate), &staff::router(site.clone(), door)).await;
+            }
+            None => std::future::pending().await,
+        }
+    };
+    tracing::info!(url = addresses.page, "the mirror is open");
+    ready(&addresses);
     tokio::select! {
         () = connection::accept_all(&listener, certificate, &router) => (),
+        () = for_staff => (),
         () = house => (),
+        () = site.restart.notified() => return Ok(Ended::Restart),
     }
-    Ok(())
+    Ok(Ended::Interrupted)
 }
 
-/// Whether an address that others can reach is protected well enough.
-fn check_protection(listen: SocketAddr, remote: Option<&RemoteAccess>) -> Result<(), ServerError> {
-    if !listen.ip().is_loopback() && remote.is_none() {
+async fn bind(listen: SocketAddr) -> Result<(TcpListener, SocketAddr), ServerError> {
+    let port = |source| ServerError::Port { port: listen.port(), source };
+    let listener = TcpListener::bind(listen).await.map_err(port)?;
+    let address = listener.local_addr().map_err(ServerError::Broken)?;
+    Ok((listener, address))
+}
+
+/// Whether an address that others can reach is protected well enough, by a token.
+fn check_protection(listen: SocketAddr, token: Option<&str>) -> Result<(), ServerError> {
+    if !listen.ip().is_loopback() && token.is_none() {
         return Err(ServerError::Unprotected(listen));
     }
     let in_url = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    let is_weak = |r: &RemoteAccess| r.token.len() < MIN_TOKEN_LENGTH || !r.token.chars().all(in_url);
-    if remote.is_some_and(is_weak) {
+    if token.is_some_and(|token| token.len() < MIN_TOKEN_LENGTH || !token.chars().all(in_url)) {
         return Err(ServerError::Token);
     }
     Ok(())
@@ -167,7 +225,7 @@ pub(crate) mod tests {
     /// The server lives until the tests end; gives back `host:port`.
     pub(super) fn start(setup: Setup) -> String {
         let (tell, hear) = std::sync::mpsc::channel();
-        std::thread::spawn(move || serve(setup, Nobody, |url| tell.send(url.to_owned()).unwrap()));
+        std::thread::spawn(move || serve(setup, Nobody, |addresses| tell.send(addresses.page.clone()).unwrap()));
         let url: String = hear.recv().unwrap();
         url.split_once("://").unwrap().1.to_owned()
     }
@@ -188,7 +246,11 @@ pub(crate) mod tests {
             ("/", "<title>narcissus</title>"),
             ("/camera.js", "getusermedia"),
             ("/texts/zh.json", "{"),
-            ("/settings.json", r#""has_camera":false,"gesture":false,"rotate":0,"mirror":true,"module":null}"#),
+            ("/policy", "policy.js"),
+            (
+                "/settings.json",
+                r#""has_camera":false,"gesture":false,"rotate":0,"mirror":true,"module":null,"house":{"measures":{"#,
+            ),
             ("/healthz", "ok"),
             ("/metrics", "narcissus_frames_total 0"),
         ] {
@@ -250,25 +312,27 @@ pub(crate) mod tests {
         (address, roots)
     }
 
+    /// The reply of a server that speaks TLS to a request.
+    fn ask_tls(address: &str, roots: &rustls::RootCertStore, request: &str, header: &str) -> String {
+        let port = address.rsplit(':').next().unwrap();
+        let mut client = rustls::ClientConfig::builder().with_root_certificates(roots.clone()).with_no_client_auth();
+        // As browsers do.
+        client.alpn_protocols = vec![b"h2".into(), b"http/1.1".into()];
+        let session = rustls::ClientConnection::new(Arc::new(client), "localhost".try_into().unwrap()).unwrap();
+        let socket = TcpStream::connect(format!("127.0.0.1:{port}")).unwrap();
+        let mut stream = rustls::StreamOwned::new(session, socket);
+        let request = format!("{request} HTTP/1.1\r\nHost: {address}\r\n{header}Connection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut reply = String::new();
+        // The server may close without the farewell of TLS.
+        let _ = stream.read_to_string(&mut reply);
+        reply
+    }
+
     #[test]
     fn who_knows_the_token_may_look_from_another_computer() {
         let (address, roots) = start_tls("0123456789abcdef");
-        let port = address.rsplit(':').next().unwrap();
-        let mut client = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-        // As browsers do.
-        client.alpn_protocols = vec![b"h2".into(), b"http/1.1".into()];
-        let client = Arc::new(client);
-        let ask = |path: &str, header: &str| {
-            let session = rustls::ClientConnection::new(client.clone(), "localhost".try_into().unwrap()).unwrap();
-            let socket = TcpStream::connect(format!("127.0.0.1:{port}")).unwrap();
-            let mut stream = rustls::StreamOwned::new(session, socket);
-            let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n{header}Connection: close\r\n\r\n");
-            stream.write_all(request.as_bytes()).unwrap();
-            let mut reply = String::new();
-            // The server may close without the farewell of TLS.
-            let _ = stream.read_to_string(&mut reply);
-            reply
-        };
+        let ask = |path: &str, header: &str| ask_tls(&address, &roots, &format!("GET {path}"), header);
         for path in ["/", "/ws", "/healthz", "/?token=0123456789abcdeX"] {
             assert!(ask(path, "").starts_with("HTTP/1.1 403"), "{path}");
         }
@@ -276,5 +340,46 @@ pub(crate) mod tests {
         assert!(opened.starts_with("HTTP/1.1 303") && opened.contains("HttpOnly; Secure; SameSite=Strict"), "{opened}");
         assert!(ask("/", "Cookie: narcissus=0123456789abcdef\r\n").contains("<title>"));
         assert!(ask("/metrics", "Authorization: Bearer 0123456789abcdef\r\n").starts_with("HTTP/1.1 200"));
+    }
+
+    #[test]
+    fn the_staff_sees_how_the_mirror_does_and_starts_it_again_and_nobody_else_does() {
+        let certificate = Certificate::self_signed("localhost").unwrap();
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(rustls::pki_types::pem::PemObject::from_pem_slice(certificate.chain.as_bytes()).unwrap()).unwrap();
+        let fingerprint = certificate.fingerprint().unwrap();
+        assert_eq!((fingerprint.len(), fingerprint.matches(':').count()), (95, 31));
+        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        let (name, token) = ("localhost".to_owned(), "staff-0123456789".to_owned());
+        let staff = StaffSetup { listen, name, token, certificate };
+        let setup = Setup { staff: Some(staff.clone()), ..Setup::local(0) };
+        let (tell, hear) = std::sync::mpsc::channel();
+        let server =
+            std::thread::spawn(move || serve(setup, Nobody, |addresses| tell.send(addresses.clone()).unwrap()));
+        let addresses: Addresses = hear.recv().unwrap();
+        let address = addresses.staff.unwrap().strip_prefix("https://").unwrap().to_owned();
+        let ask = |request: &str, header: &str| ask_tls(&address, &roots, request, header);
+
+        for request in ["GET /", "GET /status.json", "POST /restart", "GET /?token=staff-012345678X"] {
+            assert!(ask(request, "").starts_with("HTTP/1.1 403"), "{request}");
+        }
+        let opened = ask("GET /?token=staff-0123456789", "");
+        assert!(opened.contains("narcissus-staff=staff-0123456789; Path=/; HttpOnly; Secure"), "{opened}");
+        let knows = "Cookie: narcissus-staff=staff-0123456789\r\n";
+        assert!(ask("GET /", knows).contains("staff.js"));
+        let status = ask("GET /status.json", knows);
+        assert!(status.contains("\"state\":\"unseen\"") && status.contains("\"troubles\":[]"), "{status}");
+        // No picture, no page of the mirror.
+        for path in ["/camera.jpg", "/view.mjpeg", "/ws", "/mirror.js"] {
+            assert!(ask(&format!("GET {path}"), knows).starts_with("HTTP/1.1 404"), "{path}");
+        }
+        assert!(ask("POST /restart", knows).starts_with("HTTP/1.1 202"));
+        assert_eq!(server.join().unwrap().unwrap(), Ended::Restart);
+
+        let weak = Setup { staff: Some(StaffSetup { token: "short".into(), ..staff.clone() }), ..Setup::local(0) };
+        assert!(matches!(serve(weak, Nobody, |_| ()), Err(ServerError::Token)));
+        let none = Certificate { chain: "none".into(), key: "none".into() };
+        let wrong = Setup { staff: Some(StaffSetup { certificate: none, ..staff }), ..Setup::local(0) };
+        assert!(matches!(serve(wrong, Nobody, |_| ()), Err(ServerError::StaffCertificate(_))));
     }
 }

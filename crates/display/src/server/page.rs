@@ -354,7 +354,7 @@ mod tests {
         desk.set_text("dim", "0.5").unwrap();
         bench.submit(message(VERSION, 2, 0, b""));
         let style = json!({"texts": {}, "colours": {}});
-        let look = json!({"type": "look", "values": {"dim": 0.5, "language": "fr"}, "style": style, "scenes": [], "packs": 1, "recording": false});
+        let look = json!({"type": "look", "values": {"dim": 0.5, "language": "fr"}, "style": style, "scenes": [], "packs": 1, "recording": false, "closed": null});
         assert_eq!((bench.words(), bench.words()["seq"].clone()), (look, json!(2)));
         bench.submit(message(VERSION, 3, 0, b""));
         assert_eq!(bench.words()["seq"], 3);

@@ -17,7 +17,7 @@ use std::sync::Arc;
 const CAMERA_JPEG_QUALITY: u8 = 85;
 
 /// What the browser lets the page do: nothing but talk to this server.
-pub(super) fn policy(guard: &Guard) -> HeaderValue {
+fn policy(guard: &Guard) -> HeaderValue {
     let text = format!(
         "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; img-src 'self' blob:; \
          manifest-src 'self'; \
@@ -27,13 +27,17 @@ pub(super) fn policy(guard: &Guard) -> HeaderValue {
     HeaderValue::from_str(&text).unwrap_or_else(|_| HeaderValue::from_static("default-src 'none'"))
 }
 
-pub(super) fn router(site: Arc<Site>) -> Router {
+pub(super) fn router(site: Arc<Site>, door: Arc<Door>) -> Router {
     let mut router = super::desk::routes(site.sessions.desk().is_some());
     router = router.merge(super::view::routes(site.sessions.pictures().as_ref()));
     for (path, kind, text) in FILES {
+        // Its address for people.
+        if path == "/policy.html" {
+            router = router.route("/policy", get(move || async move { ([(header::CONTENT_TYPE, kind)], text) }));
+        }
         router = router.route(path, get(move || async move { ([(header::CONTENT_TYPE, kind)], text) }));
     }
-    router
+    let router = router
         .route("/settings.json", get(settings))
         .route("/healthz", get(health))
         .route(
@@ -41,20 +45,43 @@ pub(super) fn router(site: Arc<Site>) -> Router {
             get(|State(site): State<Arc<Site>>| async move { site.metrics.text() + &site.sessions.metrics() }),
         )
         .route("/camera.jpg", get(camera))
-        .route("/ws", get(socket::connect))
-        .layer(middleware::from_fn_with_state(site.clone(), only_our_page))
-        .with_state(site)
+        .route("/ws", get(socket::connect));
+    behind(door, router).with_state(site)
+}
+
+/// Who may come in, and what the browser may do then.
+#[derive(Debug)]
+pub(super) struct Door {
+    guard: Guard,
+    policy: HeaderValue,
+}
+
+impl Door {
+    /// With this guard.
+    pub fn new(guard: Guard) -> Self {
+        Self { policy: policy(&guard), guard }
+    }
+
+    /// The address of the page.
+    pub fn url(&self) -> String {
+        self.guard.url()
+    }
+}
+
+/// Routes behind a door.
+pub(super) fn behind(door: Arc<Door>, router: Router<Arc<Site>>) -> Router<Arc<Site>> {
+    router.layer(middleware::from_fn_with_state(door, only_our_page))
 }
 
 /// Refuses other sites and whoever lacks the token, and tells the browser what the page may do.
-async fn only_our_page(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
-    match site.guard.check(request.headers()) {
+async fn only_our_page(State(door): State<Arc<Door>>, request: Request, next: Next) -> Response {
+    match door.guard.check(request.headers()) {
         Access::Allowed => {}
         Access::Foreign => {
             return (StatusCode::FORBIDDEN, "only the mirror's own page may look into it\n").into_response();
         }
         Access::NoToken => {
-            let cookie = request.uri().query().and_then(|query| site.guard.cookie_for(query));
+            let cookie = request.uri().query().and_then(|query| door.guard.cookie_for(query));
             return match cookie {
                 // The token leaves the address bar at once.
                 Some(cookie) => (StatusCode::SEE_OTHER, [(header::SET_COOKIE, cookie), (header::LOCATION, "/".into())])
@@ -70,7 +97,7 @@ async fn only_our_page(State(site): State<Arc<Site>>, request: Request, next: Ne
     }
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_SECURITY_POLICY, site.policy.clone());
+    headers.insert(header::CONTENT_SECURITY_POLICY, door.policy.clone());
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     // Other sites in the same browser cannot show what is drawn here, either.

@@ -1,5 +1,6 @@
 //! How the server is set up, and why it may not start.
 
+use super::staff::StaffSetup;
 use mirror::live::protocol::PageSettings;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -13,13 +14,15 @@ pub struct Setup {
     pub remote: Option<RemoteAccess>,
     /// What the page is told.
     pub settings: PageSettings,
+    /// The desk of the staff, if there is one.
+    pub staff: Option<StaffSetup>,
 }
 
 impl Setup {
     /// For this computer only.
     pub fn local(port: u16) -> Self {
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        Self { listen, remote: None, settings: PageSettings::default() }
+        Self { listen, remote: None, settings: PageSettings::default(), staff: None }
     }
 }
 
@@ -65,6 +68,9 @@ pub enum ServerError {
         /// Why.
         why: String,
     },
+    /// The staff's certificate is not what it should be.
+    #[error("the staff's certificate: {0}")]
+    StaffCertificate(String),
     /// The server broke off.
     #[error("the server broke off: {0}")]
     Broken(#[source] std::io::Error),

@@ -1,19 +1,20 @@
 //! All that the server's handlers share.
 
-use super::guard::Guard;
 use super::metrics::Metrics;
 use super::page::PageJob;
+use super::staff::Trouble;
 use crate::pictures::Pictures;
-use axum::http::HeaderValue;
 use frame::Image;
 use mirror::engine::Mirror;
 use mirror::live::protocol::PageSettings;
 use mirror::live::{Desk, Pipeline, Session};
+use show::midi::Midi;
 use show::scenes::ScenesReport;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
-use tokio::sync::Semaphore;
+use std::time::Instant;
+use tokio::sync::{Notify, Semaphore};
 
 /// Opens a session for each page.
 pub trait SessionFactory: Send + Sync + 'static {
@@ -45,6 +46,16 @@ pub trait SessionFactory: Send + Sync + 'static {
         String::new()
     }
 
+    /// What went wrong lately, the newest last.
+    fn troubles(&self) -> Vec<Trouble> {
+        Vec::new()
+    }
+
+    /// What comes of the knobs of a MIDI controller, if there is one.
+    fn midi(&self) -> Option<Arc<Midi>> {
+        None
+    }
+
     /// Where OSC is taken, if it is.
     fn osc_input(&self) -> Option<SocketAddr> {
         None
@@ -67,7 +78,9 @@ pub(super) struct Site {
     pub pages: AtomicUsize,
     /// Whether a page was turned away since one last went.
     pub is_full: AtomicBool,
-    pub guard: Guard,
-    pub policy: HeaderValue,
     pub settings: PageSettings,
+    /// When the server began.
+    pub opened: Instant,
+    /// Is told that the program is to start again.
+    pub restart: Notify,
 }

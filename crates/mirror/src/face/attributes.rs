@@ -8,6 +8,7 @@
 
 use super::align::{Similarity, crop_values, portrait_crop};
 use super::geometry::Landmarks;
+use crate::features::{Group, Measures};
 use frame::Image;
 use nn::{Conv2d, Dense, Dropout, Init, Initializer, Layer, LeakyRelu, Rng, Sequential, Tensor, Unset};
 
@@ -88,6 +89,32 @@ impl Attributes {
     /// The word for the face, if one is likely enough.
     pub fn gender(&self) -> GenderLabel {
         GenderLabel::of(self.female)
+    }
+}
+
+/// As much of [`Attributes`] as a mirror may say.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Judged {
+    /// Years.
+    pub age: Option<Age>,
+    /// Probability of "female".
+    pub female: Option<f32>,
+}
+
+impl From<Attributes> for Judged {
+    fn from(Attributes { age, female }: Attributes) -> Self {
+        Self { age: Some(age), female: Some(female) }
+    }
+}
+
+impl Judged {
+    /// What of it is measured.
+    #[must_use]
+    pub fn only(self, measures: &Measures) -> Self {
+        Self {
+            age: self.age.filter(|_| measures.takes(Group::Age)),
+            female: self.female.filter(|_| measures.takes(Group::Gender)),
+        }
     }
 }
 

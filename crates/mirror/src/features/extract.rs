@@ -5,7 +5,7 @@ use super::vector::{FEATURES, FeatureVector};
 use super::{colour, expression};
 use crate::face::Landmarks;
 use crate::face::align::Similarity;
-use crate::face::attributes::Attributes;
+use crate::face::attributes::Judged;
 use crate::face::likeness::Likeness;
 use frame::Image;
 
@@ -23,14 +23,14 @@ pub enum FeatureError {
 /// Reduces a face to its features.
 ///
 /// Place and size of the face in the picture change none of them, nor does tilting the camera, but for the roll. `likeness` is
-/// [`UNKNOWN`](crate::face::likeness::UNKNOWN) where no net says it.
+/// [`UNKNOWN`](crate::face::likeness::UNKNOWN) where no net says it; age and gender are 0 where nothing is said of them.
 ///
 /// # Errors
 /// If the landmarks do not span a face, or there is no picture.
 pub fn extract(
     image: &Image,
     landmarks: &Landmarks,
-    attributes: &Attributes,
+    judged: &Judged,
     likeness: &Likeness,
 ) -> Result<FeatureVector, FeatureError> {
     if image.width == 0 || image.height == 0 {
@@ -40,9 +40,10 @@ pub fn extract(
     let shape = landmarks.map(&image_from_face.inverse());
     let pose = Pose::of(landmarks).ok_or(FeatureError::Degenerate)?;
     let colours = colour::measure(image, &image_from_face, &shape);
+    let (age, female) = (judged.age.map_or(0.0, |age| age.mean), judged.female.unwrap_or(0.0));
     let mut values = [0.0; FEATURES];
     let all = (shape.points.into_iter().flatten())
-        .chain([pose.yaw, pose.pitch, pose.roll, attributes.age.mean, attributes.female])
+        .chain([pose.yaw, pose.pitch, pose.roll, age, female])
         .chain(colours.into_iter().flatten())
         .chain(expression::measure(&shape))
         .chain(*likeness);

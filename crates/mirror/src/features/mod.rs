@@ -4,6 +4,7 @@ mod colour;
 mod expression;
 mod extract;
 pub mod greedy;
+mod measures;
 mod pose;
 pub mod spatial;
 #[cfg(test)]
@@ -12,5 +13,6 @@ mod vector;
 
 pub use colour::lab;
 pub use extract::{FeatureError, extract};
+pub use measures::{Measure, Measures};
 pub use pose::Pose;
 pub use vector::{FEATURES, FeatureVector, Group, TOLD};

@@ -102,14 +102,16 @@ impl FeatureVector {
         &self.0
     }
 
-    /// The first [`TOLD`]: whatever leaves the memory takes these.
-    pub fn told(&self) -> &[f32] {
-        &self.0[..TOLD]
-    }
-
     /// What the face is like.
     pub fn likeness(&self) -> Likeness {
         std::array::from_fn(|i| self.0[TOLD + i])
+    }
+
+    /// The same with 0 in place of the numbers of some groups.
+    #[must_use]
+    pub fn without(mut self, groups: &[Group]) -> Self {
+        groups.iter().for_each(|group| self.0[group.range()].fill(0.0));
+        self
     }
 
     /// The numbers of one group.

@@ -22,9 +22,14 @@ impl Verdict {
 
     /// Its place in a [`FeatureVector`].
     fn feature(self) -> usize {
+        self.group().range().start
+    }
+
+    /// The group that it is.
+    pub fn group(self) -> Group {
         match self {
-            Self::Age => Group::Age.range().start,
-            Self::Female => Group::Gender.range().start,
+            Self::Age => Group::Age,
+            Self::Female => Group::Gender,
         }
     }
 

@@ -105,6 +105,46 @@ impl Inverter {
         nets.into_iter().flatten().chain([self.samples.param_mut(), self.visitors.param_mut()]).collect()
     }
 
+    /// The same without some groups: it knows no number of theirs, and answers as this one does where none of them is given.
+    #[must_use]
+    pub fn without(self, groups: &[Group]) -> Self {
+        let kept: Vec<usize> =
+            (0..self.order().len()).filter(|i| !groups.contains(&self.order()[*i].group())).collect();
+        let (numbers, n) = (self.order().len(), self.config.latent_size);
+        let order = kept.iter().map(|i| self.config.order[*i]).collect();
+        let mut less = Self::new(InverterConfig { order, ..self.config.clone() }, &mut Unset);
+
+        // Into g go scores, then marks, then noise; out of F come scores, then how well the face is seen.
+        let marks = kept.iter().map(|i| numbers + i);
+        let inputs: Vec<usize> = kept.iter().copied().chain(marks).chain(2 * numbers..2 * numbers + n).collect();
+        let outputs: Vec<usize> = kept.iter().copied().chain([numbers]).collect();
+        let entries: Vec<usize> = (0..FEATURES).chain(kept.iter().map(|i| FEATURES + i)).collect();
+        let all = less.params_mut().into_iter().zip(self.params());
+        for (param, full) in all {
+            let [rows, columns] = match full.shape[..] {
+                [rows, columns] => [rows, columns],
+                [columns] => [1, columns],
+                _ => unreachable!("layers and tables have one or two axes"),
+            };
+            let pick = |range: usize| (0..range).collect::<Vec<usize>>();
+            let (from, to) = match full.name.as_str() {
+                "bend/0/weight" => (inputs.clone(), pick(columns)),
+                "forward/2/weight" | "forward/2/bias" => (pick(rows), outputs.clone()),
+                name if name.starts_with("quantiles/") => (pick(rows), entries.clone()),
+                _ => (pick(rows), pick(columns)),
+            };
+            let of_row = |row: usize| to.iter().map(move |column| row * columns + column);
+            param.value = from.into_iter().flat_map(of_row).map(|at| full.value[at]).collect();
+        }
+        for table in [&mut less.samples, &mut less.visitors] {
+            groups.iter().flat_map(|group| group.range()).for_each(|i| table.flatten(i));
+        }
+        less.weights = kept.iter().map(|i| self.weights[*i]).collect();
+        less.personal_directions =
+            kept.iter().flat_map(|i| &self.personal_directions[i * n..(i + 1) * n]).copied().collect();
+        less
+    }
+
     /// Learns how features are distributed among samples and among people.
     pub fn fit(&mut self, samples: &[FeatureVector], visitors: &[FeatureVector]) {
         let order = &self.config.order;

@@ -74,6 +74,11 @@ impl QuantileTable {
         }
     }
 
+    /// Forgets one number: it never differed.
+    pub(super) fn flatten(&mut self, i: usize) {
+        (0..LEVELS).for_each(|level| self.table.value[level * self.width + i] = 0.0);
+    }
+
     fn at(&self, i: usize, level: usize) -> f32 {
         self.table.value[level * self.width + i]
     }

@@ -49,6 +49,26 @@ fn a_stranger_who_is_probably_a_woman_is_asked_for_as_one_who_surely_is() {
 }
 
 #[test]
+fn an_inverter_without_a_group_answers_as_if_it_were_never_given() {
+    let (full, viewer) = (inverter(), features(&mut Rng::new(9)));
+    for groups in [vec![], vec![Group::Age], vec![Group::Age, Group::Gender, Group::Likeness], vec![Group::Shape]] {
+        let less = inverter().without(&groups);
+        assert!(less.order().iter().all(|number| !groups.contains(&number.group())));
+        assert!(groups.iter().all(|group| !less.groups().contains(group)));
+        let selection = FeatureSelection { without: groups.clone(), ..FeatureSelection::default() };
+        let (a, b) = (full.invert(&viewer, &selection), less.invert(&viewer, &FeatureSelection::default()));
+        let most = a.as_slice().iter().zip(b.as_slice()).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(most < 1e-4, "{groups:?}: {most}");
+        // The others' numbers are as unusual as before, and nothing is said of what is gone.
+        let (kept, before) = (less.kept(&viewer, &viewer), full.kept(&viewer, &viewer));
+        assert!(kept.keys().all(|group| before.contains_key(group) && !groups.contains(group)));
+        assert_eq!(kept.len() + groups.len(), before.len());
+        let strange = less.distance_from_archive(&viewer.clone().without(&groups));
+        assert_eq!(strange, less.distance_from_archive(&viewer), "{groups:?}");
+    }
+}
+
+#[test]
 fn the_same_features_give_the_same_latent_and_others_another() {
     let (inverter, mut rng) = (inverter(), Rng::new(9));
     let (a, b) = (features(&mut rng), features(&mut rng));

@@ -4,107 +4,15 @@
 //! scenes, MIDI) goes by that list. What is set here is in force in place of what a page asks, until it is released.
 
 use super::protocol::Controls;
+use super::rules::Rules;
+use super::value::{Range, Value};
 use crate::features::Group;
 use crate::inverter::{Inverter, Verdict};
 use frame::lock;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Duration;
-
-/// A value of a control.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Value {
-    /// On or off.
-    Switch(bool),
-    /// A number, whole or not.
-    Number(f64),
-    /// A word.
-    Word(String),
-}
-
-impl fmt::Display for Value {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Switch(on) => f.write_str(if *on { "on" } else { "off" }),
-            Self::Number(number) => number.fmt(f),
-            Self::Word(word) => f.write_str(word),
-        }
-    }
-}
-
-/// Which values a control takes.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-pub enum Range {
-    /// On or off.
-    Switch,
-    /// A whole number from one to another, both included.
-    Whole {
-        /// The least.
-        from: u32,
-        /// The greatest.
-        to: u32,
-    },
-    /// A number from one to another, both included.
-    Number {
-        /// The least.
-        from: f32,
-        /// The greatest.
-        to: f32,
-    },
-    /// One of these words.
-    Word {
-        /// They.
-        words: Vec<String>,
-    },
-}
-
-impl Range {
-    /// The value as this range has it: senders without switches send 0 and 1. `None` if it is outside, or of another type.
-    fn accept(&self, value: Value) -> Option<Value> {
-        match (self, value) {
-            (Self::Switch, Value::Switch(on)) => Some(Value::Switch(on)),
-            (Self::Switch, Value::Number(number)) if number == 0.0 || number == 1.0 => {
-                Some(Value::Switch(number == 1.0))
-            }
-            (Self::Whole { from, to }, Value::Number(number)) => {
-                let is_inside = number.fract() == 0.0 && (f64::from(*from)..=f64::from(*to)).contains(&number);
-                is_inside.then_some(Value::Number(number))
-            }
-            (Self::Number { from, to }, Value::Number(number)) => {
-                (f64::from(*from)..=f64::from(*to)).contains(&number).then_some(Value::Number(number))
-            }
-            (Self::Word { words }, Value::Word(word)) => words.contains(&word).then_some(Value::Word(word)),
-            _ => None,
-        }
-    }
-
-    /// The value that a text stands for, such as `on`, `0.5` or `de`.
-    fn parse(&self, text: &str) -> Option<Value> {
-        let value = match (self, text) {
-            (Self::Word { .. }, word) => Value::Word(word.to_owned()),
-            (Self::Switch, "on" | "true") => Value::Switch(true),
-            (Self::Switch, "off" | "false") => Value::Switch(false),
-            (_, number) => Value::Number(number.parse().ok()?),
-        };
-        self.accept(value)
-    }
-}
-
-impl fmt::Display for Range {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Switch => f.write_str("on or off"),
-            Self::Whole { from, to } => write!(f, "a whole number from {from} to {to}"),
-            Self::Number { from, to } => write!(f, "a number from {from} to {to}"),
-            Self::Word { words } if words.is_empty() => f.write_str("one of those that there are, now none"),
-            Self::Word { words } => write!(f, "one of {}", words.join(", ")),
-        }
-    }
-}
 
 /// One control.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -148,6 +56,15 @@ pub struct Look {
     pub packs: u64,
     /// Whether reflections are written into a file.
     pub recording: bool,
+    /// Why and for how long nobody is looked at, outside the opening hours.
+    pub closed: Option<Closed>,
+}
+
+/// Outside the opening hours.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Closed {
+    /// When it opens again, on the clock of the house: `2026-11-30T10:00`. `None`: nobody knows.
+    pub until: Option<String>,
 }
 
 /// Texts and colours of a page in place of its own.
@@ -177,6 +94,7 @@ struct State {
     scenes: Vec<SceneName>,
     packs: u64,
     recording: bool,
+    closed: Option<Closed>,
     step: u64,
 }
 
@@ -184,6 +102,7 @@ struct State {
 #[derive(Debug)]
 pub struct Desk {
     languages: Vec<String>,
+    rules: Rules,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -205,9 +124,21 @@ impl Desk {
             scenes: Vec::new(),
             packs: 1,
             recording: false,
+            closed: None,
             step: 0,
         };
-        Self { languages, state: Mutex::new(state), changed: Condvar::new() }
+        Self { languages, rules: Rules::default(), state: Mutex::new(state), changed: Condvar::new() }
+    }
+
+    /// By these rules of the house.
+    #[must_use]
+    pub fn with_rules(self, rules: Rules) -> Self {
+        Self { rules, ..self }
+    }
+
+    /// The rules of the house.
+    pub fn rules(&self) -> &Rules {
+        &self.rules
     }
 
     /// All controls.
@@ -246,6 +177,16 @@ impl Desk {
     /// Whether reflections are written into a file, which pages tell.
     pub fn set_recording(&self, recording: bool) {
         self.change(|state| state.recording = recording);
+    }
+
+    /// Nobody is looked at and nothing is shown as long as it is closed.
+    pub fn set_closed(&self, closed: Option<Closed>) {
+        self.change(|state| state.closed = closed);
+    }
+
+    /// Whether it is closed.
+    pub fn is_closed(&self) -> bool {
+        lock(&self.state).closed.is_some()
     }
 
     /// What a control would be set to by a value.
@@ -324,23 +265,28 @@ impl Desk {
 
     /// How pages are to look.
     pub fn look(&self) -> Look {
-        let State { values, style, scenes, packs, recording, .. } = &*lock(&self.state);
-        let (values, style, scenes) = (values.clone(), style.clone(), scenes.clone());
-        Look { values, style, scenes, packs: *packs, recording: *recording }
+        let State { values, style, scenes, packs, recording, closed, .. } = &*lock(&self.state);
+        let (values, mut style, scenes, closed) = (values.clone(), style.clone(), scenes.clone(), closed.clone());
+        for (language, texts) in &self.rules.texts {
+            style.texts.entry(language.clone()).or_default().extend(texts.clone());
+        }
+        Look { values, style, scenes, packs: *packs, recording: *recording, closed }
     }
 
     /// By how much everything shown is darker, 0 to 1. Whoever draws asks for every picture: nothing is copied.
     pub fn dim(&self) -> f32 {
-        let State { values, .. } = &*lock(&self.state);
+        let State { values, closed, .. } = &*lock(&self.state);
         match (values.get("blackout"), values.get("dim")) {
+            _ if closed.is_some() => 1.0,
             (Some(Value::Switch(true)), _) => 1.0,
             (_, Some(Value::Number(dim))) => *dim as f32,
             _ => 0.0,
         }
     }
 
-    /// What is in force where a page asks for this.
-    pub fn in_force(&self, mut controls: Controls) -> Controls {
+    /// What is in force where a page asks for this: as far as visitors may ask for it, and the desk does not ask for something else.
+    pub fn in_force(&self, controls: Controls) -> Controls {
+        let mut controls = self.rules.permitted(controls);
         for (name, value) in &lock(&self.state).values {
             match (name.as_str(), value) {
                 ("features", Value::Number(features)) => controls.features = Some(*features as usize),
@@ -406,7 +352,7 @@ fn controls(inverter: &Inverter, languages: &[String], scenes: &[SceneName]) -> 
         let about = "Whether the mirror does without this group of numbers.";
         controls.push(control(&format!("{WITHOUT}{}", group.name()), Range::Switch, about));
     }
-    for verdict in Verdict::ALL {
+    for verdict in Verdict::ALL.into_iter().filter(|verdict| inverter.groups().contains(&verdict.group())) {
         let (from, to) = verdict.range();
         let about = match verdict {
             Verdict::Age => "The age, in years, that the mirror is to take everybody for.",

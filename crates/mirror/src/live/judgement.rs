@@ -1,8 +1,8 @@
 //! What the machine takes a viewer for, smoothed over time.
 
 use super::protocol::Judgement;
-use crate::face::attributes::{Age, Attributes, GenderLabel};
-use crate::report::GenderReport;
+use crate::face::attributes::{Age, GenderLabel, Judged};
+use crate::report::{AgeReport, GenderReport};
 use nn::loss::{logit, sigmoid};
 
 /// Seconds in which the judgement covers two thirds of its way to what is observed.
@@ -12,74 +12,85 @@ const LABEL_SECS: f64 = 1.0;
 /// The largest log-odds of a gender that are believed, 99.3 %: one frame that is surer does not outweigh many.
 const MOST_LOG_ODDS: f32 = 5.0;
 
-/// Smooths the age and the gender of one viewer: an exponential average over time, and a label that does not flicker.
+/// Smooths the age and the gender of one viewer, as far as they are measured: an exponential average over time, and a label that does not
+/// flicker.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct JudgementSmoother {
-    present: Option<Present>,
+    age: Option<Age>,
+    gender: Option<Gender>,
+    /// When it was last observed, seconds.
+    at: f64,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-struct Present {
-    age: Age,
+struct Gender {
     /// Of "female".
     log_odds: f32,
     label: GenderLabel,
     /// Another label that the average would have, and since when.
     other: Option<(GenderLabel, f64)>,
-    at: f64,
 }
 
 impl JudgementSmoother {
     /// Takes in what the eyes found at `at` seconds. The first time it is believed as it is.
-    pub fn observe(&mut self, seen: &Attributes, at: f64) {
-        let log_odds = logit(seen.female).clamp(-MOST_LOG_ODDS, MOST_LOG_ODDS);
-        match &mut self.present {
-            Some(present) => present.approach(seen.age, log_odds, at),
-            None => {
-                let label = GenderLabel::of(sigmoid(log_odds));
-                self.present = Some(Present { age: seen.age, log_odds, label, other: None, at });
+    pub fn observe(&mut self, seen: &Judged, at: f64) {
+        let share = -((self.at - at).min(0.0) / SMOOTH_SECS).exp_m1() as f32;
+        self.at = at;
+        match (&mut self.age, seen.age) {
+            (Some(age), Some(seen)) => {
+                approach(&mut age.mean, seen.mean, share);
+                approach(&mut age.low, seen.low, share);
+                approach(&mut age.high, seen.high, share);
+            }
+            (age, seen) => *age = seen,
+        }
+        let log_odds = seen.female.map(|female| logit(female).clamp(-MOST_LOG_ODDS, MOST_LOG_ODDS));
+        match (&mut self.gender, log_odds) {
+            (Some(gender), Some(log_odds)) => {
+                approach(&mut gender.log_odds, log_odds, share);
+                gender.relabel(at);
+            }
+            (gender, log_odds) => {
+                let label = |log_odds| GenderLabel::of(sigmoid(log_odds));
+                *gender = log_odds.map(|log_odds| Gender { log_odds, label: label(log_odds), other: None });
             }
         }
     }
 
     /// Lets time pass up to `at` seconds in which nothing was observed that counts: the judgement stays as it is.
     pub fn pause(&mut self, at: f64) {
-        if let Some(present) = &mut self.present {
-            (present.at, present.other) = (at, None);
+        self.at = at;
+        if let Some(gender) = &mut self.gender {
+            gender.other = None;
         }
     }
 
-    /// The judgement; `None` before the first observation.
+    /// The judgement; `None` before the first observation, or where nothing is judged.
     pub fn judgement(&self) -> Option<Judgement> {
-        self.present.as_ref().map(|present| {
-            let female = sigmoid(present.log_odds);
-            let gender = GenderReport { label: present.label, female, male: 1.0 - female };
-            Judgement { age: present.age.into(), gender }
-        })
+        let gender = self.gender.as_ref().map(|gender| {
+            let female = sigmoid(gender.log_odds);
+            GenderReport { label: gender.label, female, male: 1.0 - female }
+        });
+        let age = self.age.map(AgeReport::from);
+        (age.is_some() || gender.is_some()).then_some(Judgement { age, gender })
     }
 }
 
-impl Present {
-    fn approach(&mut self, age: Age, log_odds: f32, at: f64) {
-        let share = -((self.at - at).min(0.0) / SMOOTH_SECS).exp_m1() as f32;
-        let step = |from: &mut f32, to: f32| *from += share * (to - *from);
-        step(&mut self.age.mean, age.mean);
-        step(&mut self.age.low, age.low);
-        step(&mut self.age.high, age.high);
-        step(&mut self.log_odds, log_odds);
-        self.at = at;
-        self.relabel();
-    }
+/// Goes a share of the way.
+fn approach(from: &mut f32, to: f32, share: f32) {
+    *from += share * (to - *from);
+}
 
+impl Gender {
     /// Changes the label once another has been right for long enough without a break.
-    fn relabel(&mut self) {
+    fn relabel(&mut self, at: f64) {
         let label = GenderLabel::of(sigmoid(self.log_odds));
         if label == self.label {
             self.other = None;
             return;
         }
-        let since = self.other.filter(|(other, _)| *other == label).map_or(self.at, |(_, since)| since);
-        if self.at - since < LABEL_SECS {
+        let since = self.other.filter(|(other, _)| *other == label).map_or(at, |(_, since)| since);
+        if at - since < LABEL_SECS {
             self.other = Some((label, since));
         } else {
             (self.label, self.other) = (label, None);
@@ -94,16 +105,27 @@ mod tests {
 
     const FRAME: f64 = 1.0 / 15.0;
 
-    fn seen(mean: f32, female: f32) -> Attributes {
-        Attributes { age: Age { mean, low: mean - 8.0, high: mean + 12.0 }, female }
+    fn seen(mean: f32, female: f32) -> Judged {
+        Judged { age: Some(Age { mean, low: mean - 8.0, high: mean + 12.0 }), female: Some(female) }
+    }
+
+    #[derive(Clone, Copy, Debug)]
+    struct Both {
+        age: AgeReport,
+        gender: GenderReport,
+    }
+
+    fn both(smoother: &JudgementSmoother) -> Both {
+        let Judgement { age, gender } = smoother.judgement().expect("somebody was observed");
+        Both { age: age.expect("it is measured"), gender: gender.expect("it is measured") }
     }
 
     /// The judgement after each of some frames.
-    fn watch(smoother: &mut JudgementSmoother, from: f64, frames: &[Attributes]) -> Vec<Judgement> {
+    fn watch(smoother: &mut JudgementSmoother, from: f64, frames: &[Judged]) -> Vec<Both> {
         let at = |i: usize| from + i as f64 * FRAME;
-        let judge = |(i, seen): (usize, &Attributes)| {
+        let judge = |(i, seen): (usize, &Judged)| {
             smoother.observe(seen, at(i));
-            smoother.judgement().expect("somebody was observed")
+            both(smoother)
         };
         frames.iter().enumerate().map(judge).collect()
     }
@@ -140,7 +162,7 @@ mod tests {
             let mut smoother = JudgementSmoother::default();
             smoother.observe(&seen(20.0, 0.5), 0.0);
             (1..=frames).for_each(|i| smoother.observe(&seen(50.0, 0.9), i as f64 / frames as f64));
-            smoother.judgement().expect("somebody was observed")
+            both(&smoother)
         };
         let (slow, fast) = (after(2), after(60));
         assert!((slow.age.mean - fast.age.mean).abs() < 1e-3, "{slow:?} and {fast:?}");
@@ -151,11 +173,11 @@ mod tests {
     fn single_frames_that_differ_do_not_make_it_flicker() {
         let (mut smoother, mut rng) = (JudgementSmoother::default(), Rng::new(4));
         // Somebody between two labels, whose single frames have all three.
-        let frames: Vec<Attributes> =
+        let frames: Vec<Judged> =
             (0..600).map(|_| seen(45.0 + 6.0 * rng.normal(), sigmoid(logit(0.75) + 2.0 * rng.normal()))).collect();
         let judged = watch(&mut smoother, 0.0, &frames);
         let changes = |labels: Vec<GenderLabel>| labels.windows(2).filter(|w| w[0] != w[1]).count();
-        let raw = changes(frames.iter().map(Attributes::gender).collect());
+        let raw = changes(frames.iter().map(|seen| GenderLabel::of(seen.female.expect("it is measured"))).collect());
         let told = changes(judged.iter().map(|j| j.gender.label).collect());
         assert!(raw > 200 && told < 12, "{raw} changes became {told}");
         let steps = judged[30..].windows(2).map(|w| (w[1].age.mean - w[0].age.mean).abs());

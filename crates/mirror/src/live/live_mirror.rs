@@ -9,6 +9,7 @@ use crate::engine::{MirrorError, Observation, Reader};
 use crate::face::eyelids::{Eyelids, openness};
 use crate::face::track::Tracker;
 use frame::Image;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The mirror before one camera: analyses its frames and remembers who is there.
@@ -28,6 +29,8 @@ struct Memory {
     slots: Vec<ViewerSlot>,
     /// Of the first viewer, by track.
     eyelids: Option<(u64, Eyelids)>,
+    /// When those who are there were reflected first, by track; seconds.
+    visits: BTreeMap<u64, f64>,
 }
 
 impl Memory {
@@ -38,6 +41,7 @@ impl Memory {
             assignment: SlotAssignment::new(settings.views, settings.arrive_secs),
             slots: (1..=settings.views as u64).map(|seed| ViewerSlot::new(size, seed)).collect(),
             eyelids: None,
+            visits: BTreeMap::new(),
         }
     }
 }
@@ -49,6 +53,8 @@ pub struct TrackedFace {
     pub id: Option<u64>,
     /// Whether it never moves, as painted faces do not.
     pub still: bool,
+    /// Whether its visit is over, see [`LiveSettings::visit_secs`].
+    pub over: bool,
     /// What the eyes found.
     pub observation: Observation,
 }
@@ -117,24 +123,27 @@ impl LiveMirror {
 
     /// Names the faces, and assigns the slots to those that move.
     fn track(&mut self, observations: Vec<Observation>, at: f64) -> Vec<TrackedFace> {
-        let Memory { tracker, assignment, .. } = &mut self.memory;
+        let Memory { tracker, assignment, visits, .. } = &mut self.memory;
 
         let places: Vec<_> = observations.iter().map(|o| (o.face.rect, &o.landmarks)).collect();
         let ids = tracker.follow(&places, at);
         let release_still = self.settings.release_still;
         let is_still =
             |id: Option<u64>| release_still && id.and_then(|id| tracker.get(id)).is_some_and(|track| track.is_still());
+        visits.retain(|id, _| tracker.get(*id).is_some());
+        let longest = self.settings.visit_secs.unwrap_or(f64::INFINITY);
+        let is_over = |id: Option<u64>| id.and_then(|id| visits.get(&id)).is_some_and(|began| at - began > longest);
         let faces: Vec<TrackedFace> = observations
             .into_iter()
             .zip(ids)
-            .map(|(observation, id)| TrackedFace { id, still: is_still(id), observation })
+            .map(|(observation, id)| TrackedFace { id, still: is_still(id), over: is_over(id), observation })
             .collect();
 
         let candidate = |face: &TrackedFace| {
             let (id, rect) = (face.id?, face.observation.face.rect);
             Some(Candidate { id, area: rect.w * rect.h, since: tracker.get(id)?.since })
         };
-        let candidates: Vec<Candidate> = faces.iter().filter(|f| !f.still).filter_map(candidate).collect();
+        let candidates: Vec<Candidate> = faces.iter().filter(|f| !f.still && !f.over).filter_map(candidate).collect();
         assignment.update(&candidates, at);
         faces
     }
@@ -148,15 +157,22 @@ impl LiveMirror {
         at: f64,
     ) -> (Vec<SlotState>, DrawRequest) {
         let inverter = controls.inverter();
-        let viewers = self.memory.assignment.viewers();
+        let Memory { assignment, slots, visits, .. } = &mut self.memory;
+        let viewers = assignment.viewers();
         let of = |id: u64| faces.iter().find(|f| f.id == Some(id)).map(|f| &f.observation);
-        let reader = &self.reader;
+        let (reader, measures) = (&self.reader, &self.settings.measures);
         let update = |(i, (slot, viewer)): (usize, (&mut ViewerSlot, Option<u64>))| {
             let viewer = viewer.filter(|_| !controls.waiting && !controls.dream);
             let (observation, rendered) = (viewer.and_then(of), rendered.get(i));
-            slot.update(reader, &SlotInput { viewer, observation, rendered, controls, inverter: &inverter, at })
+            if let Some(viewer) = viewer {
+                visits.entry(viewer).or_insert(at);
+            }
+            slot.update(
+                reader,
+                &SlotInput { viewer, observation, rendered, controls, inverter: &inverter, measures, at },
+            )
         };
-        let (slots, targets) = self.memory.slots.iter_mut().zip(viewers).enumerate().map(update).unzip();
+        let (slots, targets) = slots.iter_mut().zip(viewers).enumerate().map(update).unzip();
         (slots, DrawRequest { epoch: self.epoch, targets, resolution: controls.resolution })
     }
 
@@ -178,12 +194,13 @@ impl LiveMirror {
 mod tests {
     use super::*;
     use crate::engine::tests::{somebody, untaught};
-    use crate::face::attributes::GenderLabel;
+    use crate::face::attributes::{Age, GenderLabel, Judged};
     use crate::features::{FeatureVector, Group};
     use crate::inverter::Verdict;
     use crate::inverter::tests::features;
     use crate::latent::Latent;
     use crate::live::Renderer;
+    use crate::live::protocol::Judgement;
     use nn::Rng;
 
     const FRAME: f64 = 1.0 / 30.0;
@@ -372,6 +389,29 @@ mod tests {
     }
 
     #[test]
+    fn a_visit_ends_and_the_next_begins_when_somebody_else_comes() {
+        let mut live = Halves::new(1.0, LiveSettings { views: 1, visit_secs: Some(3.0), ..LiveSettings::default() });
+        let (result, _) = watch(&mut live, &[visitor(3, 0.0)], 0.0, 3.0);
+        assert!(result.slots[0].viewer.is_some() && !result.faces[0].over);
+        // They stay, and are not reflected any more, however long.
+        for until in [7.0, 12.0] {
+            let (result, shown) = watch(&mut live, &[visitor(3, 0.0)], until - 4.0, until);
+            assert!(result.faces[0].over && result.slots[0].viewer.is_none() && shown.viewer.is_none(), "{until}");
+        }
+        let mut other = visitor(8, 0.0);
+        other.face.rect.x += 200.0;
+        other.landmarks.points.iter_mut().for_each(|p| p[0] += 200.0);
+        let (result, _) = watch(&mut live, &[visitor(3, 0.0), other], 12.0, 13.0);
+        assert_eq!(result.slots[0].viewer, result.faces[1].id);
+        // Who has been away begins anew.
+        watch(&mut live, &[], 13.0, 17.0);
+        let (result, _) = watch(&mut live, &[visitor(3, 0.0)], 17.0, 18.0);
+        assert!(result.slots[0].viewer.is_some() && !result.faces[0].over);
+        watch(&mut live, &[], 18.0, 22.0);
+        assert!(live.eyes.memory.visits.is_empty());
+    }
+
+    #[test]
     fn who_has_not_agreed_is_not_reflected() {
         let mut live = live(1);
         for i in 0..60 {
@@ -382,10 +422,14 @@ mod tests {
         }
     }
 
+    fn age(judged: Judgement) -> f32 {
+        judged.age.expect("it is measured").mean
+    }
+
     /// Somebody of this age.
     fn aged(seed: u64, mean: f32) -> Observation {
         let mut seen = visitor(seed, 0.0);
-        (seen.attributes.age.mean, seen.attributes.female) = (mean, 0.9);
+        seen.judged = Judged { age: seen.judged.age.map(|age| Age { mean, ..age }), female: Some(0.9) };
         seen
     }
 
@@ -394,12 +438,12 @@ mod tests {
         let mut live = live(1);
         assert_eq!(watch(&mut live, &[], 0.0, 0.2).0.slots[0].judgement, None);
         let judged = watch(&mut live, &[aged(3, 60.0)], 0.2, 2.0).0.slots[0].judgement.expect("somebody is there");
-        assert_eq!((judged.age.mean, judged.gender.label), (60.0, GenderLabel::Female));
+        assert_eq!((age(judged), judged.gender.map(|g| g.label)), (60.0, Some(GenderLabel::Female)));
         // Hidden for a moment they are judged as before, and no longer once they have left.
         assert_eq!(watch(&mut live, &[], 2.0, 2.2).0.slots[0].judgement, Some(judged));
         assert_eq!(watch(&mut live, &[], 2.2, 4.0).0.slots[0].judgement, None);
         let next = watch(&mut live, &[aged(8, 20.0)], 4.0, 4.5).0.slots[0].judgement.expect("somebody is there");
-        assert_eq!(next.age.mean, 20.0);
+        assert_eq!(age(next), 20.0);
     }
 
     #[test]
@@ -411,15 +455,15 @@ mod tests {
         };
         let overridden = Controls { overrides: [(Verdict::Age, 90.0)].into(), ..Controls::default() };
         let first = judged(&mut live, 60.0, &overridden, 0..30);
-        assert_eq!(first.age.mean, 60.0);
+        assert_eq!(age(first), 60.0);
         let hold = Controls { hold: true, ..Controls::default() };
         assert_eq!(judged(&mut live, 20.0, &hold, 30..90), first);
-        let released = judged(&mut live, 20.0, &Controls::default(), 90..91).age.mean;
+        let released = age(judged(&mut live, 20.0, &Controls::default(), 90..91));
         assert!((58.0..60.0).contains(&released), "{released}: no jump to the first frame");
 
         // Somebody may come while viewers are held.
         let mut live = self::live(1);
-        assert_eq!(judged(&mut live, 33.0, &hold, 0..30).age.mean, 33.0);
+        assert_eq!(age(judged(&mut live, 33.0, &hold, 0..30)), 33.0);
     }
 
     #[test]

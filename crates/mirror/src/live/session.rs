@@ -163,7 +163,8 @@ impl Session for LiveSession {
     fn analyse(&mut self, picture: Option<&Image>, controls: &Controls) -> Result<Analysed, MirrorError> {
         self.follow();
         let own = self.feed.as_ref().and_then(|newest| newest());
-        let picture = own.as_deref().or(picture);
+        let is_closed = self.desk.as_ref().is_some_and(|desk| desk.is_closed());
+        let picture = own.as_deref().or(picture).filter(|_| !is_closed);
         let rendered = self.renderer.rendered();
         let controls = match &self.desk {
             Some(desk) => desk.in_force(controls.clone()),
@@ -171,7 +172,14 @@ impl Session for LiveSession {
         };
         let result = self.live.process(picture, &rendered, &controls, self.began.elapsed().as_secs_f64())?;
 
-        let report = frame_report(&result, picture, &rendered, &controls, self.live.reader().inverter());
+        let report = frame_report(
+            &result,
+            picture,
+            &rendered,
+            &controls,
+            self.live.reader().inverter(),
+            &self.settings.measures,
+        );
         if let Some(observer) = &self.observer {
             observer(&report);
         }

@@ -1,6 +1,7 @@
 //! How a live mirror is set up.
 
 use crate::face::track::KEEP_SECS;
+use crate::features::Measures;
 use crate::motion;
 
 /// Seconds after which a viewer who is not seen has left.
@@ -24,17 +25,28 @@ pub struct LiveSettings {
     pub arrive_secs: f64,
     /// Seconds in which a reflection becomes another.
     pub transition_secs: f64,
+    /// Seconds for which a viewer is reflected at most; then they are left to go.
+    pub visit_secs: Option<f64>,
+    /// What is told of the viewers. What is measured of them at all is said where the mirror is made.
+    pub measures: Measures,
 }
 
 impl Default for LiveSettings {
     fn default() -> Self {
-        Self { views: 1, release_still: true, arrive_secs: ARRIVE_SECS, transition_secs: TRANSITION_SECS }
+        Self {
+            views: 1,
+            release_still: true,
+            arrive_secs: ARRIVE_SECS,
+            transition_secs: TRANSITION_SECS,
+            visit_secs: None,
+            measures: Measures::default(),
+        }
     }
 }
 
 impl LiveSettings {
     /// For films: whoever is there is reflected from the first frame on.
     pub fn film() -> Self {
-        Self { views: 1, release_still: false, arrive_secs: 0.0, transition_secs: 0.0 }
+        Self { release_still: false, arrive_secs: 0.0, transition_secs: 0.0, ..Self::default() }
     }
 }

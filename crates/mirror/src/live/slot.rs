@@ -6,7 +6,7 @@ use super::protocol::{Controls, Judgement, Steps};
 use super::renderer::{RenderedView, Target};
 use super::steps::steps;
 use crate::engine::{Observation, Reader};
-use crate::features::Group;
+use crate::features::{Group, Measures};
 use crate::inverter::InverterControls;
 use crate::motion::{FeatureSmoother, Inversion};
 use std::collections::BTreeMap;
@@ -67,6 +67,8 @@ pub(super) struct SlotInput<'a> {
     pub rendered: Option<&'a RenderedView>,
     pub controls: &'a Controls,
     pub inverter: &'a InverterControls,
+    /// What is told.
+    pub measures: &'a Measures,
     /// Seconds.
     pub at: f64,
 }
@@ -143,7 +145,7 @@ impl ViewerSlot {
         let is_held = self.held.is_some() && self.judgement.judgement().is_some();
         match observation {
             _ if is_held => self.judgement.pause(at),
-            Some(observation) => self.judgement.observe(&observation.attributes, at),
+            Some(observation) => self.judgement.observe(&observation.judged, at),
             None => {}
         }
     }
@@ -151,7 +153,7 @@ impl ViewerSlot {
     /// The steps to the latent that the viewer's reflection aims at, where they are asked for.
     fn steps(&self, reader: &Reader, input: &SlotInput) -> Option<Steps> {
         let last = self.last.as_ref().filter(|_| input.controls.steps)?;
-        Some(steps(reader.inverter(), self.smoother.scores(), last, input.inverter))
+        Some(steps(reader.inverter(), self.smoother.scores(), last, input.inverter, input.measures))
     }
 
     /// The eyes analyse what is shown, at most once a picture and not every picture: to measure what survived of `measured`, or to

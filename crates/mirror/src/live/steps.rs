@@ -1,15 +1,17 @@
 //! The steps of a reflection: from the features that were measured to the latent.
 
 use super::protocol::Steps;
+use crate::features::Measures;
 use crate::inverter::{Inverter, InverterControls, InverterInput, normal_cdf};
 use crate::motion::Inversion;
 
-/// The steps of a viewer's reflection. `smoothed` are the viewer's own scores, also of the features that the inverter may not use.
+/// The steps of a viewer's reflection, without the numbers of groups that are not told. `smoothed` are the viewer's own scores, also of the features that the inverter may not use.
 pub(super) fn steps(
     inverter: &Inverter,
     smoothed: impl Iterator<Item = f32>,
     inversion: &Inversion,
     controls: &InverterControls,
+    measures: &Measures,
 ) -> Steps {
     let InverterInput { scores, given } = &inversion.input;
     let taken = scores.iter().zip(given).zip(smoothed);
@@ -24,7 +26,7 @@ pub(super) fn steps(
 
     let told = |values: Vec<f32>| -> Vec<Option<f32>> {
         let numbers = inverter.order().iter().zip(values);
-        numbers.map(|(number, value)| number.group().is_told().then_some(value)).collect()
+        numbers.map(|(number, value)| measures.tells(number.group()).then_some(value)).collect()
     };
     let ranks = told(scores.into_iter().map(normal_cdf).collect());
     Steps { values: told(values), ranks, given: given.clone(), latent: inversion.latent.as_slice().to_vec() }
@@ -44,7 +46,7 @@ mod tests {
     fn steps_of(features: &FeatureVector, controls: &InverterControls) -> Steps {
         let (inverter, mut smoother) = (inverter(), FeatureSmoother::default());
         let inversion = smoother.invert(&inverter, &somebody(features.clone()), controls, 0.0);
-        steps(&inverter, smoother.scores(), &inversion, controls)
+        steps(&inverter, smoother.scores(), &inversion, controls, &Measures::default())
     }
 
     fn place(name: &str) -> usize {

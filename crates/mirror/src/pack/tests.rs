@@ -152,6 +152,6 @@ fn people_from_before_there_was_a_likeness_have_none() {
     fs::write(folder.path().join(VISITORS_FILE), nn::io::write(&file, nn::io::Dtype::F16)).unwrap();
     seal(folder.path()).unwrap();
     let men = Pack::load(folder.path()).unwrap().visitors().unwrap().men;
-    assert_eq!(men.iter().map(|man| man.told()[0]).collect::<Vec<_>>(), [0.5, 2.0]);
+    assert_eq!(men.iter().map(|man| man.values()[0]).collect::<Vec<_>>(), [0.5, 2.0]);
     assert!(men.iter().all(|man| man.likeness() == UNKNOWN));
 }

@@ -1,7 +1,7 @@
 //! The list of all addresses.
 
 use super::ROOT;
-use mirror::features::{Group, TOLD};
+use mirror::features::{Group, Measures};
 use mirror::live::{Desk, Range};
 
 /// One address, or one for each `N`, counted from 1.
@@ -23,8 +23,9 @@ fn address(path: &str, types: &str, range: &str, about: &str) -> Address {
     Address { path: format!("{ROOT}/{path}"), types, range, about }
 }
 
-/// What is sent after every look.
-pub fn sent() -> Vec<Address> {
+/// What is sent after every look, where this is measured and told.
+pub fn sent(measures: &Measures) -> Vec<Address> {
+    let told: usize = Group::ALL.into_iter().filter(|g| measures.tells(*g)).map(|g| g.range().len()).sum();
     let mut all = vec![
         address("state", "s", "reflecting or dreaming", "Whether somebody is reflected."),
         address("faces", "i", "0 and more", "Faces in the picture."),
@@ -36,7 +37,7 @@ pub fn sent() -> Vec<Address> {
         address("face/N/pose", "fff", "degrees", "Yaw, pitch, roll."),
         address("face/N/age", "f", "years", "What the machine takes the face for in this look."),
         address("face/N/gender", "f", "0 to 1", "Probability of \"female\", in this look."),
-        address("face/N/features", &"f".repeat(TOLD), "see docs/show.md", "All measurements that may be told."),
+        address("face/N/features", &"f".repeat(told), "see docs/show.md", "All measurements that may be told."),
         address("view/N/viewer", "i", "-1 and more", "Who is reflected there; -1 for a dream."),
         address("view/N/progress", "f", "0 to 1", "How much of the change to this reflection is done."),
         address("view/N/distance", "f", "1 and more", "How far the viewer lies from the archive's faces."),
@@ -44,7 +45,12 @@ pub fn sent() -> Vec<Address> {
         address("view/N/gender", "f", "0 to 1", "Probability of \"female\", smoothed over seconds."),
         address("view/N/label", "s", "female, male or unsure", "The word for it."),
     ];
-    for group in Group::ALL {
+    let ends =
+        |address: &Address, names: &[&str]| names.iter().any(|name| address.path.ends_with(&format!("/N/{name}")));
+    all.retain(|a| measures.tells(Group::Age) || !ends(a, &["age"]));
+    all.retain(|a| measures.tells(Group::Gender) || !ends(a, &["gender", "label"]));
+    let is_kept = |group: &Group| measures.tells(*group) || (!group.is_told() && measures.takes(*group));
+    for group in Group::ALL.into_iter().filter(is_kept) {
         let about = format!("How much of the {} came back, while that is measured.", group.name());
         all.push(address(&format!("view/N/kept/{}", group.name()), "f", "1 is all, 0 and less is nothing", &about));
     }
@@ -80,7 +86,7 @@ mod tests {
         let is_told = |name: &str, about: &str| {
             text.lines().any(|line| line.starts_with(&format!("| `{name}` |")) && line.ends_with(&format!("{about} |")))
         };
-        for Address { path, about, .. } in sent() {
+        for Address { path, about, .. } in sent(&Measures::default()) {
             assert!(is_told(&path, &about), "{path}: {about}");
         }
         let pack = Pack::embedded().unwrap();

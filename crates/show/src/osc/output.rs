@@ -93,23 +93,26 @@ fn packets(report: &FrameReport, before: &BTreeSet<u64>, now: &BTreeSet<u64>) ->
 fn of_face(n: usize, TrackedFaceReport { id, face, .. }: &TrackedFaceReport) -> Vec<OscPacket> {
     let message = |name: &str, values: Vec<OscType>| message(&format!("face/{n}/{name}"), values);
     let floats = |values: &[f32]| values.iter().map(|v| OscType::Float(*v)).collect::<Vec<_>>();
-    vec![
+    let mut all = vec![
         message("viewer", vec![number(*id)]),
         message("box", floats(&face.rect)),
         message("pose", floats(&[face.pose.yaw, face.pose.pitch, face.pose.roll])),
-        message("age", floats(&[face.age.mean])),
-        message("gender", floats(&[face.gender.female])),
-        message("features", floats(&face.features)),
-    ]
+    ];
+    all.extend(face.age.map(|age| message("age", floats(&[age.mean]))));
+    all.extend(face.gender.map(|gender| message("gender", floats(&[gender.female]))));
+    all.push(message("features", floats(&face.features)));
+    all
 }
 
 fn of_view(n: usize, view: &ViewReport) -> Vec<OscPacket> {
     let float = |name: &str, value: f32| message(&format!("view/{n}/{name}"), [OscType::Float(value)]);
     let mut all = vec![message(&format!("view/{n}/viewer"), [number(view.viewer)]), float("progress", view.progress)];
     all.extend(view.distance.map(|distance| float("distance", distance)));
-    if let Some(judgement) = &view.judgement {
-        all.extend([float("age", judgement.age.mean), float("gender", judgement.gender.female)]);
-        let label = judgement.gender.label.name().to_owned();
+    let judgement = view.judgement.as_ref();
+    all.extend(judgement.and_then(|judgement| judgement.age).map(|age| float("age", age.mean)));
+    if let Some(gender) = judgement.and_then(|judgement| judgement.gender) {
+        all.push(float("gender", gender.female));
+        let label = gender.label.name().to_owned();
         all.push(message(&format!("view/{n}/label"), [OscType::String(label)]));
     }
     all.extend(view.kept.iter().flatten().map(|(group, kept)| float(&format!("kept/{}", group.name()), *kept)));
@@ -135,7 +138,7 @@ mod tests {
     use crate::osc::sent;
     use mirror::face::LANDMARKS;
     use mirror::face::attributes::GenderLabel;
-    use mirror::features::{Group, Pose, TOLD};
+    use mirror::features::{Group, Measures, Pose, TOLD};
     use mirror::live::protocol::Judgement;
     use mirror::report::{AgeReport, FaceReport, GenderReport};
     use std::time::Duration;
@@ -149,8 +152,8 @@ mod tests {
             confidence: 0.9,
             landmarks: [[0.0; 2]; LANDMARKS],
             pose: Pose { yaw: 4.0, pitch: -2.0, roll: 1.0 },
-            age,
-            gender,
+            age: Some(age),
+            gender: Some(gender),
             features: vec![0.25; TOLD],
         };
         let faces = viewers.iter().flatten();
@@ -160,6 +163,7 @@ mod tests {
                 .map(|id| TrackedFaceReport {
                     id: Some(*id),
                     still: false,
+                    over: false,
                     verdicts: Default::default(),
                     face: face.clone(),
                 })
@@ -170,7 +174,7 @@ mod tests {
                     viewer: *viewer,
                     progress: 1.0,
                     distance: Some(1.5),
-                    judgement: viewer.map(|_| Judgement { age, gender }),
+                    judgement: viewer.map(|_| Judgement { age: Some(age), gender: Some(gender) }),
                     kept: viewer.map(|_| Group::ALL.into_iter().map(|group| (group, 0.5)).collect()),
                     ..ViewReport::default()
                 })
@@ -219,7 +223,8 @@ mod tests {
             OscType::String(_) => 's',
             other => panic!("{other:?}"),
         };
-        let listed: BTreeSet<(String, String)> = sent().into_iter().map(|a| (a.path, a.types)).collect();
+        let listed: BTreeSet<(String, String)> =
+            sent(&Measures::default()).into_iter().map(|a| (a.path, a.types)).collect();
         let heard: BTreeSet<(String, String)> =
             all.iter().map(|m| (pattern(&m.addr), m.args.iter().map(letter).collect())).collect();
         assert_eq!(heard, listed);

@@ -15,7 +15,7 @@ const BOTH: u8 = 3;
 /// The tree of all addresses; those of the desk's controls have their values.
 pub fn namespace(desk: &Desk) -> Json {
     let mut root = container("/");
-    for address in sent() {
+    for address in sent(&desk.rules().measures) {
         add(&mut root, &address.path, &address.types, READ, &address.about, None);
     }
     let (controls, values) = (desk.controls(), desk.values());
@@ -95,7 +95,7 @@ mod tests {
         let desk = Desk::new(&pack.open(Net::Inverter, Inverter::from_weights).unwrap(), &["en", "de"]);
         desk.set_text("override/age", "33").unwrap();
         let tree = namespace(&desk);
-        for address in sent().into_iter().chain(received(&desk)) {
+        for address in sent(&desk.rules().measures).into_iter().chain(received(&desk)) {
             let node = address.path.split('/').skip(1).fold(&tree, |node, part| &node["CONTENTS"][part]);
             assert_eq!(node["FULL_PATH"], json!(address.path));
             assert_eq!(node["TYPE"].as_str().unwrap_or_default(), address.types);

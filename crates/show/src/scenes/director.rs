@@ -1,9 +1,10 @@
 //! Switches scenes.
 
 use super::easing::Easing;
-use super::file::{FileError, PageParts, Scene};
+use super::file::{PageParts, Scene};
 use super::folder::{Listing, Scenes};
-use super::timetable::local_now;
+use crate::file_error::FileError;
+use crate::week::local_now;
 use frame::lock;
 use jiff::civil::DateTime;
 use mirror::engine::Mirror;

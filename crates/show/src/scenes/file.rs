@@ -1,10 +1,10 @@
 //! A scene's file.
 
-use super::timetable::WeeklyTime;
+use crate::file_error::{FileError, parse_toml};
+use crate::week::WeeklyTime;
 use mirror::live::{Desk, PageStyle, SCENE, Value};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::path::{Path, PathBuf};
 use toml::Spanned;
 
@@ -12,9 +12,6 @@ use toml::Spanned;
 const EASE_SECS: f64 = 2.0;
 /// Longest time that a scene may take for it, seconds.
 const MAX_EASE_SECS: f64 = 3600.0;
-/// Longest file, bytes.
-pub(super) const MAX_BYTES: u64 = 1 << 16;
-
 /// A named preset.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scene {
@@ -45,29 +42,6 @@ pub struct PageParts {
     pub colours: BTreeSet<String>,
 }
 
-/// Why a file is no scene.
-#[derive(Clone, Debug, PartialEq)]
-pub struct FileError {
-    /// The file.
-    pub file: PathBuf,
-    /// The line, counted from 1; `None` where it is the whole file.
-    pub line: Option<usize>,
-    /// Why.
-    pub why: String,
-}
-
-impl std::error::Error for FileError {}
-
-impl fmt::Display for FileError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.file.display())?;
-        if let Some(line) = self.line {
-            write!(f, ":{line}")?;
-        }
-        write!(f, ": {}", self.why)
-    }
-}
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
@@ -89,13 +63,8 @@ struct File {
 impl Scene {
     /// Reads a file's text. `desk` says which controls there are, `parts` what of a page may be changed.
     pub(super) fn parse(path: &Path, text: &str, desk: &Desk, parts: &PageParts) -> Result<Self, FileError> {
-        let wrong = |at: Option<usize>, why: String| FileError {
-            file: path.to_owned(),
-            line: at.map(|at| 1 + text.as_bytes()[..at.min(text.len())].iter().filter(|b| **b == b'\n').count()),
-            why,
-        };
-        let file: File =
-            toml::from_str(text).map_err(|e| wrong(e.span().map(|span| span.start), one_line(e.message())))?;
+        let wrong = |at: Option<usize>, why: String| FileError::at(path, text, at, why);
+        let file: File = parse_toml(path, text)?;
 
         let ease_secs = match &file.ease {
             Some(ease) if !(0.0..=MAX_EASE_SECS).contains(ease.get_ref()) => {
@@ -178,8 +147,4 @@ impl Scene {
         }
         Ok(Self { about: file.about, ease_secs, key, at, pack, controls, style })
     }
-}
-
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -1,6 +1,7 @@
 //! A folder of scenes.
 
-use super::file::{FileError, MAX_BYTES, PageParts, Scene};
+use super::file::{PageParts, Scene};
+use crate::file_error::{FileError, MAX_BYTES};
 use mirror::live::Desk;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

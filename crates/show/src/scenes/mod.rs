@@ -8,8 +8,6 @@ mod director;
 mod easing;
 mod file;
 mod folder;
-mod timetable;
 
 pub use director::{Director, PackLoader, SceneReport, ScenesReport};
-pub use file::{FileError, PageParts, Scene};
-pub use timetable::WeeklyTime;
+pub use file::{PageParts, Scene};

@@ -4,7 +4,7 @@
 
 use frame::Image;
 use mirror::face::Landmarks;
-use mirror::face::attributes::{Age, Attributes};
+use mirror::face::attributes::Judged;
 use mirror::face::likeness::UNKNOWN;
 use mirror::features::{self, Group};
 
@@ -13,9 +13,8 @@ pub const BANDS: [(&str, f32); 3] = [("dark", 50.0), ("middle", 65.0), ("light",
 
 /// The band of a face whose points are known. `None` if they span no face.
 pub fn band(image: &Image, landmarks: &Landmarks) -> Option<usize> {
-    // Has no part in the colours.
-    let nobody = Attributes { age: Age { mean: 0.0, low: 0.0, high: 0.0 }, female: 0.5 };
-    let lightness = features::extract(image, landmarks, &nobody, &UNKNOWN).ok()?.group(Group::Skin)[0];
+    // Age, gender and likeness have no part in the colours.
+    let lightness = features::extract(image, landmarks, &Judged::default(), &UNKNOWN).ok()?.group(Group::Skin)[0];
     BANDS.iter().position(|(_, end)| lightness < *end)
 }
 

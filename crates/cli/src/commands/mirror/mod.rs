@@ -2,21 +2,24 @@
 
 mod session;
 mod source;
+mod staff;
 
 use crate::kiosk::Kiosk;
-use crate::options::{Drawing, Global, MountingArgs, Size, open_pack_at};
+use crate::options::{Drawing, Global, MountingArgs, Size, build_mirror, open_pack_at};
 use crate::watchdog::Watchdog;
 use crate::{browser, journal, output};
-use ::mirror::engine::Mirror;
-use ::mirror::live::protocol::PageSettings;
+use ::mirror::live::protocol::{House, PageSettings};
 use ::mirror::live::{Desk, LiveSettings, SCENE, SharedMirror, Value};
 use anyhow::Context;
 #[cfg(feature = "window")]
 use display::server::SessionFactory;
-use display::server::{COLOURS, LANGUAGES, RemoteAccess, Setup, serve, text_keys};
+use display::server::{COLOURS, Ended, LANGUAGES, RemoteAccess, Setup, StaffSetup, serve, text_keys};
 use display::{Pictures, Recorder};
-use session::{LiveSessions, Osc};
+use session::{Controller, LiveSessions, Osc};
+#[cfg(feature = "midi")]
+use show::midi::{Midi, MidiPort};
 use show::osc::{OscInput, OscOutput};
+use show::policy::{Doorkeeper, HousePolicy};
 use show::scenes::{Director, PackLoader, PageParts};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -41,6 +44,8 @@ Examples:
     narcissus mirror --source portraits/      pictures and videos stand in for the camera
     narcissus mirror --osc-out 127.0.0.1:9000 --osc-in 9001      talks to the rest of a show
     narcissus mirror --scenes scenes/ --scene evening            presets, switched by key, panel, OSC or clock
+    narcissus mirror --policy house.toml       what the house lets it measure, and when it is open
+    narcissus mirror --staff                   a page for the telephones of the staff
     narcissus mirror --record today.mp4        a film of what is drawn
     narcissus mirror --kiosk --gesture --log mirror.log      as in a gallery")]
 pub struct MirrorArgs {
@@ -73,20 +78,37 @@ pub struct MirrorArgs {
     /// Take OSC that sets controls, at this port of this computer only, or at an address
     #[arg(long, value_name = "[ADDR:]PORT", value_parser = osc_port, hide_short_help = true)]
     pub osc_in: Option<SocketAddr>,
+    /// Let the knobs of a MIDI controller set controls: a part of its name, see docs/show.md
+    #[cfg(feature = "midi")]
+    #[arg(long, value_name = "NAME")]
+    pub midi: Option<String>,
+    /// Where it is remembered which knob does what
+    #[cfg(feature = "midi")]
+    #[arg(long, value_name = "FILE", requires = "midi", hide_short_help = true)]
+    pub midi_map: Option<PathBuf>,
     /// A folder of scenes, TOML files that set controls together: see docs/show.md
     #[arg(long, value_name = "DIR")]
     pub scenes: Option<PathBuf>,
     /// The scene to begin with
     #[arg(long, value_name = "NAME", requires = "scenes", hide_short_help = true)]
     pub scene: Option<String>,
+    /// What is measured of visitors and told, what they may do, when it is open: a TOML file, see docs/show.md
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
     /// Write what is drawn (never what is seen) into an mp4 file; one that is there already is kept
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
+    /// Also serve a page for the telephones of the staff, in the same network: see docs/show.md
+    #[arg(long, value_name = "[ADDR:]PORT", num_args = 0..=1, default_missing_value = staff::PORT, value_parser = staff::address)]
+    pub staff: Option<SocketAddr>,
+    /// Who knows it may use that page; drawn anew at each start unless it is said
+    #[arg(long, value_name = "TOKEN", requires = "staff", hide_short_help = true, hide_default_value = true)]
+    pub staff_token: Option<String>,
     /// Write what happens into a file, JSON a line, 10 MB at most
     #[arg(long, value_name = "FILE")]
     pub log: Option<PathBuf>,
     /// Listen here, also for other computers: see --help
-    #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST), value_name = "ADDR")]
+    #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST), value_name = "ADDR", hide_short_help = true)]
     pub listen: IpAddr,
     /// The name by which other computers call this one [default: the address]
     #[arg(long, value_name = "NAME", hide_short_help = true)]
@@ -110,25 +132,42 @@ pub struct MirrorArgs {
 
 /// Runs it.
 pub fn run(options: &MirrorArgs, global: &Global) -> anyhow::Result<()> {
-    journal::open(options.log.as_deref(), global.verbose)?;
+    let troubles = journal::open(options.log.as_deref(), global.verbose)?;
     let source = source::open(&options.source, options.mounting)?;
     let program = options.kiosk.then(|| {
         browser::find().context("no browser found to fill the screen; hint: `narcissus doctor` names those that do")
     });
     let program = program.transpose()?;
-    let mirror = global.open_mirror(&options.drawing, &options.size)?;
-    let settings =
-        LiveSettings { views: options.faces.into(), release_still: source.is_living(), ..LiveSettings::default() };
+    let policy = options.policy.as_deref().map(|path| HousePolicy::open(path, &LANGUAGES)).transpose()?;
+    let HousePolicy { rules, visit_secs, hours, written_hours, notice } = policy.unwrap_or_default();
+    let mirror = build_mirror(&global.open_pack()?, &options.drawing, &options.size, rules.measures)?;
+    let settings = LiveSettings {
+        views: options.faces.into(),
+        release_still: source.is_living(),
+        visit_secs,
+        measures: rules.measures,
+        ..LiveSettings::default()
+    };
     let page = PageSettings {
         has_camera: source.stream.is_some(),
         gesture: options.gesture,
         // A browser's camera is turned by the page.
         rotate: 90 * u16::from(options.mounting.mounting(true).quarters),
         mirror: options.mounting.mounting(true).mirror,
+        house: House {
+            measures: rules.measures,
+            visitors: rules.visitors.clone(),
+            visit_secs,
+            hours: written_hours,
+            notice,
+            sends_numbers: options.osc_out.is_some(),
+        },
         ..PageSettings::of(mirror.inverter())
     };
     let watchdog = Arc::new(Watchdog::from_environment());
-    let desk = Arc::new(Desk::new(mirror.inverter(), &LANGUAGES));
+    let desk = Arc::new(Desk::new(mirror.inverter(), &LANGUAGES).with_rules(rules));
+    // Held until the mirror ends.
+    let doorkeeper = hours.map(|hours| Doorkeeper::start(hours, desk.clone())).transpose()?;
     let osc = options.osc(&desk)?;
     let (mirror, source) = (Arc::new(SharedMirror::new(Arc::new(mirror))), Arc::new(source));
     let scenes = options.director(&desk, &mirror)?;
@@ -141,10 +180,23 @@ pub fn run(options: &MirrorArgs, global: &Global) -> anyhow::Result<()> {
         None => Ok(()),
     };
     let watchdog_of_sessions = watchdog.clone();
-    let sessions =
-        LiveSessions { mirror, settings, source, watchdog: watchdog_of_sessions, desk, osc, open, pictures, scenes };
+    let midi = options.midi(&desk)?;
+    let sessions = LiveSessions {
+        mirror,
+        settings,
+        source,
+        watchdog: watchdog_of_sessions,
+        desk,
+        osc,
+        open,
+        pictures,
+        scenes,
+        troubles,
+        midi,
+    };
     #[cfg(feature = "window")]
     if options.window {
+        anyhow::ensure!(options.staff.is_none(), "a window has no server, so that there is no page for the staff");
         anyhow::ensure!(page.has_camera, "a window has no camera; hint: --source camera:NAME, or a path");
         tell_recorder()?;
         watchdog.ready();
@@ -155,19 +207,29 @@ pub fn run(options: &MirrorArgs, global: &Global) -> anyhow::Result<()> {
         listen: SocketAddr::new(options.listen, options.port),
         remote: options.remote_access()?,
         settings: page,
+        staff: options.staff_setup()?,
     };
+    let for_staff = setup.staff.clone();
     // Held until the server ends: the browser ends with it.
     let mut window = None;
     let pictures = watchdog.clone();
     let mut announced = Ok(());
-    serve(setup, sessions, |url| {
+    let ended = serve(setup, sessions, |addresses| {
+        let url = &addresses.page;
         announced = output::print_line(&format_args!("the mirror is at {url}")).and_then(|()| tell_recorder());
+        if let (Ok(()), Some(url), Some(staff)) = (&announced, &addresses.staff, &for_staff) {
+            announced = staff::tell(url, staff);
+        }
         watchdog.ready();
         // The page then begins by itself: nobody is there to press its button.
         window = program.map(|program| Kiosk::open(program, format!("{url}/#kiosk"), pictures));
     })?;
-    drop((window, recorder));
-    announced
+    drop((window, recorder, doorkeeper));
+    announced?;
+    match for_staff {
+        Some(staff) if ended == Ended::Restart => staff::start_again(&staff),
+        _ => Ok(()),
+    }
 }
 
 /// A port of this computer, or an address with its port.
@@ -186,18 +248,29 @@ impl MirrorArgs {
         Ok(Osc { output, input })
     }
 
+    /// The MIDI controller, if one was asked for.
+    #[cfg(feature = "midi")]
+    fn midi(&self, desk: &Arc<Desk>) -> anyhow::Result<Option<Controller>> {
+        let Some(name) = &self.midi else { return Ok(None) };
+        let midi = Arc::new(Midi::open(desk.clone(), self.midi_map.clone())?);
+        let port = MidiPort::open(name, midi.clone()).map_err(|why| anyhow::anyhow!("{why}"))?;
+        Ok(Some(Controller { midi, _port: port }))
+    }
+
+    #[cfg(not(feature = "midi"))]
+    fn midi(&self, _: &Arc<Desk>) -> anyhow::Result<Option<Controller>> {
+        Ok(None)
+    }
+
     /// What switches scenes, if there are any.
     fn director(&self, desk: &Arc<Desk>, mirror: &Arc<SharedMirror>) -> anyhow::Result<Option<Director>> {
         let Some(folder) = &self.scenes else { return Ok(None) };
         let all = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         let parts =
             PageParts { languages: all(&LANGUAGES), texts: text_keys().into_iter().collect(), colours: all(&COLOURS) };
-        let (precision, most) = (self.drawing.precision()?, self.size.max_resolution());
+        let (drawing, size, measures) = (self.drawing.clone(), self.size.clone(), desk.rules().measures);
         let load: PackLoader = Box::new(move |folder| {
-            let open = || -> anyhow::Result<Mirror> {
-                let pack = open_pack_at(Some(folder))?;
-                Ok(Mirror::builder(&pack).precision(precision).max_resolution(most).build()?)
-            };
+            let open = || build_mirror(&open_pack_at(Some(folder))?, &drawing, &size, measures);
             open().map_err(|error| format!("{error:#}").replace('\n', "; "))
         });
         let director = Director::open(folder.clone(), desk.clone(), parts, mirror.clone(), load)?;
@@ -205,6 +278,14 @@ impl MirrorArgs {
             desk.set(SCENE, Value::Word(scene.clone()))?;
         }
         Ok(Some(director))
+    }
+
+    /// The page of the staff, if it was asked for.
+    fn staff_setup(&self) -> anyhow::Result<Option<StaffSetup>> {
+        let Some(listen) = self.staff else { return Ok(None) };
+        let remote = self.remote_access()?;
+        let named = remote.as_ref().map(|r| (r.name.as_str(), r.certificate.as_path(), r.key.as_path()));
+        staff::setup(listen, named, self.staff_token.as_deref()).map(Some)
     }
 
     /// What protects the page where others can reach it; `None` where nobody asked for any of it.

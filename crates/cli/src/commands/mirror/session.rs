@@ -1,12 +1,14 @@
 //! The sessions behind the page and the window.
 
 use super::source::FrameInput;
+use crate::journal::Troubles;
 use crate::watchdog::Watchdog;
 use display::Pictures;
-use display::server::SessionFactory;
+use display::server::{SessionFactory, Trouble};
 use frame::Image;
 use mirror::engine::Mirror;
 use mirror::live::{Desk, LiveSession, LiveSettings, OpenSessions, Session, SharedMirror};
+use show::midi::Midi;
 use show::osc::{OscInput, OscOutput};
 use show::scenes::{Director, ScenesReport};
 use std::net::SocketAddr;
@@ -33,6 +35,19 @@ pub struct LiveSessions {
     pub pictures: Arc<Pictures>,
     /// What switches scenes.
     pub scenes: Option<Director>,
+    /// What went wrong lately.
+    pub troubles: Arc<Troubles>,
+    /// Whose knobs set controls.
+    pub midi: Option<Controller>,
+}
+
+/// A MIDI controller.
+pub struct Controller {
+    /// What comes of its knobs.
+    pub midi: Arc<Midi>,
+    /// Where it is heard.
+    #[cfg(feature = "midi")]
+    pub _port: show::midi::MidiPort,
 }
 
 /// The mirror's OSC, both ways: every look of the first session goes to `output`; `input` sets the desk.
@@ -110,6 +125,14 @@ impl SessionFactory for LiveSessions {
             text += &format!("narcissus_scenes_switched_total {switched}\nnarcissus_scenes_refused {}\n", errors.len());
         }
         text
+    }
+
+    fn troubles(&self) -> Vec<Trouble> {
+        self.troubles.all()
+    }
+
+    fn midi(&self) -> Option<Arc<Midi>> {
+        self.midi.as_ref().map(|controller| controller.midi.clone())
     }
 
     fn osc_input(&self) -> Option<SocketAddr> {

@@ -31,10 +31,11 @@ pub use header::{FRAME_HEADER_BYTES, FrameHeader, PICTURE_HEADER_BYTES, PictureH
 pub use numbers::{NumberDescription, Unit};
 pub use report::{DataSizes, FrameReport, Judgement, State, Steps, TrackedFaceReport, ViewReport};
 
-use crate::features::Group;
+use crate::features::{Group, Measures};
 use crate::inverter::Inverter;
-use crate::live::Look;
+use crate::live::{Look, Permission};
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// The version of all messages. A page of another version is refused.
 pub const VERSION: u8 = 2;
@@ -89,6 +90,39 @@ pub struct PageSettings {
     pub mirror: bool,
     /// What the page runs the mirror with, where it has no server.
     pub module: Option<ModuleSettings>,
+    /// What is in force in this house.
+    pub house: House,
+}
+
+/// What is in force in a house, for visitors to read and pages to obey.
+#[derive(Clone, Debug, Serialize)]
+pub struct House {
+    /// What is measured of visitors, and what is told.
+    pub measures: Measures,
+    /// What visitors may do.
+    pub visitors: Vec<Permission>,
+    /// Seconds that a visit may last; as long as one likes without it.
+    pub visit_secs: Option<f64>,
+    /// When the mirror is open, as it is written for people; always, where it is empty.
+    pub hours: Vec<String>,
+    /// The notice of the house, by language; none of its own, where it is empty.
+    pub notice: BTreeMap<String, String>,
+    /// Whether numbers are sent to other programs.
+    pub sends_numbers: bool,
+}
+
+impl Default for House {
+    /// All is measured and told that can be, and everything allowed.
+    fn default() -> Self {
+        Self {
+            measures: Measures::default(),
+            visitors: Permission::ALL.to_vec(),
+            visit_secs: None,
+            hours: Vec::new(),
+            notice: BTreeMap::new(),
+            sends_numbers: false,
+        }
+    }
 }
 
 /// A mirror that runs in the page, as crate `wasm` has it.
@@ -129,6 +163,7 @@ impl Default for PageSettings {
             rotate: 0,
             mirror: true,
             module: None,
+            house: House::default(),
         }
     }
 }

@@ -39,7 +39,9 @@ pub struct TrackedFaceReport {
     pub id: Option<u64>,
     /// Whether it never moves: then it is not reflected.
     pub still: bool,
-    /// The machine's verdicts that may be overridden.
+    /// Whether its visit is over: it was reflected for as long as one may be.
+    pub over: bool,
+    /// The machine's verdicts that may be overridden, as far as they are told.
     pub verdicts: BTreeMap<Verdict, f32>,
     /// All else.
     #[serde(flatten)]
@@ -55,7 +57,7 @@ pub struct ViewReport {
     pub progress: f32,
     /// How far the viewer lies from the faces that the generator knows; 1 for a typical one of its own.
     pub distance: Option<f32>,
-    /// What the machine takes the viewer for; `null` where the mirror dreams.
+    /// What the machine takes the viewer for; `null` where the mirror dreams, or tells nothing of it.
     pub judgement: Option<Judgement>,
     /// How the reflection comes about, where [`super::Controls::steps`] asks for it.
     pub steps: Option<Steps>,
@@ -69,17 +71,19 @@ pub struct ViewReport {
 /// stays as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Judgement {
-    /// Years.
-    pub age: AgeReport,
-    /// A word and probabilities. The word changes only once another has been right for a second, so that it may lag behind the probabilities.
-    pub gender: GenderReport,
+    /// Years, where that is told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub age: Option<AgeReport>,
+    /// A word and probabilities, where they are told. The word changes only once another has been right for a second, so that it may lag behind the probabilities.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gender: Option<GenderReport>,
 }
 
 /// The steps from a viewer's features to the latent. All but the latent have an entry for each of [`super::PageSettings::numbers`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Steps {
     /// The features, smoothed, with overrides, within the range of the visitors whom the inverter knows; also those that it may not use.
-    /// `null` of what may not be told, see [`Group::is_told`].
+    /// `null` of what is not told, see [`crate::features::Measures`].
     pub values: Vec<Option<f32>>,
     /// The share of these visitors who have less of it, 0 to 1; `null` likewise.
     pub ranks: Vec<Option<f32>>,

@@ -1,4 +1,4 @@
-//! When scenes begin by themselves.
+//! Days and times of a week, as people write them.
 
 use jiff::ToSpan;
 use jiff::civil::{DateTime, Time, Weekday};
@@ -25,22 +25,8 @@ impl WeeklyTime {
     /// Reads it; `None` if it is none.
     pub fn parse(text: &str) -> Option<Self> {
         let (days, time) = text.trim().rsplit_once(' ').unwrap_or(("mon-sun", text.trim()));
-        let (hour, minute) = time.split_once(':')?;
-        let digits = |text: &str| text.len() <= 2 && text.bytes().all(|b| b.is_ascii_digit());
-        if !digits(hour) || minute.len() != 2 || !digits(minute) {
-            return None;
-        }
-        let time = Time::new(hour.parse().ok()?, minute.parse().ok()?, 0, 0).ok()?;
-        let place = |name: &str| DAYS.iter().position(|(day, _)| day.eq_ignore_ascii_case(name.trim()));
-        let mut all = Vec::new();
-        for part in days.split(',') {
-            let (first, last) = part.split_once('-').unwrap_or((part, part));
-            let (first, last) = (place(first)?, place(last)?);
-            // From Saturday to Monday, too.
-            let count = (last + DAYS.len() - first) % DAYS.len();
-            all.extend((0..=count).map(|i| DAYS[(first + i) % DAYS.len()].1));
-        }
-        Some(Self { days: all, time })
+        let (days, time) = (parse_days(days)?, parse_time(time)?);
+        Some(Self { days, time })
     }
 
     /// When it was last, `now` included.
@@ -51,6 +37,30 @@ impl WeeklyTime {
             (self.days.contains(&date.weekday()) && at <= now).then_some(at)
         })
     }
+}
+
+/// Reads days such as `sat`, `mon-fri` or `tue,thu-sun`.
+pub(crate) fn parse_days(text: &str) -> Option<Vec<Weekday>> {
+    let place = |name: &str| DAYS.iter().position(|(day, _)| day.eq_ignore_ascii_case(name.trim()));
+    let mut all = Vec::new();
+    for part in text.split(',') {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        let (first, last) = (place(first)?, place(last)?);
+        // From Saturday to Monday, too.
+        let count = (last + DAYS.len() - first) % DAYS.len();
+        all.extend((0..=count).map(|i| DAYS[(first + i) % DAYS.len()].1));
+    }
+    Some(all)
+}
+
+/// Reads a time of day such as `9:30`.
+pub(crate) fn parse_time(text: &str) -> Option<Time> {
+    let (hour, minute) = text.split_once(':')?;
+    let digits = |text: &str| text.len() <= 2 && text.bytes().all(|b| b.is_ascii_digit());
+    if !digits(hour) || minute.len() != 2 || !digits(minute) {
+        return None;
+    }
+    Time::new(hour.parse().ok()?, minute.parse().ok()?, 0, 0).ok()
 }
 
 /// The clock on the wall.

@@ -1,0 +1,85 @@
+//! The controllers of this computer.
+
+use super::Midi;
+use midir::{Ignore, MidiInput, MidiInputConnection};
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// From one look for a controller that is gone to the next.
+const LOOK: Duration = Duration::from_secs(2);
+/// How this program calls itself there.
+const NAME: &str = "narcissus";
+
+/// The names of the controllers that are there.
+///
+/// # Errors
+/// If the system has no MIDI.
+pub fn port_names() -> Result<Vec<String>, String> {
+    let input = MidiInput::new(NAME).map_err(|e| e.to_string())?;
+    Ok(input.ports().iter().filter_map(|port| input.port_name(port).ok()).collect())
+}
+
+/// A controller whose knobs are heard, until this is dropped. One that is pulled out and put back is found again.
+#[derive(Debug)]
+pub struct MidiPort {
+    go: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl MidiPort {
+    /// Listens to the first controller in whose name this occurs, whichever case it is in.
+    ///
+    /// # Errors
+    /// If the system has no MIDI, or no controller is called so.
+    pub fn open(name: &str, midi: Arc<Midi>) -> Result<Self, String> {
+        let mut connection = Some(connect(name, &midi)?);
+        let (go, gone) = channel();
+        let name = name.to_owned();
+        let watch = move || {
+            while gone.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
+                let is_there = port_names().is_ok_and(|names| names.iter().any(|found| is_called(found, &name)));
+                match (is_there, connection.is_some()) {
+                    (false, true) => {
+                        tracing::warn!(name, "the MIDI controller is gone");
+                        connection = None;
+                    }
+                    (true, false) => connection = connect(&name, &midi).ok(),
+                    _ => {}
+                }
+            }
+        };
+        let thread = std::thread::Builder::new().name("midi".into()).spawn(watch).map_err(|e| e.to_string())?;
+        Ok(Self { go: Some(go), thread: Some(thread) })
+    }
+}
+
+impl Drop for MidiPort {
+    fn drop(&mut self) {
+        self.go.take();
+        self.thread.take().map(JoinHandle::join);
+    }
+}
+
+fn is_called(found: &str, name: &str) -> bool {
+    found.to_lowercase().contains(&name.to_lowercase())
+}
+
+fn connect(name: &str, midi: &Arc<Midi>) -> Result<MidiInputConnection<()>, String> {
+    let mut input = MidiInput::new(NAME).map_err(|e| e.to_string())?;
+    input.ignore(Ignore::All);
+    let ports = input.ports();
+    let named: Vec<(String, _)> =
+        ports.into_iter().filter_map(|port| Some((input.port_name(&port).ok()?, port))).collect();
+    let Some((found, port)) = named.iter().find(|(found, _)| is_called(found, name)) else {
+        let all: Vec<&str> = named.iter().map(|(name, _)| name.as_str()).collect();
+        let all = if all.is_empty() { "there is none".to_owned() } else { format!("there are {}", all.join(", ")) };
+        return Err(format!("no MIDI controller is called \"{name}\": {all}"));
+    };
+    let midi = midi.clone();
+    let connection = input.connect(port, NAME, move |_, message, ()| midi.take(message), ());
+    let connection = connection.map_err(|e| e.to_string())?;
+    tracing::info!(name = found, "a MIDI controller is heard");
+    Ok(connection)
+}

@@ -1,0 +1,46 @@
+// What is in force in this house: what is measured of visitors and told, what they may do, when it is open. See show::policy.
+
+import { list, number, say, spoken } from "./words.js";
+
+/** The measurements of a face, in the order in which they are told of. */
+const GROUPS = ["shape", "pose", "expression", "age", "gender", "skin", "hair", "background", "likeness"];
+
+/** What is measured, in a sentence. */
+export const measured = ({ measures }) =>
+  say("measured", { what: list(GROUPS.filter(group => measures[group] !== "off").map(group => say(`measure_${group}`))) });
+
+/** The notice of the house, if it has one of its own: none or one. */
+export const own = ({ notice }) => [notice[spoken()]].filter(Boolean);
+
+/** Whether anything is judged that may be wrong, and told. */
+export const judges = ({ measures }) => ["age", "gender"].some(group => measures[group] === "told");
+
+/** When the mirror opens again, from what the desk says of it. */
+export function opening({ until }) {
+  if (!until) return say("closed");
+  const when = new Date(until).toLocaleString(spoken(), { weekday: "long", day: "numeric", month: "long", hour: "numeric", minute: "2-digit" });
+  return say("closed_until", { when });
+}
+
+/** Headings and what stands under each. */
+function rules({ measures, visitors, visit_secs: secs, hours, notice, sends_numbers: sends }) {
+  const as = how => GROUPS.filter(group => measures[group] === how).map(group => say(`measure_${group}`));
+  const kinds = ["told", "hidden", "off"].filter(how => as(how).length);
+  return [
+    ["house_measures", kinds.map(how => `${say(`measure_${how}`)}: ${list(as(how))}.`)],
+    ["house_pictures", [...own({ notice }), say(sends ? "pictures_stay" : "nothing_is_stored")]],
+    ["house_may", visitors.length ? visitors.map(what => say(`may_${what}`)) : [say("may_nothing")]],
+    ["house_visit", [secs ? say("visit_minutes", { n: number(secs / 60, Number.isInteger(secs / 60) ? 0 : 1) }) : say("visit_free")]],
+    ["house_hours", hours.length ? hours.map(when => (/^\d{4}-/.test(when) ? say("hours_closed", { when }) : when)) : [say("hours_always")]],
+  ];
+}
+
+/** Writes all of it into a part of a page. */
+export function tell(root, house) {
+  const element = (tag, textContent) => Object.assign(document.createElement(tag), { textContent });
+  root.replaceChildren(...rules(house).flatMap(([heading, lines]) => {
+    const all = document.createElement("ul");
+    all.append(...lines.map(line => element("li", line)));
+    return [element("h2", say(heading)), all];
+  }));
+}
