@@ -20,10 +20,10 @@ export class Glass {
   // A dissolve moves nothing: it stays where less motion is wanted.
   #dissolve = new Dissolve((picture, opacity) => this.#paint(picture, opacity));
 
-  /** Shows a picture of the reflections, squares from left to right, and closes it; not one that comes after a later one. */
-  show(seq, picture) {
-    if (seq > this.#drawn || this.#drawn - seq > 1000) {
-      this.#drawn = seq;
+  /** Shows a picture of the reflections, squares from left to right, and closes it; not one that comes after a later one by its `order`. */
+  show(order, picture) {
+    if (order > this.#drawn || this.#drawn - order > 1000) {
+      this.#drawn = order;
       this.#dissolve.show(picture);
       part("views").classList.add("there");
     } else {

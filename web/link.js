@@ -6,10 +6,11 @@ import { Module } from "./module.js";
 import { Socket } from "./socket.js";
 
 const WIDTH = 640, THUMB = 320;
-// Two under way keep the mirror busy while the next picture is made; more would only grow old.
-const UNDER_WAY = 2, PATIENCE_MS = 2000, DEAF_MS = 4000, STALL_MS = 2000;
+const PATIENCE_MS = 2000, DEAF_MS = 4000, STALL_MS = 2000;
 // No camera is looked through more than 30 times a second; its pictures come a little early or late.
 const LEAST_MS = 33, EARLY_MS = 8;
+// The mirror is let rest between two frames, but it does not lose sight of whoever moves.
+const SELDOM_MS = 66;
 
 let mirror = null, seq = 0;
 let underWay = [];        // Frames that wait for their answer, oldest first.
@@ -20,6 +21,7 @@ let mounting = { quarters: 0, mirror: true };   // Quarters clockwise, then left
 let emptyMs = 0;          // From one frame without a picture to the next, while there is no camera; 0: none.
 let restMs = 0;           // From one picture to the next, at least: before an empty room the mirror looks less often.
 let lastTaken = 0;
+let readyAt = 0, waiting = 0;   // When the mirror wants the next frame.
 
 onmessage = ({ data }) => {
   if ("open" in data) open(data.open);
@@ -72,7 +74,13 @@ const canvas = new OffscreenCanvas(1, 1), pen = canvas.getContext("2d", ON_THE_C
 async function send() {
   if (making || !newest || !mirror?.isReady) return;
   forget(frame => now() - frame.at >= PATIENCE_MS);
-  if (underWay.length >= UNDER_WAY) return;
+  if (underWay.length >= mirror.pace.underWay) return;
+  const wait = readyAt - now();
+  if (wait > 0) {
+    clearTimeout(waiting);
+    waiting = setTimeout(send, wait);
+    return;
+  }
   making = true;
   const picture = newest;
   newest = null;
@@ -190,6 +198,7 @@ function answered(answer) {
   if (answer.type === "look") return postMessage({ look: answer });
   const { type, seq: which } = answer;
   const frame = underWay.find(f => f.seq === which);
+  if (frame) readyAt = Math.min(now() + mirror.pace.rest * (now() - frame.sent), frame.sent + SELDOM_MS);
   const thumb = type === "analysed" && frame?.thumb || null;
   if (thumb) frame.thumb = null;
   // An answer acknowledges every older frame; one that was skipped may be answered before an older one.

@@ -206,23 +206,27 @@ function verdicts(view) {
 }
 
 function announce(here) {
-  if (!begun) return announcer.tell("", "");
+  if (!begun) return announcer.tell(asked.closed ? "closed" : "", part("closed").textContent);
   const wrong = part("notice").textContent;
   const key = wrong || here.map(({ viewer, judgement }) => `${viewer}:${judgement?.gender?.label}`).join();
   const spoken = [say("whose_face"), ...here.flatMap(({ judgement }) => (judgement ? lines(judgement, {}) : []))].join(" ");
   announcer.tell(key, wrong || (here.length ? spoken : ""));
 }
 
-/** Milliseconds from a picture's leaving the camera to its reflection on the canvas, and when that was; the newest ones. */
-let recent = [];
-function time(at) {
+/**
+ * When pictures were shown, the newest ones; of the first one of each frame also how many milliseconds after that frame had left the camera. Others
+ * of it are drawn in between, while the next frame is looked at.
+ */
+let recent = [], timed = null;
+function time(seq, at) {
   const now = performance.timeOrigin + performance.now();
-  recent.push({ took: now - at, at: now });
+  recent.push({ took: seq === timed ? null : now - at, at: now });
+  timed = seq;
   if (recent.length > RECENT) recent.shift();
 }
 
 function speed() {
-  const took = recent.map(r => r.took).sort((a, b) => a - b);
+  const took = recent.map(r => r.took).filter(took => took !== null).sort((a, b) => a - b);
   const rank = q => (took.length ? took[Math.ceil(took.length * q) - 1] : 0);
   const span = recent.length > 1 ? recent.at(-1).at - recent[0].at : 0;
   return { rate: span ? (recent.length - 1) / span * 1000 : 0, p50: rank(0.5), p95: rank(0.95) };
@@ -256,10 +260,10 @@ function server(isThere) {
   trouble("server", isThere ? "" : "server_gone");
 }
 
-function drew({ seq, picture, at, times: took }) {
+function drew({ order, seq, picture, at, times: took }) {
   times = took;
-  glass.show(seq, picture);
-  if (latest?.frame?.width || settings.has_camera) time(at);
+  glass.show(order, picture);
+  if (latest?.frame?.width || settings.has_camera) time(seq, at);
 }
 
 function analysed(answer) {

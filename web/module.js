@@ -42,6 +42,9 @@ export class Module {
 
   picture(canvas) { return canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.buffer; }
 
+  /** Two frames under way keep the eyes busy while the next picture is made: they have a core of their own. See socket.js. */
+  get pace() { return { underWay: 2, rest: 0 }; }
+
   send({ seq, width, height, at }, pixels) {
     this.#looks = true;
     this.#isSilent = false;
@@ -176,7 +179,7 @@ export class Module {
       if (picture && !this.#isSilent) {
         count(this.#drawn, now() - at);
         this.#halves.eyes.postMessage({ shown: message }, [message]);
-        this.#hear.drawn({ seq, picture, at, times: { analyse, draw, encode: 0 } });
+        this.#hear.drawn({ order: seq, seq, picture, at, times: { analyse, draw, encode: 0 } });
       }
     }
     if (this.#draws || !this.#request) return;

@@ -6,13 +6,20 @@ import { now } from "./clock.js";
 const VERSION = 2, HEADER = 16, PICTURE_HEADER = 28, RETRY_MS = 700;
 
 export class Socket {
-  #hear; #socket = null; #controls = "{}";
+  // How many pictures came: each takes a moment to be read, and none is shown after a later one.
+  #hear; #socket = null; #controls = "{}"; #pictures = 0;
 
   /** `hear` has `opened()`, `closed()`, `answered(answer)` and `drawn(picture)`. */
   constructor(hear) {
     this.#hear = hear;
     this.#connect();
   }
+
+  /**
+   * How many frames may be under way, and for how many times as long as an answer takes the next one waits. The server draws while it does not look: of
+   * two cores the eyes may take a third of the time, or reflections would come too seldom. A frame that waits here is exchanged for a newer one.
+   */
+  get pace() { return { underWay: 1, rest: 2 }; }
 
   get isOpen() { return this.#socket?.readyState === WebSocket.OPEN; }
 
@@ -58,10 +65,11 @@ export class Socket {
   }
 
   async #draw(data) {
+    const order = ++this.#pictures;
     const view = new DataView(data), [analyse, draw, encode] = [16, 20, 24].map(at => view.getUint32(at, true) / 1000);
     const came = now(), age = ((came * 1000 - view.getUint32(12, true)) % 2 ** 32 + 2 ** 32) % 2 ** 32 / 1000;
     const jpeg = new Blob([data.slice(PICTURE_HEADER)], { type: "image/jpeg" });
     const picture = await createImageBitmap(jpeg).catch(() => null);
-    if (picture) this.#hear.drawn({ seq: view.getUint32(4, true), picture, at: came - age, times: { analyse, draw, encode } });
+    if (picture) this.#hear.drawn({ order, seq: view.getUint32(4, true), picture, at: came - age, times: { analyse, draw, encode } });
   }
 }

@@ -68,7 +68,7 @@ struct WindowJob {
 
 impl Job for WindowJob {
     type Frame = ();
-    type Request = Box<dyn FnOnce() -> Vec<RenderedView> + Send>;
+    type Request = Box<dyn FnMut() -> Vec<RenderedView> + Send>;
     type Picture = Vec<RenderedView>;
 
     fn analyse(&self, (): ()) -> Option<Self::Request> {
@@ -82,7 +82,7 @@ impl Job for WindowJob {
         }
     }
 
-    fn draw(&self, draw: Self::Request) -> Option<Vec<RenderedView>> {
+    fn draw(&self, draw: &mut Self::Request) -> Option<Vec<RenderedView>> {
         Some(draw())
     }
 

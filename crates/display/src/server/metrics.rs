@@ -30,8 +30,10 @@ struct State {
     busy: [Option<Instant>; 2],
     /// When frames were analysed.
     analysed: VecDeque<Instant>,
-    /// When each picture was ready, and how long after its frame's arrival.
-    recent: VecDeque<(Instant, Duration)>,
+    /// When each picture was ready.
+    drawn: VecDeque<Instant>,
+    /// How long after its frame's arrival the first picture of each frame was.
+    latencies: VecDeque<Duration>,
     /// When the last picture was ready, and whether it showed somebody.
     last: Option<(Instant, bool)>,
 }
@@ -62,7 +64,7 @@ fn keep<T>(all: &mut VecDeque<T>, one: T) {
 
 impl State {
     fn performance(&self) -> Performance {
-        let mut latencies: Vec<Duration> = self.recent.iter().map(|(_, latency)| *latency).collect();
+        let mut latencies: Vec<Duration> = self.latencies.iter().copied().collect();
         latencies.sort_unstable();
         // Nearest rank.
         let quantile = |percent: usize| {
@@ -71,7 +73,7 @@ impl State {
         };
         Performance {
             frames_per_second: rate(self.analysed.iter().copied()),
-            pictures_per_second: rate(self.recent.iter().map(|(at, _)| *at)),
+            pictures_per_second: rate(self.drawn.iter().copied()),
             latency_p50_ms: quantile(50),
             latency_p95_ms: quantile(95),
         }
@@ -98,13 +100,17 @@ impl Metrics {
         self.lock().busy[Stage::Draw as usize] = None;
     }
 
-    /// A picture is ready, `latency` after its frame came.
-    pub fn shown(&self, reflects: bool, latency: Duration) {
+    /// A picture is ready, `latency` after its frame came; `None` of one in between, which tells no news of the viewer.
+    pub fn shown(&self, reflects: bool, latency: Option<Duration>) {
         let mut state = self.lock();
         state.pictures += 1;
         state.reflections += u64::from(reflects);
-        state.last = Some((Instant::now(), reflects));
-        keep(&mut state.recent, (Instant::now(), latency));
+        let now = Instant::now();
+        state.last = Some((now, reflects));
+        keep(&mut state.drawn, now);
+        if let Some(latency) = latency {
+            keep(&mut state.latencies, latency);
+        }
     }
 
     /// A frame was overtaken.
@@ -166,7 +172,7 @@ mod tests {
             metrics.analysed(ms == 1);
             metrics.begin(Stage::Draw);
             metrics.drew();
-            metrics.shown(ms > 10, Duration::from_millis(ms));
+            metrics.shown(ms > 10, Some(Duration::from_millis(ms)));
         }
         (0..50).for_each(|_| metrics.analysed(false));
         metrics.dropped();

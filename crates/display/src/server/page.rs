@@ -7,7 +7,7 @@ use axum::body::Bytes;
 use axum::extract::ws::Message;
 use frame::{Image, ImageError, lock};
 use mirror::engine::MirrorError;
-use mirror::live::protocol::{Answer, Controls, FrameHeader, PictureHeader, ProtocolError};
+use mirror::live::protocol::{Answer, Controls, FrameHeader, PictureHeader, ProtocolError, State};
 use mirror::live::{Analysed, Desk, Job, RenderedView, Session};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -38,6 +38,7 @@ pub struct PageJob {
 }
 
 /// The frame of which something is drawn.
+#[derive(Clone)]
 struct Origin {
     header: FrameHeader,
     /// When it came.
@@ -46,10 +47,14 @@ struct Origin {
     analyse: Duration,
 }
 
-/// What is to be drawn.
+/// What is to be drawn, perhaps several times.
 pub struct PageRequest {
     of: Origin,
-    draw: Box<dyn FnOnce() -> Vec<RenderedView> + Send>,
+    draw: Box<dyn FnMut() -> Vec<RenderedView> + Send>,
+    /// Whether somebody is reflected.
+    reflects: bool,
+    /// Whether it was drawn already.
+    again: bool,
 }
 
 /// What was drawn and is to be encoded.
@@ -57,6 +62,8 @@ pub struct PagePicture {
     of: Origin,
     views: Vec<RenderedView>,
     draw: Duration,
+    /// Whether there was one of the same frame before.
+    again: bool,
 }
 
 /// Why a frame is refused.
@@ -171,7 +178,8 @@ impl Job for PageJob {
             Ok(Analysed { report, controls, draw }) => {
                 let performance = self.metrics.performance();
                 self.answer(&Answer::Analysed { seq: header.seq, report: &report, controls: &controls, performance });
-                Some(PageRequest { of: Origin { header, at: frame.at, analyse: began.elapsed() }, draw })
+                let of = Origin { header, at: frame.at, analyse: began.elapsed() };
+                Some(PageRequest { of, draw, reflects: report.state == State::Reflecting, again: false })
             }
             Err(error) => {
                 self.refuse(header.seq, &error.to_string());
@@ -180,10 +188,16 @@ impl Job for PageJob {
         }
     }
 
-    fn draw(&self, PageRequest { of, draw }: PageRequest) -> Option<PagePicture> {
+    /// Whoever is reflected moves from picture to picture. What is dreamt of nobody does not: the page lets it dissolve, which costs less.
+    fn moves(&self, request: &PageRequest) -> bool {
+        request.reflects && !self.answers.is_closed()
+    }
+
+    fn draw(&self, request: &mut PageRequest) -> Option<PagePicture> {
+        let (of, again) = (request.of.clone(), std::mem::replace(&mut request.again, true));
         self.metrics.begin(Stage::Draw);
         let began = Instant::now();
-        let views = catch_unwind(AssertUnwindSafe(draw));
+        let views = catch_unwind(AssertUnwindSafe(&mut request.draw));
         self.metrics.drew();
 
         let Ok(views) = views else {
@@ -191,10 +205,10 @@ impl Job for PageJob {
             self.refuse(of.header.seq, "the mirror broke on this reflection");
             return None;
         };
-        (!views.is_empty()).then(|| PagePicture { of, views, draw: began.elapsed() })
+        (!views.is_empty()).then(|| PagePicture { of, views, draw: began.elapsed(), again })
     }
 
-    fn deliver(&self, PagePicture { of, views, draw }: PagePicture) {
+    fn deliver(&self, PagePicture { of, views, draw, again }: PagePicture) {
         let began = Instant::now();
         let row = crate::row(&views.iter().map(|v| v.image.as_ref()).collect::<Vec<_>>());
         match crate::to_jpeg(&row, JPEG_QUALITY) {
@@ -202,7 +216,8 @@ impl Job for PageJob {
                 let size = [row.width, row.height].map(|s| s as u16);
                 let header = PictureHeader { frame: of.header, size, times: [of.analyse, draw, began.elapsed()] };
                 self.send(Message::Binary(header.join(&jpeg).into()));
-                self.metrics.shown(views.iter().any(|v| v.viewer.is_some()), of.at.elapsed());
+                let latency = (!again).then(|| of.at.elapsed());
+                self.metrics.shown(views.iter().any(|v| v.viewer.is_some()), latency);
             }
             Err(error) => self.refuse(of.header.seq, &error.to_string()),
         }
@@ -254,7 +269,7 @@ mod tests {
             let draw = move || {
                 assert!(picture.as_ref().is_none_or(|p| p.width != 2), "a picture that breaks the drawing");
                 let view = |image| RenderedView { viewer: Some(1), progress: 1.0, image: Arc::new(image), at: 0.0 };
-                picture.map(view).into_iter().collect()
+                picture.clone().map(view).into_iter().collect()
             };
             Ok(Analysed { report: FrameReport::default(), controls: controls.clone(), draw: Box::new(draw) })
         }

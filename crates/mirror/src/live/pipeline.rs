@@ -5,7 +5,7 @@
 //! in which they came.
 
 use frame::{Latest, lock};
-use std::sync::mpsc::{self, Sender};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Condvar, Mutex, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -13,6 +13,15 @@ use std::time::{Duration, Instant};
 /// The first stage rests at most so many times as long as it analysed, and no longer than something is drawn. Without this rest, analysis used
 /// most of two cores, and a generator of 512 pixels drew a third of the pictures.
 const REST_FACTOR: u32 = 7;
+
+/// Where requests come more seldom than this, pictures are drawn in between: about so often, evenly over the time from one request to the next.
+const PACE: Duration = Duration::from_millis(30);
+/// The longest time from one request to the next that is reckoned with.
+const LONGEST_PERIOD: Duration = Duration::from_millis(500);
+/// What is drawn in between waits while a frame is analysed, which comes first, but no longer than [`PACE`]; it looks so often whether that is done.
+const LOOK_AGAIN: Duration = Duration::from_millis(3);
+/// So many pictures are drawn in between where no other request comes.
+const IN_BETWEEN: usize = 10;
 
 /// What to do with a frame, request or picture when the next stage is busy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +46,13 @@ pub trait Job: Send + Sync + 'static {
     fn analyse(&self, frame: Self::Frame) -> Option<Self::Request>;
 
     /// Draws; `None` if there is nothing to deliver.
-    fn draw(&self, request: Self::Request) -> Option<Self::Picture>;
+    fn draw(&self, request: &mut Self::Request) -> Option<Self::Picture>;
+
+    /// Whether what a request shows moves by itself, so that it is worth to draw it again while the next frame is analysed. Only of
+    /// [`Policy::Newest`].
+    fn moves(&self, _request: &Self::Request) -> bool {
+        false
+    }
 
     /// Delivers a picture.
     fn deliver(&self, picture: Self::Picture);
@@ -52,6 +67,30 @@ pub struct Client<J: Job> {
     frames: Latest<Work<J::Frame>>,
     requests: Latest<J::Request>,
     pictures: Latest<J::Picture>,
+    rhythm: Mutex<Rhythm>,
+}
+
+/// How often something new is to be drawn.
+#[derive(Default)]
+struct Rhythm {
+    last: Option<Instant>,
+    /// From one request to the next, smoothed.
+    period: Duration,
+}
+
+impl Rhythm {
+    /// A request came.
+    fn beat(&mut self, now: Instant) {
+        if let Some(last) = self.last.replace(now) {
+            self.period = (3 * self.period + (now - last).min(LONGEST_PERIOD)) / 4;
+        }
+    }
+
+    /// From one picture to the next, where some are drawn in between.
+    fn pace(&self) -> Option<Duration> {
+        let pictures = (self.period.as_secs_f64() / PACE.as_secs_f64()).round();
+        (pictures >= 2.0).then(|| self.period.div_f64(pictures))
+    }
 }
 
 enum Work<F> {
@@ -62,7 +101,13 @@ enum Work<F> {
 impl<J: Job> Client<J> {
     /// A client for whom nothing waits.
     pub fn new(job: J) -> Arc<Self> {
-        Arc::new(Self { job, frames: Latest::new(), requests: Latest::new(), pictures: Latest::new() })
+        Arc::new(Self {
+            job,
+            frames: Latest::new(),
+            requests: Latest::new(),
+            pictures: Latest::new(),
+            rhythm: Mutex::default(),
+        })
     }
 
     /// What is done with its frames.
@@ -88,31 +133,54 @@ impl<J: Job> Pipeline<J> {
     /// # Errors
     /// If the system has no thread left.
     pub fn start(policy: Policy) -> std::io::Result<Self> {
-        let (deliver, delivers) = Stage::start("deliver", policy, |client: &Arc<Client<J>>| {
+        let (deliver, delivers) = Stage::start("deliver", policy, |client: Option<&Arc<Client<J>>>| {
+            let Some(client) = client else { return Then::Wait(None) };
             if let Some(picture) = client.pictures.take(Duration::ZERO) {
                 client.job.deliver(picture);
             }
-            true
+            Then::Wait(None)
         })?;
 
         let gate = Arc::new(DrawGate::default());
         let drawing = gate.clone();
-        let (draw, draws) = Stage::start("draw", policy, move |client: &Arc<Client<J>>| {
-            if let Some(request) = client.requests.take(Duration::ZERO) {
+        let looking = Arc::new(Mutex::new(None::<Instant>));
+        let looks = looking.clone();
+        let mut moving: Vec<Moving<J>> = Vec::new();
+        let (draw, draws) = Stage::start("draw", policy, move |client: Option<&Arc<Client<J>>>| {
+            let is_looking = lock(&looks).is_some_and(|since| since.elapsed() < PACE);
+            if client.is_none() && is_looking {
+                return Then::Wait(Some(Instant::now() + LOOK_AGAIN));
+            }
+            if let Some(mut next) = Moving::next(&mut moving, client) {
                 let _busy = drawing.close();
-                if let Some(picture) = client.job.draw(request) {
+                let began = Instant::now();
+                if let Some(picture) = next.client.job.draw(&mut next.request) {
                     // A picture that this one overtakes is too late.
-                    drop(deliver.put(client, |c| &c.pictures, picture));
+                    drop(deliver.put(&next.client, |c| &c.pictures, picture));
+                    let moves = policy == Policy::Newest && next.left > 0 && next.client.job.moves(&next.request);
+                    let pace = lock(&next.client.rhythm).pace();
+                    if let Some(pace) = pace.filter(|_| moves) {
+                        // The eyes, too, need their time.
+                        let due = began + pace.max(began.elapsed() * 3 / 2);
+                        moving.push(Moving { due, left: next.left - 1, ..next });
+                    }
                 }
             }
-            deliver.is_running()
+            match deliver.is_running() {
+                true => Then::Wait(moving.iter().map(|moving| moving.due).min()),
+                false => Then::End,
+            }
         })?;
 
-        let (analyse, analyses) = Stage::start("analyse", policy, move |client: &Arc<Client<J>>| {
+        let (analyse, analyses) = Stage::start("analyse", policy, move |client: Option<&Arc<Client<J>>>| {
+            let Some(client) = client else { return Then::Wait(None) };
             match client.frames.take(Duration::ZERO) {
                 Some(Work::Analyse(frame)) => {
                     let began = Instant::now();
-                    if let Some(request) = client.job.analyse(frame) {
+                    *lock(&looking) = Some(began);
+                    let request = client.job.analyse(frame);
+                    *lock(&looking) = None;
+                    if let Some(request) = request {
                         // A request that this one overtakes will not be drawn.
                         drop(draw.put(client, |c| &c.requests, request));
                     }
@@ -126,7 +194,7 @@ impl<J: Job> Pipeline<J> {
                 }
                 None => {}
             }
-            draw.is_running()
+            if draw.is_running() { Then::Wait(None) } else { Then::End }
         })?;
         Ok(Self { analyse, threads: vec![analyses, draws, delivers] })
     }
@@ -157,6 +225,39 @@ impl<J: Job> Pipeline<J> {
     }
 }
 
+/// What was drawn and moves by itself.
+struct Moving<J: Job> {
+    client: Arc<Client<J>>,
+    request: J::Request,
+    /// When it is to be drawn again.
+    due: Instant,
+    /// How often it is drawn again.
+    left: usize,
+}
+
+impl<J: Job> Moving<J> {
+    /// What is to be drawn now: what waits of a client, or what is due; of that client nothing else moves any more.
+    fn next(moving: &mut Vec<Self>, client: Option<&Arc<Client<J>>>) -> Option<Self> {
+        let now = Instant::now();
+        let Some(client) = client else {
+            let due = moving.iter().position(|moving| moving.due <= now)?;
+            return Some(moving.swap_remove(due));
+        };
+        let request = client.requests.take(Duration::ZERO)?;
+        lock(&client.rhythm).beat(now);
+        moving.retain(|moving| !Arc::ptr_eq(&moving.client, client));
+        Some(Self { client: client.clone(), request, due: now, left: IN_BETWEEN })
+    }
+}
+
+/// What a stage does next.
+enum Then {
+    /// It waits for a client, but no longer than to this time, if there is one.
+    Wait(Option<Instant>),
+    /// There is no use in going on.
+    End,
+}
+
 /// A thread that serves clients. The queue holds a client once while something of it waits.
 struct Stage<J: Job> {
     queue: Sender<Arc<Client<J>>>,
@@ -166,18 +267,35 @@ struct Stage<J: Job> {
 }
 
 impl<J: Job> Stage<J> {
-    /// Starts the thread. It ends with the stage, or when `serve` says that there is no use in going on.
+    /// Starts the thread. It ends with the stage, or when `serve` says so, which is called without a client when the time is over for which it
+    /// wanted to wait.
     fn start(
         name: &str,
         policy: Policy,
-        serve: impl Fn(&Arc<Client<J>>) -> bool + Send + 'static,
+        mut serve: impl FnMut(Option<&Arc<Client<J>>>) -> Then + Send + 'static,
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
         let (queue, waiting) = mpsc::channel::<Arc<Client<J>>>();
         let alive = Arc::new(());
         let running = Arc::downgrade(&alive);
         let run = move || {
             let _alive = alive;
-            waiting.into_iter().all(|client| serve(&client));
+            let mut until: Option<Instant> = None;
+            loop {
+                let left = until.map(|at| at.saturating_duration_since(Instant::now()));
+                let client = match left {
+                    Some(left) => waiting.recv_timeout(left),
+                    None => waiting.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                };
+                let then = match client {
+                    Ok(client) => serve(Some(&client)),
+                    Err(RecvTimeoutError::Timeout) => serve(None),
+                    Err(RecvTimeoutError::Disconnected) => break,
+                };
+                match then {
+                    Then::Wait(at) => until = at,
+                    Then::End => break,
+                }
+            }
         };
         let thread = std::thread::Builder::new().name(name.into()).spawn(run)?;
         Ok((Self { queue, policy, running }, thread))
@@ -268,11 +386,16 @@ mod tests {
             Some(frame)
         }
 
-        fn draw(&self, request: u32) -> Option<u32> {
-            self.events.send(Draws(request)).unwrap();
-            assert_ne!(request, 13, "an unlucky picture");
+        fn draw(&self, request: &mut u32) -> Option<u32> {
+            self.events.send(Draws(*request)).unwrap();
+            assert_ne!(*request, 13, "an unlucky picture");
             lock(&self.may_draw).recv().ok()?;
-            Some(request)
+            Some(*request)
+        }
+
+        /// From 100 on.
+        fn moves(&self, request: &u32) -> bool {
+            *request >= 100
         }
 
         fn deliver(&self, picture: u32) {
@@ -358,6 +481,49 @@ mod tests {
             }
         }
         assert_eq!(delivered, [1, 5, 10]);
+    }
+
+    #[test]
+    fn what_moves_is_drawn_again_until_there_is_something_newer_and_not_for_ever() {
+        let bench = bench(Policy::Newest);
+        (0..200).for_each(|_| bench.draw.send(()).unwrap());
+        (0..3).for_each(|_| bench.analyse.send(()).unwrap());
+        // Requests come seldom.
+        *lock(&bench.client.rhythm) = Rhythm { last: None, period: LONGEST_PERIOD };
+        let mut draws = Vec::new();
+        let mut until_drawn = |frame: u32, times: usize| {
+            while draws.iter().filter(|drawn| **drawn == frame).count() < times {
+                if let Draws(drawn) = bench.event() {
+                    draws.push(drawn);
+                }
+            }
+            draws.clone()
+        };
+        bench.submit(100);
+        until_drawn(100, 3);
+        // It overtakes what moves.
+        bench.submit(101);
+        let draws = until_drawn(101, 1 + IN_BETWEEN);
+        assert!(draws.is_sorted(), "{draws:?}");
+        bench.submit(5);
+        assert_eq!(until_drawn(5, 1).iter().filter(|drawn| **drawn == 101).count(), 1 + IN_BETWEEN);
+    }
+
+    #[test]
+    fn where_requests_come_often_nothing_is_drawn_in_between() {
+        let mut now = Instant::now();
+        for (millis, pace) in [(33, None), (44, None), (60, Some(30)), (90, Some(30)), (3000, Some(30))] {
+            let mut rhythm = Rhythm::default();
+            for _ in 0..40 {
+                rhythm.beat(now);
+                now += Duration::from_millis(millis);
+            }
+            let found = rhythm.pace().map(|pace| pace.as_millis());
+            assert!(
+                found.is_some() == pace.is_some() && found.is_none_or(|ms| (28..32).contains(&ms)),
+                "{millis}: {found:?}"
+            );
+        }
     }
 
     #[test]

@@ -33,9 +33,9 @@ pub struct Analysed {
     pub report: FrameReport,
     /// The controls that were in force.
     pub controls: Controls,
-    /// Draws the reflections, from left to right; none of a frame from before everybody was forgotten. A display runs it for the newest
-    /// frame only, once the picture before is drawn.
-    pub draw: Box<dyn FnOnce() -> Vec<RenderedView> + Send>,
+    /// Draws the reflections as they are at that moment, from left to right; none of a frame from before everybody was forgotten. A display
+    /// runs it for the newest frame only, once the picture before is drawn, and again where there is time: they move by themselves.
+    pub draw: Box<dyn FnMut() -> Vec<RenderedView> + Send>,
 }
 
 /// Gives the newest frame of a camera, if there is one.
@@ -188,7 +188,7 @@ impl Session for LiveSession {
         let draw = move || {
             let rendered = renderer.render(&result.request, began.elapsed().as_secs_f64());
             heartbeat();
-            if let Some(audience) = audience {
+            if let Some(audience) = &audience {
                 audience(&rendered);
             }
             rendered
@@ -221,7 +221,7 @@ mod tests {
             .with_audience(Arc::new(move |views| {
                 seen.fetch_add(views.len(), Ordering::SeqCst);
             }));
-        let analysed = session.analyse(None, &Controls::default()).unwrap();
+        let mut analysed = session.analyse(None, &Controls::default()).unwrap();
         assert!(!analysed.report.faces.is_empty());
         assert_eq!(analysed.report.sizes.picture_bytes, 96 * 96 * 3);
         assert_eq!((analysed.draw)().len(), 1);

@@ -69,15 +69,15 @@ impl Job for FilmJob {
         }
     }
 
-    fn draw(&self, (frame, request): Self::Request) -> Option<Image> {
-        let views = self.renderer.render(&request, frame.at);
+    fn draw(&self, (frame, request): &mut Self::Request) -> Option<Image> {
+        let views = self.renderer.render(request, frame.at);
         // Where nobody is, the film stays black.
         let reflection = views.iter().find(|view| view.viewer.is_some()).map(|view| view.image.as_ref());
 
         let [width, height] = self.size;
         let is_fitting = (frame.image.width, frame.image.height) == (width, height);
-        let viewer = if is_fitting { frame.image } else { frame.image.resized(width, height) };
-        Some(side_by_side(&viewer, reflection))
+        let resized = (!is_fitting).then(|| frame.image.resized(width, height));
+        Some(side_by_side(resized.as_ref().unwrap_or(&frame.image), reflection))
     }
 
     fn deliver(&self, picture: Image) {
