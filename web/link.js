@@ -10,7 +10,7 @@ const PATIENCE_MS = 2000, DEAF_MS = 4000, STALL_MS = 2000;
 // No camera is looked through more than 30 times a second; its pictures come a little early or late.
 const LEAST_MS = 33, EARLY_MS = 8;
 // The mirror is let rest between two frames, but it does not lose sight of whoever moves.
-const SELDOM_MS = 66;
+const SELDOM_MS = 80;
 
 let mirror = null, seq = 0;
 let underWay = [];        // Frames that wait for their answer, oldest first.

@@ -161,7 +161,7 @@ impl<J: Job> Pipeline<J> {
                     let pace = lock(&next.client.rhythm).pace();
                     if let Some(pace) = pace.filter(|_| moves) {
                         // The eyes, too, need their time.
-                        let due = began + pace.max(began.elapsed() * 3 / 2);
+                        let due = began + pace.max(began.elapsed() * 5 / 4);
                         moving.push(Moving { due, left: next.left - 1, ..next });
                     }
                 }
