@@ -2,7 +2,7 @@
 //!
 //! Each stage hands its result on through a [`Latest`], which holds one, so that frames are analysed while a picture is drawn and drawn while
 //! another is delivered. [`Policy`] says what happens when the next stage is busy. With several clients, each stage serves them in the order
-//! in which they came.
+//! in which they came. What moves by itself ([`Job::moves`]) is drawn again where requests come seldom, so that it moves evenly.
 
 use frame::{Latest, lock};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
