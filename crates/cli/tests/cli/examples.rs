@@ -32,11 +32,12 @@ const NEED_DATA: [(&str, &str); 4] = [
 ];
 
 /// Flags that make long work short, or name what a release has beside the program: which commands get them, in place of their own.
-const SHORTER: [(&str, &str, &str); 15] = [
+const SHORTER: [(&str, &str, &str); 16] = [
     ("narcissus adopt", "--minutes", "0.03"),
     ("narcissus bench", "--rounds", "2"),
     ("narcissus doctor", "--port", "0"),
     ("narcissus evaluate inverter", "--samples", "10"),
+    ("narcissus evaluate inverter", "--looks", "1"),
     ("narcissus evaluate inverter --pairs", "--visitors", "portraits/"),
     ("narcissus evaluate inverter --features", "--visitors", "portraits/"),
     ("narcissus train gan", "--minutes", "0.05"),
