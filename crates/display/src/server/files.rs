@@ -109,6 +109,23 @@ mod tests {
     }
 
     #[test]
+    fn the_sliders_of_the_panel_go_as_far_as_the_controls_of_the_desk() {
+        for verdict in Verdict::ALL {
+            let marker = format!("data-override=\"{}\"", verdict.name());
+            let slider = FILES[0].2.split("<input").find(|tag| tag.contains(&marker)).expect("a slider");
+            let slider = slider.split('>').next().unwrap();
+            let number = |name: &str| {
+                let value = slider.split(&format!("{name}=\"")).nth(1)?.split('"').next()?;
+                Some(value.parse::<f32>().expect("a number"))
+            };
+            let scale = number("data-scale").unwrap_or(1.0);
+            let (from, to) = verdict.range();
+            let found = ["min", "max"].map(|name| number(name).expect("a bound") / scale);
+            assert_eq!(found, [from, to], "{}", verdict.name());
+        }
+    }
+
+    #[test]
     fn the_page_knows_every_colour_that_a_scene_may_change() {
         let script = FILES.iter().find(|f| f.0 == "/mirror.js").expect("a file of the page").2;
         let list = script.lines().find(|line| line.starts_with("const COLOURS")).expect("a list");
