@@ -41,7 +41,7 @@ pub fn setup(
             (name.to_owned(), read?)
         }
         None => {
-            let ip = if listen.ip().is_unspecified() { own_address()? } else { listen.ip() };
+            let ip = if listen.ip().is_unspecified() { own_address() } else { listen.ip() };
             let name = match ip {
                 IpAddr::V4(four) => four.to_string(),
                 IpAddr::V6(six) => format!("[{six}]"),
@@ -54,12 +54,20 @@ pub fn setup(
     Ok(StaffSetup { listen, name, token, certificate })
 }
 
-/// This computer's number in its network: where a packet to elsewhere would leave. Nothing is sent.
-fn own_address() -> anyhow::Result<IpAddr> {
-    let hint = "this computer is in no network; hint: --staff ADDRESS:PORT";
-    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).context(hint)?;
-    socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9)).context(hint)?;
-    Ok(socket.local_addr().context(hint)?.ip())
+/// This computer's number in its network: where a packet to elsewhere would leave. Nothing is sent. A mirror that starts before the network
+/// does must start all the same: its staff's page is then for this computer alone.
+fn own_address() -> IpAddr {
+    let found = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).and_then(|socket| {
+        socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9))?;
+        socket.local_addr()
+    });
+    found.map_or_else(
+        |error| {
+            tracing::warn!(%error, "this computer is in no network: telephones cannot reach the staff's page until a restart");
+            IpAddr::V4(Ipv4Addr::LOCALHOST)
+        },
+        |address| address.ip(),
+    )
 }
 
 fn draw_token() -> anyhow::Result<String> {
