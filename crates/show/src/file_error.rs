@@ -38,6 +38,16 @@ impl FileError {
     }
 }
 
+/// Reads the text of a file that is not too long.
+pub(crate) fn read_text(file: &Path) -> Result<String, FileError> {
+    let wrong = |why: String| FileError { file: file.to_owned(), line: None, why };
+    let length = std::fs::metadata(file).map_err(|e| wrong(e.to_string()))?.len();
+    if length > MAX_BYTES {
+        return Err(wrong(format!("it has {length} bytes, at most {MAX_BYTES} are read")));
+    }
+    std::fs::read_to_string(file).map_err(|e| wrong(e.to_string()))
+}
+
 /// Reads TOML.
 pub(crate) fn parse_toml<T: DeserializeOwned>(file: &Path, text: &str) -> Result<T, FileError> {
     let one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");

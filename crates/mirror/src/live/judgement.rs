@@ -71,8 +71,7 @@ impl JudgementSmoother {
             let female = sigmoid(gender.log_odds);
             GenderReport { label: gender.label, female, male: 1.0 - female }
         });
-        let age = self.age.map(AgeReport::from);
-        (age.is_some() || gender.is_some()).then_some(Judgement { age, gender })
+        Judgement::of(self.age.map(AgeReport::from), gender)
     }
 }
 

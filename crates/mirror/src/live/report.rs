@@ -75,7 +75,7 @@ fn view_report(slot: &SlotState, measures: &Measures) -> ViewReport {
 fn told(judgement: Judgement, measures: &Measures) -> Option<Judgement> {
     let age = judgement.age.filter(|_| measures.tells(Group::Age));
     let gender = judgement.gender.filter(|_| measures.tells(Group::Gender));
-    (age.is_some() || gender.is_some()).then_some(Judgement { age, gender })
+    Judgement::of(age, gender)
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ pub use knob::{Knob, Touch};
 #[cfg(feature = "midi")]
 pub use port::{MidiPort, port_names};
 
-use crate::file_error::{FileError, MAX_BYTES, parse_toml};
+use crate::file_error::{FileError, parse_toml, read_text};
 use frame::lock;
 use mirror::live::{Desk, Range, Value};
 use serde::Serialize;
@@ -222,12 +222,7 @@ fn value(range: &Range, touch: &Touch, now: Option<&Value>) -> Option<Value> {
 }
 
 fn read(path: &Path) -> Result<BTreeMap<String, Knob>, FileError> {
-    let wrong = |why: String| FileError { file: path.to_owned(), line: None, why };
-    let length = std::fs::metadata(path).map_err(|e| wrong(e.to_string()))?.len();
-    if length > MAX_BYTES {
-        return Err(wrong(format!("it has {length} bytes, at most {MAX_BYTES} are read")));
-    }
-    let text = std::fs::read_to_string(path).map_err(|e| wrong(e.to_string()))?;
+    let text = read_text(path)?;
     let file: BTreeMap<String, Spanned<String>> = parse_toml(path, &text)?;
     let knob = |(what, knob): (String, Spanned<String>)| {
         let wrong = || {

@@ -5,7 +5,7 @@ mod hours;
 
 pub use hours::{Doorkeeper, Hours};
 
-use crate::file_error::{FileError, MAX_BYTES, parse_toml};
+use crate::file_error::{FileError, parse_toml, read_text};
 use mirror::features::{Group, Measure};
 use mirror::live::{Permission, Rules};
 use serde::Deserialize;
@@ -69,13 +69,7 @@ impl HousePolicy {
     /// # Errors
     /// If it cannot be read, or says something else than a policy does.
     pub fn open(path: &Path, languages: &[&str]) -> Result<Self, FileError> {
-        let wrong = |why: String| FileError { file: path.to_owned(), line: None, why };
-        let length = std::fs::metadata(path).map_err(|e| wrong(e.to_string()))?.len();
-        if length > MAX_BYTES {
-            return Err(wrong(format!("it has {length} bytes, at most {MAX_BYTES} are read")));
-        }
-        let text = std::fs::read_to_string(path).map_err(|e| wrong(e.to_string()))?;
-        Self::parse(path, &text, languages)
+        Self::parse(path, &read_text(path)?, languages)
     }
 
     fn parse(path: &Path, text: &str, languages: &[&str]) -> Result<Self, FileError> {

@@ -293,10 +293,7 @@ impl MirrorArgs {
         match (&self.certificate, &self.key, &self.token) {
             (None, None, None) => Ok(None),
             (Some(certificate), Some(key), Some(token)) => Ok(Some(RemoteAccess {
-                name: self.name.clone().unwrap_or_else(|| match self.listen {
-                    IpAddr::V4(four) => four.to_string(),
-                    IpAddr::V6(six) => format!("[{six}]"),
-                }),
+                name: self.name.clone().unwrap_or_else(|| staff::host_name(self.listen)),
                 certificate: certificate.clone(),
                 key: key.clone(),
                 token: token.clone(),

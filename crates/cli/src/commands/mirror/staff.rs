@@ -28,6 +28,14 @@ pub fn address(text: &str) -> Result<SocketAddr, String> {
         .map_err(|_| "expected a port, such as 7861, or an address with it, such as 192.168.0.5:7861".to_owned())
 }
 
+/// An address as it stands in a URL.
+pub fn host_name(ip: IpAddr) -> String {
+    match ip {
+        IpAddr::V4(four) => four.to_string(),
+        IpAddr::V6(six) => format!("[{six}]"),
+    }
+}
+
 /// The page at an address, by a name with a certificate of its own if there is one; otherwise by its number in the network and with a certificate
 /// that nobody vouches for.
 pub fn setup(
@@ -42,10 +50,7 @@ pub fn setup(
         }
         None => {
             let ip = if listen.ip().is_unspecified() { own_address() } else { listen.ip() };
-            let name = match ip {
-                IpAddr::V4(four) => four.to_string(),
-                IpAddr::V6(six) => format!("[{six}]"),
-            };
+            let name = host_name(ip);
             let inherited = inherited_certificate();
             (name.clone(), inherited.map_or_else(|| Certificate::self_signed(&name), Ok)?)
         }

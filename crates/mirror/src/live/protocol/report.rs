@@ -79,6 +79,13 @@ pub struct Judgement {
     pub gender: Option<GenderReport>,
 }
 
+impl Judgement {
+    /// Of what is told; `None` if nothing is.
+    pub(in crate::live) fn of(age: Option<AgeReport>, gender: Option<GenderReport>) -> Option<Self> {
+        (age.is_some() || gender.is_some()).then_some(Self { age, gender })
+    }
+}
+
 /// The steps from a viewer's features to the latent. All but the latent have an entry for each of [`super::PageSettings::numbers`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Steps {
