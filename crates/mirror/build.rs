@@ -27,5 +27,5 @@ fn main() {
 
 fn belongs(path: &Path) -> bool {
     let name = path.file_name().and_then(|n| n.to_str()).unwrap_or("");
-    name == "pack.toml" || name == "CARD.md" || name.ends_with(".safetensors")
+    ["pack.toml", "CARD.md", "audit.json"].contains(&name) || name.ends_with(".safetensors")
 }

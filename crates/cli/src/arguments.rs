@@ -52,6 +52,10 @@ pub enum Command {
     /// Measure one of the nets
     #[command(subcommand)]
     Evaluate(commands::evaluate::Evaluate),
+    /// Measure whom the mirror fails: group by group, what it judges and what comes back
+    Audit(commands::audit::AuditArgs),
+    /// Write the exhibit's label, A5: what the mirror is, whose faces, whom it fails, what is not stored
+    Label(commands::label::LabelArgs),
     /// Choose the few numbers of a face that say most
     Select(commands::select::SelectArgs),
     /// Make a pack from a generator that was trained elsewhere

@@ -1,6 +1,8 @@
 //! Finds a browser on this computer.
 
+use anyhow::Context;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 /// The first browser that shows a page on the whole screen with `--kiosk URL`.
 pub fn find() -> Option<PathBuf> {
@@ -33,4 +35,41 @@ pub fn find() -> Option<PathBuf> {
         ];
         names.into_iter().find_map(host::find_program)
     }
+}
+
+/// A browser that prints pages without a window.
+pub fn printer() -> Option<PathBuf> {
+    let names =
+        ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "microsoft-edge", "brave-browser"];
+    match find() {
+        Some(found) if !found.to_string_lossy().to_lowercase().contains("firefox") => Some(found),
+        _ => names.into_iter().find_map(host::find_program),
+    }
+}
+
+/// The PDF of a page of ours, which the browser makes in a folder of its own.
+///
+/// # Errors
+/// If the browser does not start, or prints nothing.
+pub fn print_to_pdf(browser: &Path, page: &Path, folder: &Path) -> anyhow::Result<Vec<u8>> {
+    let page = std::path::absolute(page).with_context(|| page.display().to_string())?;
+    let address = format!("file://{}{}", if cfg!(windows) { "/" } else { "" }, page.display());
+    let address =
+        address.replace('\\', "/").replace('%', "%25").replace(' ', "%20").replace('#', "%23").replace('?', "%3F");
+    let pdf = folder.join("page.pdf");
+
+    // In containers, and for the super-user, it has no sandbox: the page has no script, so it does without.
+    let mut said = String::new();
+    for sandbox in [None, Some("--no-sandbox")] {
+        let mut command = Command::new(browser);
+        command.args(["--headless", "--disable-gpu", "--no-first-run", "--no-pdf-header-footer"]).args(sandbox);
+        command.arg(format!("--user-data-dir={}", folder.join("profile").display()));
+        command.arg(format!("--print-to-pdf={}", pdf.display())).arg(&address).stdin(Stdio::null());
+        let output = command.output().with_context(|| format!("{} does not start", browser.display()))?;
+        if let Ok(bytes) = std::fs::read(&pdf) {
+            return Ok(bytes);
+        }
+        said = String::from_utf8_lossy(&output.stderr).lines().last().unwrap_or_default().to_owned();
+    }
+    anyhow::bail!("{} printed no page: {said}", browser.display())
 }

@@ -16,8 +16,8 @@ mod watchdog;
 use anyhow::Context;
 use arguments::{Cli, Command};
 use commands::{
-    adopt, analyse, bench, doctor, dream, evaluate, export, import, mirror, osc, pack, portraits, reflect, select,
-    site, train,
+    adopt, analyse, audit, bench, doctor, dream, evaluate, export, import, label, mirror, osc, pack, portraits,
+    reflect, select, site, train,
 };
 use std::process::ExitCode;
 
@@ -50,6 +50,8 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Portraits(options) => portraits::run(&options, global),
         Command::Train(which) => train::run(&which, global),
         Command::Evaluate(which) => evaluate::run(&which, global),
+        Command::Audit(options) => audit::run(&options, global),
+        Command::Label(options) => label::run(&options, global),
         Command::Select(options) => select::run(&options, global),
         Command::Import(options) => import::run(&options, global),
         Command::Adopt(options) => adopt::run(&options, global),

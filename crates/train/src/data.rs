@@ -3,8 +3,9 @@
 mod pictures;
 mod table;
 
-pub(crate) use pictures::{is_picture, pictures_of, read_most};
-pub(crate) use table::{Row, Table, number};
+pub(crate) use pictures::is_picture;
+pub use pictures::{pictures_of, read_most};
+pub use table::{Row, Table, number};
 
 use crate::faces::jaw::with_even_jaw;
 use anyhow::{Context, Result};

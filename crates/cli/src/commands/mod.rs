@@ -2,12 +2,14 @@
 
 pub mod adopt;
 pub mod analyse;
+pub mod audit;
 pub mod bench;
 pub mod doctor;
 pub mod dream;
 pub mod evaluate;
 pub mod export;
 pub mod import;
+pub mod label;
 pub mod mirror;
 pub mod osc;
 pub mod pack;

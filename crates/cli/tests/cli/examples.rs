@@ -32,8 +32,10 @@ const NEED_DATA: [(&str, &str); 4] = [
 ];
 
 /// Flags that make long work short, or name what a release has beside the program: which commands get them, in place of their own.
-const SHORTER: [(&str, &str, &str); 16] = [
+const SHORTER: [(&str, &str, &str); 18] = [
     ("narcissus adopt", "--minutes", "0.03"),
+    ("narcissus audit", "--people", "24"),
+    ("narcissus audit", "--looks", "0"),
     ("narcissus bench", "--rounds", "2"),
     ("narcissus doctor", "--port", "0"),
     ("narcissus evaluate inverter", "--samples", "10"),
@@ -246,8 +248,9 @@ fn place(name: &str, words: &[String], path: &Path) {
         "me.jpg" => std::fs::write(path, jpeg(&PEOPLE[0])).unwrap(),
         "portraits/" => {
             std::fs::create_dir(path).unwrap();
-            // As many as an inverter needs, where one learns from them.
-            let learned = words[1] == "adopt" || words[2] == "inverter" && words[1] == "train";
+            // As many as an inverter needs, where one learns from them, and as a table names.
+            let learned =
+                ["adopt", "audit"].contains(&words[1].as_str()) || words[2] == "inverter" && words[1] == "train";
             let people = if learned { PEOPLE.len() } else { 4 };
             for (i, person) in PEOPLE.iter().take(people).enumerate() {
                 person.save(path.join(format!("{i:02}.png"))).unwrap();

@@ -2,6 +2,7 @@
 //!
 //! Viewers are faces that the built-in generator dreams, so that no test needs a photograph.
 
+mod audit;
 mod bad_input;
 mod commands;
 mod examples;

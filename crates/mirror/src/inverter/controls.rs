@@ -80,7 +80,7 @@ impl InverterControls {
     }
 
     /// Replaces verdicts. A verdict that is replaced reaches the inverter even if its group may not be used.
-    pub(crate) fn apply_overrides(&self, inverter: &Inverter, input: &mut InverterInput) {
+    pub fn apply_overrides(&self, inverter: &Inverter, input: &mut InverterInput) {
         self.replaced().for_each(|(number, value)| inverter.replace(input, number, value));
     }
 }

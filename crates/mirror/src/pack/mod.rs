@@ -15,7 +15,7 @@ mod visitors;
 
 pub use describe::describe;
 pub use error::PackError;
-pub use format::{CARD_FILE, FORMAT, MANIFEST_FILE, Net, VISITORS_FILE};
+pub use format::{AUDIT_FILE, CARD_FILE, FORMAT, MANIFEST_FILE, Net, VISITORS_FILE};
 pub use load::Pack;
 pub use manifest::{FileEntry, Manifest};
 pub use seal::seal;

@@ -20,7 +20,7 @@ const ENDINGS: [&str; 12] = ["jpg", "jpeg", "png", "webp", "bmp", "gif", "tif", 
 ///
 /// # Errors
 /// If more than a tenth of the items are bad; the error lists them.
-pub(crate) fn read_most<T: Send, R: Send>(
+pub fn read_most<T: Send, R: Send>(
     what: &'static str,
     items: Vec<T>,
     read: impl Fn(T) -> Result<R> + Sync + Send,
@@ -54,7 +54,7 @@ pub(crate) fn read_most<T: Send, R: Send>(
 ///
 /// # Errors
 /// If the folder cannot be read.
-pub(crate) fn pictures_of(folder: &Path) -> Result<Vec<PathBuf>> {
+pub fn pictures_of(folder: &Path) -> Result<Vec<PathBuf>> {
     let at = || folder.display().to_string();
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).with_context(at)? {

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 const LISTED: usize = 12;
 
 /// A table in memory.
-pub(crate) struct Table {
+pub struct Table {
     path: PathBuf,
     /// As the file has them; none in a table without a header.
     columns: Vec<String>,
@@ -72,6 +72,7 @@ impl Table {
         &self.columns
     }
 
+    /// Its rows, from above.
     pub fn rows(&self) -> impl Iterator<Item = Row<'_>> {
         self.rows.iter().map(|(line, cells)| Row { table: self, line: *line, cells })
     }
@@ -79,7 +80,7 @@ impl Table {
 
 /// A row of a [`Table`].
 #[derive(Clone, Copy)]
-pub(crate) struct Row<'a> {
+pub struct Row<'a> {
     table: &'a Table,
     line: u64,
     cells: &'a StringRecord,
@@ -145,7 +146,7 @@ impl<'a> Row<'a> {
 }
 
 /// A finite number, with a decimal point or a decimal comma.
-pub(crate) fn number(text: &str) -> Result<f32> {
+pub fn number(text: &str) -> Result<f32> {
     let pointed = if text.contains('.') { text.to_owned() } else { text.replacen(',', ".", 1) };
     pointed.parse().ok().filter(|v: &f32| v.is_finite()).with_context(|| format!("\"{text}\" is no number"))
 }

@@ -9,7 +9,7 @@ use mirror::face::likeness::UNKNOWN;
 use mirror::features::{self, Group};
 
 /// From dark to light: name, and the CIE L* (0 to 100) where it ends. L* 50 is a grey of 18 %.
-pub const BANDS: [(&str, f32); 3] = [("dark", 50.0), ("middle", 65.0), ("light", f32::INFINITY)];
+pub const BANDS: [(&str, f32); 3] = [("dark", 48.0), ("middle", 65.0), ("light", f32::INFINITY)];
 
 /// The band of a face whose points are known. `None` if they span no face.
 pub fn band(image: &Image, landmarks: &Landmarks) -> Option<usize> {

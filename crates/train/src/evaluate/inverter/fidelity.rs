@@ -2,13 +2,11 @@
 //! unusual they are.
 
 use super::figures::KeptShare;
+use crate::evaluate::skin::BANDS;
 use crate::gan::CLOSED_MOUTH;
 use crate::statistics::{interval, mean};
 use mirror::features::{FeatureVector, Group};
 use serde::Serialize;
-
-/// From dark to light: the name, and the CIE L* of the skin in the picture where it ends.
-const BANDS: [(&str, f32); 3] = [("dark", 48.0), ("middle", 65.0), ("light", f32::INFINITY)];
 
 /// What came back of viewers.
 #[derive(Debug, Serialize)]

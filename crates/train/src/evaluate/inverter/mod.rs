@@ -13,7 +13,7 @@ mod sheet;
 pub use fidelity::{Fidelity, MouthFidelity, SkinFidelity};
 pub use figures::{KeptShare, ModelFigures};
 pub use report::{CurvePoint, InverterReport, PopulationReport};
-pub use retrieval::Retrieval;
+pub use retrieval::{Retrieval, is_in_nearest_fifth, not_given, share_nearer};
 
 use super::{open, read};
 use crate::inverter::models::{Forest, Mlp, Model, Neighbours, Original, Ridge, Scored};

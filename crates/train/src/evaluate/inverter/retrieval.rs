@@ -20,7 +20,7 @@ pub struct Retrieval {
 }
 
 /// The features that no given number of the order tells anything of.
-pub(super) fn not_given(order: &[Number], given: &[bool]) -> Vec<usize> {
+pub fn not_given(order: &[Number], given: &[bool]) -> Vec<usize> {
     let mut is_told = [false; FEATURES];
     for (number, _) in order.iter().zip(given).filter(|(_, given)| **given) {
         match *number {
@@ -31,29 +31,42 @@ pub(super) fn not_given(order: &[Number], given: &[bool]) -> Vec<usize> {
     (0..FEATURES).filter(|i| !is_told[*i]).collect()
 }
 
-/// Of viewers and their reflections, each as scores; `None` stands for a reflection without a face, which is nobody's nearest. Nothing without a
-/// feature to judge by, or of fewer than five viewers.
-pub(super) fn retrieval(
+/// For each viewer the share of the others' reflections that are nearer than the own one, or as near, by some of the features. Viewers and
+/// reflections are scores; `None` stands for a reflection without a face, which is nobody's nearest. Nothing without a feature to judge by, or of
+/// fewer than five viewers.
+pub fn share_nearer(
     wanted: &[[f32; FEATURES]],
     came: &[Option<[f32; FEATURES]>],
     features: &[usize],
-) -> Option<Retrieval> {
+) -> Option<Vec<f32>> {
     if features.is_empty() || wanted.len() < 5 {
         return None;
     }
     let distance = |a: &[f32; FEATURES], b: &Option<[f32; FEATURES]>| {
         b.map_or(f32::INFINITY, |b| features.iter().map(|i| (a[*i] - b[*i]).powi(2)).sum::<f32>())
     };
-    let nearer: Vec<f32> = wanted
-        .iter()
-        .enumerate()
-        .map(|(i, viewer)| {
-            let own = distance(viewer, &came[i]);
-            let before = came.iter().enumerate().filter(|(j, other)| *j != i && distance(viewer, other) <= own).count();
-            before as f32 / (wanted.len() - 1) as f32
-        })
-        .collect();
-    let share = |nearer: &[f32]| mean(&nearer.iter().map(|n| f32::from(u8::from(*n < 0.2))).collect::<Vec<_>>());
+    let of_viewer = |(i, viewer): (usize, &[f32; FEATURES])| {
+        let own = distance(viewer, &came[i]);
+        let before = came.iter().enumerate().filter(|(j, other)| *j != i && distance(viewer, other) <= own).count();
+        before as f32 / (wanted.len() - 1) as f32
+    };
+    Some(wanted.iter().enumerate().map(of_viewer).collect())
+}
+
+/// Whether a reflection is among the nearest fifth of all, by its [`share_nearer`].
+pub fn is_in_nearest_fifth(nearer: f32) -> bool {
+    nearer < 0.2
+}
+
+/// How near the own reflections lie; see [`share_nearer`].
+pub(super) fn retrieval(
+    wanted: &[[f32; FEATURES]],
+    came: &[Option<[f32; FEATURES]>],
+    features: &[usize],
+) -> Option<Retrieval> {
+    let nearer = share_nearer(wanted, came, features)?;
+    let share =
+        |nearer: &[f32]| mean(&nearer.iter().map(|n| f32::from(u8::from(is_in_nearest_fifth(*n)))).collect::<Vec<_>>());
     let nearest_fifth = KeptShare { value: share(&nearer), interval: interval(&nearer, share) };
     Some(Retrieval { features: features.len(), nearest_fifth, nearer: mean(&nearer) })
 }
