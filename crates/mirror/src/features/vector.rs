@@ -50,7 +50,7 @@ impl Group {
     ];
 
     /// Where its numbers lie in the vector.
-    pub fn range(self) -> std::ops::Range<usize> {
+    pub const fn range(self) -> std::ops::Range<usize> {
         let shape = 2 * LANDMARKS;
         let (start, len) = match self {
             Self::Shape => (0, shape),

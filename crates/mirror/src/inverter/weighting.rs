@@ -6,42 +6,49 @@ use crate::features::{FEATURES, Group};
 /// What a group counts in comparisons: by what people notice, not by how many numbers it has.
 fn group_weight(group: Group) -> f32 {
     match group {
-        Group::Pose => 5.0,
-        Group::Skin => 4.0,
-        Group::Shape | Group::Expression | Group::Gender => 3.0,
-        Group::Age | Group::Likeness => 1.5,
+        Group::Pose | Group::Skin => 5.0,
+        Group::Expression => 4.5,
+        Group::Shape | Group::Gender => 3.0,
+        Group::Age => 1.5,
         Group::Hair => 1.0,
-        Group::Background => 0.5,
+        Group::Likeness | Group::Background => 0.5,
     }
 }
 
-/// What the roll counts, of what another angle does: portraits are upright, so that it hardly varies among samples.
-const ROLL_SHARE: f32 = 0.1;
+/// What a number counts beside the others of its group.
+fn share(number: Number) -> f32 {
+    /// How light a skin is, its L*, is seen before its hue.
+    const SKIN_L: usize = Group::Skin.range().start;
+    /// Whether a mouth is open is seen before all else that a face does.
+    const MOUTH_OPEN: usize = Group::Expression.range().start;
+    /// Portraits are upright, so that the roll hardly varies among samples.
+    const ROLL: usize = Group::Pose.range().start + 2;
+    match number {
+        Number::Other(SKIN_L) => 2.5,
+        Number::Other(MOUTH_OPEN) => 3.0,
+        Number::Other(ROLL) => 0.1,
+        _ => 1.0,
+    }
+}
 
-/// Shares of each group's weight among its members. They sum to 1.
-fn shared_out(members: &[(Group, bool)]) -> Vec<f32> {
-    let size = |group: Group| members.iter().filter(|m| m.0 == group).count().max(1) as f32;
-    let each = |(group, is_roll): &(Group, bool)| {
-        group_weight(*group) / size(*group) * if *is_roll { ROLL_SHARE } else { 1.0 }
-    };
-    let weights: Vec<f32> = members.iter().map(each).collect();
+/// The weights of groups, shared out among their members. They sum to 1.
+fn shared_out(members: &[(Group, f32)]) -> Vec<f32> {
+    let of_group = |group: Group| members.iter().filter(|m| m.0 == group).map(|m| m.1).sum::<f32>();
+    let weights: Vec<f32> = members.iter().map(|(g, share)| group_weight(*g) * share / of_group(*g)).collect();
     let sum: f32 = weights.iter().sum();
     weights.iter().map(|w| w / sum).collect()
 }
 
-/// The weight of each entry of a [`FeatureVector`] in every comparison; they sum to 1.
+/// The weight of each entry of a [`FeatureVector`](crate::features::FeatureVector) in every comparison; they sum to 1.
 pub fn feature_weights() -> [f32; FEATURES] {
-    let roll = Group::Pose.range().start + 2;
-    let members: Vec<(Group, bool)> =
-        Group::ALL.into_iter().flat_map(|g| g.range().map(move |i| (g, i == roll))).collect();
-    let weights = shared_out(&members);
+    let of_group = |group: Group| group.range().map(move |i| (group, share(Number::Other(i))));
+    let weights = shared_out(&Group::ALL.into_iter().flat_map(of_group).collect::<Vec<_>>());
     std::array::from_fn(|i| weights[i])
 }
 
 /// The weight of each number of an order in every comparison; they sum to 1.
 pub(super) fn number_weights(order: &[Number]) -> Vec<f32> {
-    let roll = Number::Other(Group::Pose.range().start + 2);
-    shared_out(&order.iter().map(|n| (n.group(), *n == roll)).collect::<Vec<_>>())
+    shared_out(&order.iter().map(|n| (n.group(), share(*n))).collect::<Vec<_>>())
 }
 
 #[cfg(test)]

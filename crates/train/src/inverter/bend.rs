@@ -23,7 +23,7 @@ const WHOLE: f32 = 0.5;
 /// Share of examples in which some groups are switched off.
 const SWITCHED: f32 = 0.2;
 /// Share of examples that are not asked by samples but by strangers, where there are any: what no picture of the generator's has together.
-const STRANGERS: f32 = 0.3;
+const STRANGERS: f32 = 0.4;
 /// Standard deviation of what is added to the scores: eyes are never sure.
 const JITTER: f32 = 0.1;
 const LOG_EVERY: u64 = 200;
@@ -36,7 +36,7 @@ pub fn bent(inverter: &Inverter, train: &ScoredPairs, strangers: &[Vec<f32>], rn
     input.map(|(input, noise)| inverter.invert_input(input, noise)).collect()
 }
 
-/// Trains from one share of the run's time to another. `strangers` are scores among the visitors of faces that are no samples.
+/// Trains from one share of the run's time to another, at `rate` times the usual rate. `strangers` are scores among the visitors of faces that are no samples.
 ///
 /// # Errors
 /// If the log cannot be written.
@@ -44,7 +44,7 @@ pub fn train(
     inverter: &mut Inverter,
     train: &ScoredPairs,
     strangers: &[Vec<f32>],
-    prior_weight: f32,
+    (prior_weight, rate): (f32, f32),
     (from, to): (f32, f32),
     run: &mut TrainingRun,
     rng: &mut Rng,
@@ -61,7 +61,7 @@ pub fn train(
     let mut sums = [0.0; 3];
     let mut step = 0;
     while run.fraction() < to {
-        adam.lr = LR * (1.0 - (run.fraction() - from) / (to - from).max(1e-6)).clamp(0.01, 1.0);
+        adam.lr = rate * LR * (1.0 - (run.fraction() - from) / (to - from).max(1e-6)).clamp(0.01, 1.0);
 
         // One step.
         let batch = Batch::draw(inverter, &rows, &good, strangers, rng);

@@ -20,7 +20,7 @@ const FALLS: i32 = 4;
 /// Weight of the quality among the outputs; the features' weights sum to 1.
 const QUALITY_WEIGHT: f32 = 0.1;
 
-/// Trains until one share of the run's time, or until the held-out pairs gain nothing at the lowest rate; keeps the best.
+/// Trains at `rate` times the usual rate until one share of the run's time, or until the held-out pairs gain nothing at the lowest rate; keeps the best.
 ///
 /// # Errors
 /// If the log cannot be written.
@@ -28,11 +28,12 @@ pub fn train(
     inverter: &mut Inverter,
     train: &[&ScoredPair],
     held: &[&ScoredPair],
+    rate: f32,
     to: f32,
     run: &mut TrainingRun,
     rng: &mut Rng,
 ) -> Result<()> {
-    let mut adam = Adam::new(LR, 0.9, 0.99);
+    let mut adam = Adam::new(rate * LR, 0.9, 0.99);
     let (mut best, mut best_weights, mut since, mut falls) = (f32::INFINITY, Vec::new(), 0, 0);
     let mut step = 0;
     while run.fraction() < to {

@@ -56,6 +56,8 @@ pub struct InverterOptions {
     pub quality: f32,
     /// Weight of likeness to the prior against likeness of the features.
     pub prior_weight: f32,
+    /// An inverter for the same generator to go on from: its order, tables and constants stay.
+    pub init: Option<PathBuf>,
 }
 
 impl Default for InverterOptions {
@@ -72,6 +74,7 @@ impl Default for InverterOptions {
             refine_steps: 8,
             quality: -2.0,
             prior_weight: 1.0,
+            init: None,
         }
     }
 }
@@ -81,7 +84,8 @@ impl Default for InverterOptions {
 pub struct TrainedInverter {
     /// Its weights.
     pub weights: PathBuf,
-    /// Share of the variance of each group that the forward model explains on held-out pairs: the inverter cannot do better.
+    /// Share of the variance of each group that the forward model explains on held-out pairs: the inverter cannot do better. Of an inverter that went
+    /// on from another, on pairs where it goes.
     pub explained: Vec<(Group, f32)>,
 }
 
@@ -109,6 +113,9 @@ const FIRST_FORWARD: f32 = 0.15;
 const FIRST_INVERTER: f32 = 0.1;
 const SECOND_PAIRS: f32 = 0.4;
 const SECOND_FORWARD: f32 = 0.5;
+
+/// How fast nets learn that go on, as a share of how fast others do.
+const INITIALISED_RATE: f32 = 0.5;
 
 /// Trains an inverter for the generator of a pack, by what the pack's eyes see.
 ///
@@ -140,7 +147,10 @@ pub fn train(pack: &Pack, options: &InverterOptions) -> Result<TrainedInverter> 
     // An inverter that knows nothing but how unusual each feature is. Women are as frequent among visitors as among samples: were
     // they rarer here, men would come back as women, and women as men where they are commoner.
     let mut rng = Rng::new(options.seed ^ 0x5EED);
-    let mut inverter = Inverter::new(config(&pairs, latent_size, options)?, &mut rng);
+    let mut inverter = match &options.init {
+        Some(path) => initialised(path, latent_size)?,
+        None => Inverter::new(config(&pairs, latent_size, options)?, &mut rng),
+    };
     let samples = pairs.found();
     let women = share_of_women(&samples);
     let visitors = stand_ins.with_share_of_women(women);
@@ -149,7 +159,9 @@ pub fn train(pack: &Pack, options: &InverterOptions) -> Result<TrainedInverter> 
         visitors.len(),
         100.0 * women
     ));
-    inverter.fit(&samples, &visitors);
+    if options.init.is_none() {
+        inverter.fit(&samples, &visitors);
+    }
     let ask = |f: &FeatureVector| inverter.input(f, Population::Visitors, &FeatureSelection::default()).scores;
     let strangers: Vec<Vec<f32>> = visitors.iter().map(ask).collect();
 
@@ -161,11 +173,14 @@ pub fn train(pack: &Pack, options: &InverterOptions) -> Result<TrainedInverter> 
         "a face in {faces} of {} pictures to learn from: expected {LEAST_FACES} or more\nhint: draw more --pairs; does the generator draw faces?",
         train.rows.len()
     );
+    let rate = if options.init.is_some() { INITIALISED_RATE } else { 1.0 };
     let (began, left) = (run.fraction(), 1.0 - run.fraction());
-    let until = began + FIRST_FORWARD * left;
-    forward::train(&mut inverter, &train.all(), &held.all(), until, &mut run, &mut rng)?;
+    if options.init.is_none() {
+        let until = began + FIRST_FORWARD * left;
+        forward::train(&mut inverter, &train.all(), &held.all(), rate, until, &mut run, &mut rng)?;
+    }
     let time = (run.fraction(), run.fraction() + FIRST_INVERTER * left);
-    bend::train(&mut inverter, &train, &strangers, options.prior_weight, time, &mut run, &mut rng)?;
+    bend::train(&mut inverter, &train, &strangers, (options.prior_weight, rate), time, &mut run, &mut rng)?;
 
     // The inverter goes where the forward model flatters it: what is really drawn there, up to as many pairs again, is the second
     // lesson of both.
@@ -177,17 +192,33 @@ pub fn train(pack: &Pack, options: &InverterOptions) -> Result<TrainedInverter> 
     say(format_args!("{} pairs where the inverter goes", pairs.len() - random));
     let (at_random, where_it_goes) = pairs.scored(&inverter).split_at(random);
     let ((train, held), (more, more_held)) = (at_random.split(HELD_OUT), where_it_goes.split(HELD_OUT));
-    let (look, check) = ([train.all(), more.all()].concat(), [held.all(), more_held.all()].concat());
+    // A forward model that was there before may have learned from some of the random pairs, but from none of the new ones.
+    let unseen = if options.init.is_some() { &more_held } else { &held };
+    let look = [train.all(), more.all()].concat();
+    let check = if options.init.is_some() { more_held.all() } else { [held.all(), more_held.all()].concat() };
     let until = run.fraction() + SECOND_FORWARD * (1.0 - run.fraction());
-    forward::train(&mut inverter, &look, &check, until, &mut run, &mut rng)?;
+    forward::train(&mut inverter, &look, &check, rate, until, &mut run, &mut rng)?;
     let time = (run.fraction(), 1.0);
-    bend::train(&mut inverter, &train, &strangers, options.prior_weight, time, &mut run, &mut rng)?;
+    bend::train(&mut inverter, &train, &strangers, (options.prior_weight, rate), time, &mut run, &mut rng)?;
 
-    let explained = forward::explained(&inverter, &held.found());
+    let explained = forward::explained(&inverter, &unseen.found());
     let weights = run.path("inverter.safetensors");
     save(&inverter, &weights, &pairs, random, &explained, options.seed)?;
     run.finish();
     Ok(TrainedInverter { weights, explained })
+}
+
+/// The inverter of a file, to go on from.
+fn initialised(path: &Path, latent_size: usize) -> Result<Inverter> {
+    let at = || path.display().to_string();
+    let inverter = Inverter::from_weights(&std::fs::read(path).with_context(at)?).with_context(at)?;
+    let found = inverter.config().latent_size;
+    anyhow::ensure!(
+        found == latent_size,
+        "{}: an inverter for latents of {found} numbers, the generator takes {latent_size}",
+        at()
+    );
+    Ok(inverter)
 }
 
 /// Where pairs are stored, and what they depend on.
@@ -364,12 +395,12 @@ mod tests {
             quality_target,
         };
         let mut inverter = Inverter::new(config, &mut rng);
-        forward::train(&mut inverter, &train.all(), &held.all(), 0.3, &mut run, &mut rng).unwrap();
-        let explained = forward::explained(&inverter, &held.found());
+        forward::train(&mut inverter, &train.all(), &held.all(), 1.0, 0.3, &mut run, &mut rng).unwrap();
+        let explained = forward::explained(&inverter, &unseen.found());
         assert!(explained.iter().all(|e| e.1 > 0.7), "{explained:?}");
         let strangers: Vec<Vec<f32>> =
             train.rows[..50].iter().map(|r| r.numbers().iter().map(|s| 1.3 * s).collect()).collect();
-        bend::train(&mut inverter, &train, &strangers, 1.0, (0.3, 1.0), &mut run, &mut rng).unwrap();
+        bend::train(&mut inverter, &train, &strangers, (1.0, 1.0), (0.3, 1.0), &mut run, &mut rng).unwrap();
         for latent in bend::bent(&inverter, &train, &strangers, &mut rng) {
             let square = latent.as_slice().iter().map(|v| v * v).sum::<f32>() / 16.0;
             assert!((square - 1.0).abs() < 1e-3, "off the sphere: {square}");

@@ -49,6 +49,9 @@ pub struct InverterArgs {
     /// Weight of likeness to the prior against likeness of the features
     #[arg(long, default_value_t = 1.0)]
     prior_weight: f32,
+    /// Go on from an inverter for the same generator, in place of random weights: its numbers, tables and constants stay
+    #[arg(long, value_name = "WEIGHTS", conflicts_with_all = ["numbers", "individuality", "refine_steps", "quality"])]
+    init: Option<PathBuf>,
 }
 
 impl InverterArgs {
@@ -66,6 +69,7 @@ impl InverterArgs {
             refine_steps: self.refine_steps,
             quality: self.quality,
             prior_weight: self.prior_weight,
+            init: self.init.clone(),
         })
     }
 }
