@@ -2,7 +2,7 @@
 
 use audit::{Audit, Measure, Subjects};
 use frame::Image;
-use mirror::engine::{LOOKS, Mirror};
+use mirror::engine::Mirror;
 use mirror::features::{FEATURES, FeatureVector, Group};
 use mirror::inverter::Inverter;
 use mirror::latent::Latent;
@@ -13,9 +13,11 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 /// Dreams to choose from, and how many of the darkest and of the others are taken.
-const DREAMS: usize = 400;
-const DARK: usize = 30;
-const OTHERS: usize = 60;
+const DREAMS: usize = 300;
+const DARK: usize = 25;
+const OTHERS: usize = 50;
+/// Looks at each reflection: without any the mirror is a little too timid with everybody who is far from the middle.
+const LOOKS: usize = 2;
 
 fn office() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../packs/office")
