@@ -16,8 +16,8 @@ mod watchdog;
 use anyhow::Context;
 use arguments::{Cli, Command};
 use commands::{
-    adopt, analyse, bench, doctor, dream, evaluate, export, import, mirror, osc, pack, portraits, reflect, select,
-    site, train,
+    adopt, analyse, bench, doctor, dream, evaluate, export, feedback, import, mirror, osc, pack, portraits, reflect,
+    select, site, train,
 };
 use std::process::ExitCode;
 
@@ -51,6 +51,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Train(which) => train::run(&which, global),
         Command::Evaluate(which) => evaluate::run(&which, global),
         Command::Select(options) => select::run(&options, global),
+        Command::Feedback(options) => feedback::run(&options, global),
         Command::Import(options) => import::run(&options, global),
         Command::Adopt(options) => adopt::run(&options, global),
         Command::Export(options) => export::run(&options, global),
