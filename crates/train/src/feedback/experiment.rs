@@ -86,27 +86,31 @@ impl<'a> Experiment<'a> {
     }
 
     /// Teaches a child of `teacher`, or without one of generation 0. What an earlier run has taught is read, or gone on with.
+    ///
+    /// # Errors
+    /// If the training diverges or is too short, or files cannot be read or written.
     pub fn teach(&self, arm: Arm, number: usize, teacher: Option<&Teacher>) -> Result<Teacher> {
-        let name = format!("{}-{number}", arm.folder());
+        let name = format!("{}-{number}", arm.prefix());
         let (weights, work) = (self.folder.path(&format!("{name}.safetensors")), self.folder.path(&name));
-        if !weights.exists() {
-            say(format_args!("{} of {}: {}", number, self.options.generations, arm.lesson(number)));
-            let options = self.lesson(&work, number);
-            train_on(&options, |finest| Ok(Dataset::of_images(&name, &self.pictures(number, teacher), finest)))?;
-            let trained = work.join("generator.safetensors");
-            let bytes = std::fs::read(&trained).with_context(|| trained.display().to_string())?;
-            host::write_atomically(&weights, &bytes)?;
+        if weights.exists() {
+            return Ok(Teacher::new(&read(&weights)?, self.options.pixels));
         }
-        let bytes = std::fs::read(&weights).with_context(|| weights.display().to_string())?;
-        let child = Generator::from_bytes(&bytes).with_context(|| weights.display().to_string())?;
-        let drawn = child.config().resolution;
+
+        say(format_args!("{number} of {}: {}", self.options.generations, arm.lesson(number)));
+        let lesson = self.lesson(&work, number);
+        train_on(&lesson, |finest| Ok(Dataset::of_images(&name, &self.pictures(number, teacher), finest)))?;
+
+        // Only what has learned all of it leaves the folder of its training.
+        let trained = work.join("generator.safetensors");
+        let child = read(&trained)?;
+        let (drawn, pixels) = (child.config().resolution, self.options.pixels);
         ensure!(
-            drawn == self.options.pixels,
-            "{}: in its time it learned to draw {drawn} pixels, not {}\nhint: more --minutes, or fewer --pixels",
-            weights.display(),
-            self.options.pixels
+            drawn == pixels,
+            "{}: it has learned to draw {drawn} of {pixels} pixels in its time\nhint: begin again with more --minutes and another --out",
+            trained.display()
         );
-        Ok(Teacher::new(&child, self.options.pixels))
+        std::fs::rename(&trained, &weights).with_context(|| weights.display().to_string())?;
+        Ok(Teacher::new(&child, pixels))
     }
 
     /// The training of a child: small, fast, and without augmentation, as there are as many samples as it takes. Faces appear after some
@@ -154,6 +158,13 @@ impl<'a> Experiment<'a> {
         pictures.truncate(SHOWN);
         Generation { arm, number, figures, pictures }
     }
+}
+
+/// A generator of an earlier generation.
+fn read(path: &Path) -> Result<Generator> {
+    let context = || path.display().to_string();
+    let bytes = std::fs::read(path).with_context(context)?;
+    Generator::from_bytes(&bytes).with_context(context)
 }
 
 /// The seed of one use in one generation.

@@ -15,7 +15,7 @@ const PARTS: usize = 4;
 /// A figure and its 95 % interval.
 #[derive(Clone, Debug, Serialize)]
 pub struct Figure {
-    /// What is measured: one of those in [`PANELS`], or `spread of` and a group of features.
+    /// What is measured, as docs/feedback.md names it.
     pub name: String,
     /// The figure and its interval; NaN (`null`) where nothing can be measured.
     #[serde(flatten)]
@@ -24,7 +24,7 @@ pub struct Figure {
 
 /// Figures that belong together, by name, and what they are called on an axis.
 #[derive(Clone, Copy, Debug)]
-pub struct Panel {
+pub(super) struct Panel {
     /// What they say.
     pub title: &'static str,
     /// Their unit.

@@ -16,7 +16,7 @@ mod population;
 mod report;
 mod teacher;
 
-pub use figures::{Figure, Panel};
+pub use figures::Figure;
 pub use report::{Arm, FeedbackReport, Generation};
 
 use anyhow::{Result, ensure};

@@ -3,7 +3,7 @@
 use crate::evaluate::skin::BANDS;
 use crate::gan::CLOSED_MOUTH;
 use crate::runs::bar;
-use crate::statistics::root_mean_square;
+use crate::statistics::{mean, root_mean_square};
 use frame::Image;
 use mirror::engine::Eyes;
 use mirror::face::attributes::GenderLabel;
@@ -73,17 +73,8 @@ pub(super) struct Scale {
 impl Scale {
     /// Of faces; all 0 of none.
     pub fn of(faces: &[&FeatureVector]) -> Self {
-        let n = faces.len().max(1) as f32;
-        let mut scale = Self { mean: [0.0; FEATURES], deviation: [0.0; FEATURES] };
-        for face in faces {
-            scale.mean.iter_mut().zip(face.values()).for_each(|(m, v)| *m += v / n);
-        }
-        for face in faces {
-            let off = face.values().iter().zip(&scale.mean).map(|(v, m)| (v - m).powi(2) / n);
-            scale.deviation.iter_mut().zip(off).for_each(|(d, v)| *d += v);
-        }
-        scale.deviation.iter_mut().for_each(|d| *d = d.sqrt());
-        scale
+        let both: [[f32; 2]; FEATURES] = std::array::from_fn(|i| mean_and_deviation(faces, i));
+        Self { mean: both.map(|[mean, _]| mean), deviation: both.map(|[_, deviation]| deviation) }
     }
 
     /// The groups of features in which these faces differ; the likeness, which is never told, is none of them.
@@ -98,22 +89,13 @@ impl Scale {
 
     /// How far `faces` spread in a group of features: their mean deviation, in units of this population's.
     pub fn spread_of(&self, group: Group, faces: &[&FeatureVector]) -> f32 {
-        let theirs = Self::of(faces);
-        self.ratio(group, &theirs)
+        let ratios = self.differing(group).map(|i| mean_and_deviation(faces, i)[1] / self.deviation[i]);
+        mean(&ratios.collect::<Vec<f32>>())
     }
 
     /// The same in all groups, each as much as any other: there are many numbers of the shape and one of the age.
     pub fn spread(&self, faces: &[&FeatureVector]) -> f32 {
-        let theirs = Self::of(faces);
-        let (sum, n) = self.groups().fold((0.0, 0.0), |(sum, n), group| (sum + self.ratio(group, &theirs), n + 1.0));
-        sum / n
-    }
-
-    fn ratio(&self, group: Group, theirs: &Self) -> f32 {
-        let (sum, n) = self
-            .differing(group)
-            .fold((0.0, 0.0), |(sum, n), i| (sum + theirs.deviation[i] / self.deviation[i], n + 1.0));
-        sum / n
+        mean(&self.groups().map(|group| self.spread_of(group, faces)).collect::<Vec<f32>>())
     }
 
     /// How far a face is from the middle, in deviations: root mean square over the groups.
@@ -121,6 +103,14 @@ impl Scale {
         let off = |i: usize| (face.values()[i] - self.mean[i]) / self.deviation[i];
         root_mean_square(self.groups().map(|group| root_mean_square(self.differing(group).map(off))))
     }
+}
+
+/// Mean and standard deviation of a feature; 0 of no face.
+fn mean_and_deviation(faces: &[&FeatureVector], feature: usize) -> [f32; 2] {
+    let n = faces.len().max(1) as f32;
+    let values = faces.iter().map(|face| face.values()[feature]);
+    let mean = values.clone().sum::<f32>() / n;
+    [mean, (values.map(|v| (v - mean).powi(2)).sum::<f32>() / n).sqrt()]
 }
 
 #[cfg(test)]

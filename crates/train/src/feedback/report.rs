@@ -30,7 +30,7 @@ impl Arm {
     }
 
     /// What the files of its generations begin with.
-    pub(super) fn folder(self) -> &'static str {
+    pub(super) fn prefix(self) -> &'static str {
         match self {
             Self::Loop => "generation",
             Self::Control => "control",
@@ -113,7 +113,7 @@ impl FeedbackReport {
     /// A table with a row a figure: `arm,generation,figure,value,low,high`. What could not be measured is empty.
     ///
     /// # Errors
-    /// Never, as it is written into memory.
+    /// If the memory for it cannot be had.
     pub fn csv(&self) -> Result<Vec<u8>> {
         let mut table = csv::Writer::from_writer(Vec::new());
         table.write_record(["arm", "generation", "figure", "value", "low", "high"])?;
