@@ -32,10 +32,11 @@ const NEED_DATA: [(&str, &str); 4] = [
 ];
 
 /// Flags that make long work short, or name what a release has beside the program: which commands get them, in place of their own.
-const SHORTER: [(&str, &str, &str); 19] = [
+const SHORTER: [(&str, &str, &str); 20] = [
     ("narcissus adopt", "--minutes", "0.03"),
     ("narcissus bench", "--rounds", "2"),
     ("narcissus doctor", "--port", "0"),
+    ("narcissus feedback", "--generations", "2"),
     ("narcissus feedback", "--kimg", "0.064"),
     ("narcissus feedback", "--portraits", "32"),
     ("narcissus feedback", "--measured", "32"),
