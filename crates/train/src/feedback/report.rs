@@ -159,17 +159,18 @@ impl FeedbackReport {
             (Some(minutes), _) => format!("{minutes} minutes"),
             (None, kimg) => format!("{} thousand pictures", kimg.unwrap_or_default()),
         };
-        let mut caption = format!(
-            "{} pixels; each generation learns for {budget} from {} samples and is measured on {} others",
+        let kept = match self.keep > 0.0 {
+            true => format!(", {:.0} % of them generation 0's", 100.0 * self.keep),
+            false => String::new(),
+        };
+        let typical = match self.typical < 1.0 {
+            true => format!(", the most typical {:.0} %", 100.0 * self.typical),
+            false => String::new(),
+        };
+        format!(
+            "{} pixels; each generation learns for {budget} from {} samples{kept}{typical}; measured on {} others",
             self.pixels, self.portraits, self.measured
-        );
-        if self.keep > 0.0 {
-            caption += &format!("; {:.0} % of them are generation 0's", 100.0 * self.keep);
-        }
-        if self.typical < 1.0 {
-            caption += &format!("; the most typical {:.0} % teach", 100.0 * self.typical);
-        }
-        caption
+        )
     }
 
     fn rows(&self, f: &mut fmt::Formatter<'_>, panel: &Panel) -> fmt::Result {
