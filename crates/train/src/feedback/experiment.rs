@@ -200,3 +200,29 @@ fn decisive(pack: &Pack, options: &FeedbackOptions) -> RunOptions {
         .with("--typical", options.typical)
         .with("--seed", options.seed)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a child draws whose training is broken off after a moment and gone on with, or not.
+    fn drawn(breaks_off: bool) -> Vec<Image> {
+        let dir = tempfile::tempdir().unwrap();
+        let tiny = FeedbackOptions { kimg: Some(0.064), portraits: 32, measured: 32, ..FeedbackOptions::default() };
+        let options = FeedbackOptions { out: dir.path().join("loop"), ..tiny };
+        let (experiment, _) = Experiment::begin(&Pack::embedded().unwrap(), &options).unwrap();
+        if breaks_off {
+            let work = experiment.folder.path("generation-1");
+            let lesson = GanOptions { stop_after: Some(1e-4), ..experiment.lesson(&work, 1) };
+            let pictures = experiment.pictures(1, None);
+            let progress = train_on(&lesson, |finest| Ok(Dataset::of_images("", &pictures, finest))).unwrap();
+            assert!((1..8).contains(&progress.steps), "{progress}");
+        }
+        experiment.teach(Arm::Loop, 1, None).unwrap().draw(4, 5)
+    }
+
+    #[test]
+    fn a_training_that_was_broken_off_goes_on_as_if_it_was_not() {
+        assert_eq!(drawn(true), drawn(false));
+    }
+}
