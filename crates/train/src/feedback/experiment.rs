@@ -113,8 +113,8 @@ impl<'a> Experiment<'a> {
         Ok(Teacher::new(&child, pixels))
     }
 
-    /// The training of a child: small, fast, and without augmentation, as there are as many samples as it takes. Faces appear after some
-    /// fifty thousand pictures.
+    /// The training of a child: small, fast, and without augmentation, as there are as many samples as it takes. After 65,000 pictures its
+    /// samples could be told as faces.
     fn lesson(&self, work: &Path, number: usize) -> GanOptions {
         GanOptions {
             out: work.to_owned(),
