@@ -58,6 +58,8 @@ pub enum Command {
     Label(commands::label::LabelArgs),
     /// Choose the few numbers of a face that say most
     Select(commands::select::SelectArgs),
+    /// Teach a generator with a generator's pictures, and the next with that one's: a feedback loop
+    Feedback(commands::feedback::FeedbackArgs),
     /// Make a pack from a generator that was trained elsewhere
     Import(commands::import::ImportArgs),
     /// Make a mirror of a generator that was trained elsewhere: import, pairs, inverter, card
@@ -128,16 +130,16 @@ mod tests {
 
     #[test]
     fn short_help_of_our_commands_fits_a_screen() {
-        for name in ["mirror", "reflect", "analyse", "dream", "portraits", "import", "bench", "doctor"] {
+        for name in ["mirror", "reflect", "analyse", "dream", "portraits", "feedback", "import", "bench", "doctor"] {
             let lines = read(&[name, "-h"]).unwrap_err().to_string().lines().count();
             assert!(lines <= 24, "{name} -h has {lines} lines");
         }
-        assert!(read(&["-h"]).unwrap_err().to_string().lines().count() <= 30);
+        assert!(read(&["-h"]).unwrap_err().to_string().lines().count() <= 31);
     }
 
     #[test]
     fn long_help_of_our_commands_ends_with_examples() {
-        for name in ["mirror", "reflect", "analyse", "dream", "portraits", "import", "bench", "doctor"] {
+        for name in ["mirror", "reflect", "analyse", "dream", "portraits", "feedback", "import", "bench", "doctor"] {
             let help = read(&[name, "--help"]).unwrap_err().to_string();
             assert!(help.contains("Examples:"), "{name} --help");
         }

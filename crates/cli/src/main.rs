@@ -16,8 +16,8 @@ mod watchdog;
 use anyhow::Context;
 use arguments::{Cli, Command};
 use commands::{
-    adopt, analyse, audit, bench, doctor, dream, evaluate, export, import, label, mirror, osc, pack, portraits,
-    reflect, select, site, train,
+    adopt, analyse, audit, bench, doctor, dream, evaluate, export, feedback, import, label, mirror, osc, pack,
+    portraits, reflect, select, site, train,
 };
 use std::process::ExitCode;
 
@@ -53,6 +53,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Audit(options) => audit::run(&options, global),
         Command::Label(options) => label::run(&options, global),
         Command::Select(options) => select::run(&options, global),
+        Command::Feedback(options) => feedback::run(&options, global),
         Command::Import(options) => import::run(&options, global),
         Command::Adopt(options) => adopt::run(&options, global),
         Command::Export(options) => export::run(&options, global),

@@ -6,6 +6,7 @@
 pub mod data;
 pub mod evaluate;
 pub mod faces;
+pub mod feedback;
 pub mod gan;
 pub mod inverter;
 pub mod portraits;

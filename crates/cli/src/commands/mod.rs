@@ -8,6 +8,7 @@ pub mod doctor;
 pub mod dream;
 pub mod evaluate;
 pub mod export;
+pub mod feedback;
 pub mod import;
 pub mod label;
 pub mod mirror;

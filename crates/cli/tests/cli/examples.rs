@@ -32,12 +32,16 @@ const NEED_DATA: [(&str, &str); 4] = [
 ];
 
 /// Flags that make long work short, or name what a release has beside the program: which commands get them, in place of their own.
-const SHORTER: [(&str, &str, &str); 18] = [
+const SHORTER: [(&str, &str, &str); 22] = [
     ("narcissus adopt", "--minutes", "0.03"),
     ("narcissus audit", "--people", "24"),
     ("narcissus audit", "--looks", "0"),
     ("narcissus bench", "--rounds", "2"),
     ("narcissus doctor", "--port", "0"),
+    ("narcissus feedback", "--generations", "2"),
+    ("narcissus feedback", "--kimg", "0.064"),
+    ("narcissus feedback", "--portraits", "32"),
+    ("narcissus feedback", "--measured", "32"),
     ("narcissus evaluate inverter", "--samples", "10"),
     ("narcissus evaluate inverter", "--looks", "1"),
     ("narcissus evaluate inverter --pairs", "--visitors", "portraits/"),

@@ -1,6 +1,6 @@
 //! What trainers say of bad pictures, of tables and of options that are not the run's.
 
-use crate::setting::{Outcome, Setting, narcissus};
+use crate::setting::{Outcome, Setting, files, narcissus};
 use image::RgbImage;
 use std::path::Path;
 
@@ -72,4 +72,44 @@ fn a_table_says_what_it_lacks() {
         "(os error 2)",
     ]);
     narcissus(&["train", "gan", "--portraits", folder]).assert_one_error(&["no column of landmarks", "--pictures"]);
+}
+
+/// Runs a feedback loop of children that are shown 64 pictures each.
+fn feedback(out: &Path, more: &[&str]) -> Outcome {
+    let tiny = ["--kimg", "0.064", "--portraits", "32", "--measured", "32", "--out", out.to_str().unwrap()];
+    narcissus(&[&["feedback"], &tiny[..], more].concat())
+}
+
+#[test]
+fn a_feedback_loop_leaves_a_chart_tables_faces_and_weights() {
+    let setting = Setting::new();
+    let out = setting.out();
+    let outcome = feedback(&out, &["--generations", "1"]);
+    let table = &outcome.assert_success().stdout;
+    assert!(table.lines().any(|line| line.starts_with("women, % of the faces")), "{table}");
+    let all = ["faces.png", "feedback.csv", "feedback.json", "feedback.svg", "generation-1.safetensors"];
+    let written = files(&out);
+    assert!(all.iter().all(|name| written.iter().any(|file| file == name)), "{written:?}");
+
+    // It goes on with the same options only, and says which differ.
+    feedback(&out, &["--generations", "2"]).assert_one_error(&["holds a run already", "--resume"]);
+    let other = ["--generations", "2", "--resume", "--keep", "0.5"];
+    feedback(&out, &other).assert_one_error(&["the run had --keep 0, this command asks for --keep 0.5"]);
+    let outcome = feedback(&out, &["--generations", "2", "--resume", "--json"]);
+    let report: serde_json::Value = serde_json::from_str(&outcome.assert_success().stdout).unwrap();
+    assert_eq!(report["generations"].as_array().unwrap().len(), 3);
+    let saved: serde_json::Value = serde_json::from_slice(&std::fs::read(out.join("feedback.json")).unwrap()).unwrap();
+    assert_eq!(saved, report);
+}
+
+#[test]
+fn a_feedback_loop_that_makes_no_sense_writes_nothing() {
+    let setting = Setting::new();
+    for (flag, value) in
+        [("--generations", "0"), ("--minutes", "0"), ("--portraits", "3"), ("--pixels", "1024"), ("--keep", "2")]
+    {
+        let out = setting.out();
+        narcissus(&["feedback", flag, value, "--out", out.to_str().unwrap()]).assert_one_error(&[flag]);
+        assert!(!out.exists(), "{flag} {value}: nothing is written");
+    }
 }

@@ -14,6 +14,8 @@ use std::path::{Path, PathBuf};
 /// 8-bit pictures at all levels from 4 pixels up. Every level holds the pictures that have its pixels: a picture of 192 pixels is there up
 /// to level 7 (128 pixels), one of 320 up to level 8.
 pub struct Dataset {
+    /// What the weights of a net that learned from it say of it.
+    pub name: String,
     /// `levels[i]` is level `i + 2`.
     levels: Vec<Level>,
     /// The widest first.
@@ -79,7 +81,7 @@ impl Dataset {
             (p.image, source)
         };
         let (images, sources): (Vec<Image>, Vec<PictureSource>) = portraits.into_iter().map(split).unzip();
-        let mut data = Self::build(&images, sources, finest)?;
+        let mut data = Self::build(folder_names(folders), &images, sources, finest)?;
         for (i, level) in data.levels.iter_mut().enumerate() {
             level.mix = mix(&traits[..level.len(i + 2)], shares, dark).with_context(|| format!("{} pixels", 4 << i))?;
         }
@@ -101,21 +103,21 @@ impl Dataset {
         })?;
         pictures.sort_by_key(|(_, source)| std::cmp::Reverse(source.width));
         let (images, sources): (Vec<Image>, Vec<PictureSource>) = pictures.into_iter().unzip();
-        Self::build(&images, sources, finest)
+        Self::build(folder_names(&[folder.to_owned()]), &images, sources, finest)
     }
 
     /// A data set of pictures in memory, the widest first.
     ///
     /// # Panics
     /// If none of them has the pixels of level `finest`.
-    pub fn of_images(images: &[Image], finest: usize) -> Self {
+    pub fn of_images(name: &str, images: &[Image], finest: usize) -> Self {
         let source = |(i, image): (usize, &Image)| PictureSource::of(image, PathBuf::new(), i.to_string());
         let sources = images.iter().enumerate().map(source).collect();
-        Self::build(images, sources, finest).expect("pictures as wide as the finest level")
+        Self::build(name.to_owned(), images, sources, finest).expect("pictures as wide as the finest level")
     }
 
     /// All pictures of a level as often as each other.
-    fn build(images: &[Image], pictures: Vec<PictureSource>, finest: usize) -> Result<Self> {
+    fn build(name: String, images: &[Image], pictures: Vec<PictureSource>, finest: usize) -> Result<Self> {
         let widest = pictures.iter().map(|p| p.width).max().unwrap_or(0);
         anyhow::ensure!(
             widest >= 1 << finest,
@@ -129,7 +131,7 @@ impl Dataset {
             let mix = Mix::even(with.clone().count());
             Level { bytes: with.flatten().copied().collect(), mix }
         };
-        Ok(Self { levels: (0..=finest - 2).map(level).collect(), pictures, traits: Vec::new() })
+        Ok(Self { name, levels: (0..=finest - 2).map(level).collect(), pictures, traits: Vec::new() })
     }
 
     /// Number of pictures at a level.
@@ -219,6 +221,12 @@ impl Dataset {
     }
 }
 
+/// The last parts of the paths, as a list.
+fn folder_names(folders: &[PathBuf]) -> String {
+    let names: Vec<_> = folders.iter().filter_map(|folder| Some(folder.file_name()?.to_string_lossy())).collect();
+    names.join(", ")
+}
+
 impl Level {
     fn len(&self, level: usize) -> usize {
         self.bytes.len() / (3 << (2 * level))
@@ -234,7 +242,7 @@ mod tests {
     #[test]
     fn every_level_is_the_mean_of_the_next() {
         let image = Image { width: 140, height: 130, data: (0..140 * 130 * 3).map(|i| (i % 251) as u8).collect() };
-        let data = Dataset::of_images(&[image], 5);
+        let data = Dataset::of_images("a test", &[image], 5);
         let (fine, coarse) = (data.picture(5, 0), data.picture(4, 0));
         assert_eq!((fine.width, coarse.width), (32, 16));
         let mean = [0, 3, 32 * 3, 33 * 3].iter().map(|i| f32::from(fine.data[*i])).sum::<f32>() / 4.0;
@@ -242,14 +250,30 @@ mod tests {
     }
 
     #[test]
+    fn pictures_of_a_levels_size_stay_as_they_are() {
+        for (side, finest) in [(32, 5), (64, 6), (64, 5)] {
+            let data = (0..side * side * 3).map(|i| (i * 7919 % 256) as u8).collect();
+            let image = Image { width: side, height: side, data };
+            let data = Dataset::of_images("a test", std::slice::from_ref(&image), finest);
+            let mean = |i: usize| {
+                [0, 3, side * 3, side * 3 + 3].map(|j| f32::from(image.data[i + j])).iter().sum::<f32>() / 4.0
+            };
+            match side == 1 << finest {
+                true => assert_eq!(data.picture(finest, 0), image),
+                false => assert!((f32::from(data.picture(finest, 0).data[0]) - mean(0)).abs() < 1.0),
+            }
+        }
+    }
+
+    #[test]
     fn each_level_has_the_pictures_with_its_pixels() {
         let images =
             [320, 300, 192, 140].map(|side| Image { width: side, height: side, data: vec![9; side * side * 3] });
-        let data = Dataset::of_images(&images, 8);
+        let data = Dataset::of_images("a test", &images, 8);
         assert_eq!([8, 7, 2].map(|level| data.len(level)), [2, 4, 4]);
         assert_eq!(data.draw(3, 8, 0.0, &mut Rng::new(1)).shape, [3, 256, 256, 3]);
         let sources = images[2..].iter().map(|i| PictureSource::of(i, PathBuf::new(), String::new())).collect();
-        let error = Dataset::build(&images[2..], sources, 8).err().unwrap().to_string();
+        let error = Dataset::build(String::new(), &images[2..], sources, 8).err().unwrap().to_string();
         assert!(error.contains("no picture has 256 pixels, the widest has 192\nhint: --resolution 128"), "{error}");
     }
 
@@ -287,7 +311,7 @@ mod tests {
     #[test]
     fn drawn_pictures_fade_from_their_half_size() {
         let image = Image { width: 128, height: 128, data: (0..128 * 128 * 3).map(|i| (i * 7 % 255) as u8).collect() };
-        let data = Dataset::of_images(&[image], 4);
+        let data = Dataset::of_images("a test", &[image], 4);
         let x = data.draw(3, 4, 1.0, &mut Rng::new(1));
         for row in x.rows() {
             assert!((row[0] - row[3]).abs() < 1e-5 && (row[0] - row[16 * 3]).abs() < 1e-5);

@@ -26,6 +26,7 @@ pub use dataset::{Dataset, PictureSource};
 pub use discriminator::{Discriminator, DiscriminatorTape};
 pub use mix::{Mix, Shares};
 pub use penalty::{add_r1, add_wgan_gp};
+pub(crate) use run::train_on;
 pub use run::{GanProgress, train};
 pub use schedule::Schedule;
 pub(crate) use start::{load_portraits, portrait_folders};

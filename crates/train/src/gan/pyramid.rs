@@ -12,10 +12,12 @@ pub(super) fn soften(x: &mut Tensor, fade: f32) {
 }
 
 /// The picture at every level from 2 to `finest` that it has the pixels for: resampled once to 128 pixels or more, then exact 2x2 means.
+/// A smaller one that has the size of a level is not resampled: that would take a third of its finest detail.
 pub(super) fn pyramid(image: &Image, finest: usize) -> Vec<Vec<u8>> {
     let square = image.width.min(image.height);
     let finest = finest.min(square.max(4).ilog2() as usize);
-    let top = finest.max(7);
+    let is_level = square.is_power_of_two() && (4..128).contains(&square);
+    let top = if is_level { square.ilog2() as usize } else { finest.max(7) };
 
     // The middle square.
     let (x0, y0) = ((image.width - square) / 2, (image.height - square) / 2);
@@ -24,7 +26,8 @@ pub(super) fn pyramid(image: &Image, finest: usize) -> Vec<Vec<u8>> {
         source.extend(image.data[(y * image.width + x0) * 3..][..square * 3].iter().map(|b| f32::from(*b)));
     }
 
-    let mut x = Tensor::new([1, 1 << top, 1 << top, 3], resize(&source, square, 1 << top));
+    let resized = if is_level { source } else { resize(&source, square, 1 << top) };
+    let mut x = Tensor::new([1, 1 << top, 1 << top, 3], resized);
     let mut levels = Vec::new();
     for level in (2..=top).rev() {
         if level <= finest {

@@ -55,7 +55,15 @@ impl fmt::Display for GanProgress {
 /// # Errors
 /// If the options make no sense, the data cannot be read, the folder not be written, or the run diverges.
 pub fn train(options: &GanOptions) -> Result<GanProgress> {
-    let mut run = Run::begin(options)?;
+    train_on(options, |finest| load_data(options, finest))
+}
+
+/// The same on any pictures: `pictures` is asked once for those up to its level `finest`, when the players are ready.
+///
+/// # Errors
+/// As [`train`].
+pub(crate) fn train_on(options: &GanOptions, pictures: impl FnOnce(usize) -> Result<Dataset>) -> Result<GanProgress> {
+    let mut run = Run::begin(options, pictures)?;
     loop {
         let plan = run.plan();
         run.log(&plan)?;
@@ -98,7 +106,7 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn begin(options: &'a GanOptions) -> Result<Self> {
+    fn begin(options: &'a GanOptions, pictures: impl FnOnce(usize) -> Result<Dataset>) -> Result<Self> {
         anyhow::ensure!(options.batch.is_multiple_of(discriminator::GROUP), "--batch must be a multiple of 4");
         let Start { mut trainer, first, grows } = begin(options)?;
         let last = trainer.g.config().levels();
@@ -107,7 +115,7 @@ impl<'a> Run<'a> {
         let checkpoint = options.out.join("checkpoint.safetensors");
         let decisive = decisive(options, trainer.g.config());
         let spent = if options.resume { trainer.restore(&checkpoint, &decisive)? } else { 0.0 };
-        let data = load_data(options, last)?;
+        let data = pictures(last)?;
 
         // What is learned when, and by which rules.
         let by_time = options.kimg.is_none();
@@ -202,7 +210,7 @@ impl<'a> Run<'a> {
         }
         self.trainer.save(&self.checkpoint, self.run.seconds(), &self.decisive)?;
         if self.has_drawn(plan) {
-            let about = about(self.options, &self.trainer);
+            let about = about(&self.data, self.options.seed, &self.trainer);
             self.trainer.finished().save(&self.run.path("generator.safetensors"), &about, Dtype::F16)?;
             let discriminator = self.trainer.d.to_bytes(&about, Dtype::F16);
             host::write_atomically(&self.run.path("discriminator.safetensors"), &discriminator)?;
@@ -259,14 +267,11 @@ fn rules(options: &GanOptions, grows: bool) -> TrainingRules {
 }
 
 /// What the weight file says of how it came about.
-fn about(options: &GanOptions, trainer: &Trainer) -> BTreeMap<String, String> {
-    let folders = options.pictures.iter().chain(&options.portraits);
-    let names: Vec<&str> = folders.filter_map(|f| f.file_name()?.to_str()).collect();
-    let dataset = if names.is_empty() { "congress, office".to_owned() } else { names.join(", ") };
+fn about(data: &Dataset, seed: u64, trainer: &Trainer) -> BTreeMap<String, String> {
     let mut about = BTreeMap::from([
-        ("dataset".to_owned(), dataset),
+        ("dataset".to_owned(), data.name.clone()),
         ("kimg".to_owned(), format!("{:.1}", trainer.pictures as f64 / 1000.0)),
-        ("seed".to_owned(), options.seed.to_string()),
+        ("seed".to_owned(), seed.to_string()),
     ]);
     if let Some(before) = trainer.g.metadata().get("kimg") {
         about.insert("kimg_before".to_owned(), before.clone());

@@ -3,10 +3,10 @@
 //!
 //! Beside each figure stands the same one of the portraits themselves: what a perfect generator would get.
 
-mod msssim;
+pub(crate) mod msssim;
 mod nearest;
 mod report;
-mod swd;
+pub(crate) mod swd;
 
 pub use report::{Beside, GanReport, LevelDistance, Quantiles};
 

@@ -22,7 +22,7 @@ fn data() -> Dataset {
         let pixel = |i: usize| [r as u8, g as u8, (i / 16) as u8 % 200];
         Image { width: 128, height: 128, data: (0..128 * 128).flat_map(pixel).collect() }
     };
-    Dataset::of_images(&(0..6).map(image).collect::<Vec<_>>(), 4)
+    Dataset::of_images("a test", &(0..6).map(image).collect::<Vec<_>>(), 4)
 }
 
 fn go(trainer: &mut Trainer, data: &Dataset, steps: u64, rules: &TrainingRules) -> Vec<StepFigures> {
