@@ -6,6 +6,7 @@
 //! `… five_minutes` watches the memory for as long, `… long_tasks` looks for jolts.
 
 #[allow(dead_code)]
+mod archive;
 mod chromium;
 mod everybody;
 mod film;

@@ -1,11 +1,11 @@
 //! Writes down what a folder of nets holds.
 
 use super::error::PackError;
-use super::format::{FORMAT, MANIFEST_FILE, Net, VISITORS_FILE};
+use super::format::{ARCHIVE_FILE, FORMAT, MANIFEST_FILE, Net, VISITORS_FILE};
 use super::manifest::{FileEntry, Manifest};
 use std::path::Path;
 
-/// Writes the sizes, hashes and metadata of the nets in a folder, and of its table of people, into its `pack.toml`; keeps its
+/// Writes the sizes, hashes and metadata of the nets in a folder, and of its tables of people, into its `pack.toml`; keeps its
 /// name, licence and data.
 ///
 /// A folder without a manifest gets one with the folder's name, to be completed by hand. Comments in it are lost.
@@ -23,7 +23,7 @@ pub fn seal(folder: &Path) -> Result<Manifest, PackError> {
     // An entry for each file that is there and can be read.
     manifest.format = FORMAT;
     manifest.files.clear();
-    for file in Net::ALL.map(Net::file).into_iter().chain([VISITORS_FILE]) {
+    for file in Net::ALL.map(Net::file).into_iter().chain([VISITORS_FILE, ARCHIVE_FILE]) {
         let path = folder.join(file);
         let bytes = match std::fs::read(&path) {
             Ok(bytes) => bytes,
