@@ -5,6 +5,8 @@ const BONE = "#e9e3d8", DARK = "#08090b", GOLD = "#e0bd78";
 const RIM = 0.05;
 /** Of the way to where a viewer stands now, what is left after a second. */
 const LEFT = 0.02;
+/** Letters side by side from which on a map has room for several labels. */
+const ROOMY = 35;
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
 export class ArchiveMap {
@@ -126,7 +128,9 @@ export class ArchiveMap {
       pen.stroke();
       pen.globalAlpha = 1;
     }
-    for (const { member } of nearest) this.#name(pen, member, radius, size, taken);
+    // On a small map there is no room for their labels: they stand beside it.
+    const isLarge = this.#canvas.clientWidth >= ROOMY * size;
+    for (const { member } of nearest) this.#name(pen, member, radius, size, isLarge ? taken : null);
     pen.lineWidth = Math.max(2, radius);
     pen.strokeStyle = "#fff";
     pen.fillStyle = DARK;
@@ -136,11 +140,12 @@ export class ArchiveMap {
     pen.stroke();
   }
 
-  /** A member lit up, with their label beside it where no other label stands. */
+  /** A member lit up, with their label beside it where none of those `taken` stands; without a label where there is no such list. */
   #name(pen, member, radius, size, taken) {
     const [x, y] = this.#place(this.#x[member], this.#y[member]);
     this.#dot(pen, [x, y], 2.2 * radius, BONE);
     this.#dot(pen, [x, y], 1.5 * radius, this.#colours[member] ?? GOLD);
+    if (!taken) return;
     pen.font = `${0.85 * size}px ${getComputedStyle(this.#canvas).fontFamily}`;
     const text = this.#labels(member), wide = pen.measureText(text).width + 0.6 * size, high = 1.3 * size;
     const left = Math.max(0, Math.min(x + 3 * radius, this.#canvas.clientWidth - wide));

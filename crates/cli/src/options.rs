@@ -197,11 +197,6 @@ impl Global {
     pub fn open_pack(&self) -> anyhow::Result<Pack> {
         open_pack_at(self.pack.as_deref())
     }
-
-    /// The mirror of that pack.
-    pub fn open_mirror(&self, drawing: &Drawing, size: &Size) -> anyhow::Result<Mirror> {
-        build_mirror(&self.open_pack()?, drawing, size, Measures::default(), None)
-    }
 }
 
 /// The mirror of a pack as the options want it, which measures these groups. `names`: whether it names members of the pack's archive; `None`: it knows no

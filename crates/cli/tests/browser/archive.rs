@@ -10,7 +10,8 @@ const FITS: &str = "document.documentElement.scrollWidth <= innerWidth
     && [...document.querySelectorAll('main, #map, aside')].every(e => e.getBoundingClientRect().right <= innerWidth + 1)
     && (({ width, height }) => width >= 200 && height >= 200)(document.getElementById('map').getBoundingClientRect())";
 /// How many of the map's pixels are not empty.
-const DRAWN: &str = "(c => c.getContext('2d').getImageData(0, 0, c.width, c.height).data.filter((v, i) => i % 4 === 3 && v > 0).length)
+const DRAWN: &str =
+    "(c => c.getContext('2d').getImageData(0, 0, c.width, c.height).data.filter((v, i) => i % 4 === 3 && v > 0).length)
     (document.getElementById('map'))";
 
 #[test]

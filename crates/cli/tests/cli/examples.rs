@@ -25,10 +25,7 @@ const NEED_DATA: [(&str, &str); 5] = [
         "narcissus train detector --out runs/detector --minutes 25",
         "this needs labelled photographs, which do not come with narcissus; hint: name",
     ),
-    (
-        "narcissus pack archive my-pack",
-        "this needs labelled photographs, which do not come with narcissus; hint: name",
-    ),
+    ("narcissus pack archive my-pack", "this needs labelled photographs, which do not come with narcissus; hint: name"),
     (
         "narcissus pack visitors my-pack",
         "this needs labelled photographs, which do not come with narcissus; hint: name",
