@@ -18,7 +18,7 @@ fn in_small_letters(name: &str) -> String {
         before = c;
         if small { c.to_lowercase().collect() } else { c.to_string() }
     };
-    name.chars().map(|c| letter(c)).collect()
+    name.chars().map(&mut letter).collect()
 }
 
 #[cfg(test)]

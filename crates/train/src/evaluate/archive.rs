@@ -5,7 +5,7 @@ use crate::data::read_most;
 use crate::faces::augment::jpeg;
 use crate::inverter::pairs::random_latents;
 use crate::runs::data_root;
-use crate::statistics::{Share, quantile};
+use crate::statistics::{Share, mean, median, quantile};
 use anyhow::{Context, Result, ensure};
 use frame::Image;
 use mirror::archive::Atlas;
@@ -74,8 +74,8 @@ pub struct ArchiveReport {
     pub dreams: [f32; 3],
     /// Mean cosine of the latents of the table and those that the pack's inverter finds now.
     pub latents: f32,
-    /// A look into the archive, milliseconds.
-    pub look_ms: f64,
+    /// A look into the archive, milliseconds, median.
+    pub look_ms: f32,
 }
 
 /// Measures the archive of a pack.
@@ -157,18 +157,33 @@ fn look<'a>(
 
 /// Whom these people lie nearest to.
 fn figures(atlas: &Atlas, people: &[(usize, FeatureVector)]) -> NearestFigures {
-    let found: Vec<(usize, Vec<(usize, f32)>)> =
-        people.iter().map(|(person, features)| (*person, atlas.nearest(&atlas.scores(features)))).collect();
     let near = atlas.near_distance();
-    let share = |holds: &dyn Fn(usize, &[(usize, f32)]) -> bool| {
-        Share::new(found.iter().filter(|(person, nearest)| holds(*person, nearest)).count(), found.len())
-    };
+    let found: Vec<Found> = people
+        .iter()
+        .map(|(person, features)| {
+            let nearest = atlas.nearest(&atlas.scores(features));
+            let place = nearest.iter().position(|(member, _)| member == person);
+            let near: Vec<usize> = nearest.into_iter().filter(|(_, d)| *d < near).map(|(member, _)| member).collect();
+            Found { place, near: !near.is_empty(), other_near: near.iter().any(|member| member != person) }
+        })
+        .collect();
+    let share = |holds: fn(&Found) -> bool| Share::new(found.iter().filter(|one| holds(one)).count(), found.len());
     NearestFigures {
-        first: share(&|person, nearest| nearest.first().is_some_and(|(member, _)| *member == person)),
-        among_three: share(&|person, nearest| nearest.iter().any(|(member, _)| *member == person)),
-        near: share(&|_, nearest| nearest.iter().any(|(_, distance)| *distance < near)),
-        other_near: share(&|person, nearest| nearest.iter().any(|(member, d)| *member != person && *d < near)),
+        first: share(|one| one.place == Some(0)),
+        among_three: share(|one| one.place.is_some()),
+        near: share(|one| one.near),
+        other_near: share(|one| one.other_near),
     }
+}
+
+/// What was found of one person.
+struct Found {
+    /// Their place among the nearest members.
+    place: Option<usize>,
+    /// Whether somebody is near.
+    near: bool,
+    /// Whether somebody else is.
+    other_near: bool,
 }
 
 /// How far away the nearest member of each dream is that shows a face.
@@ -192,16 +207,17 @@ fn latents(mirror: &Mirror, atlas: &Atlas, people: &[MeasuredPerson]) -> f32 {
         found.as_slice().iter().zip(kept.as_slice()).map(|(a, b)| a * b).sum::<f32>() / kept.len() as f32
     };
     let cosines: Vec<f32> = some.map(cosine).collect();
-    crate::statistics::mean(&cosines)
+    mean(&cosines)
 }
 
-/// How long a look into the archive takes, milliseconds.
-fn time(atlas: &Atlas, features: &FeatureVector) -> f64 {
-    let began = Instant::now();
-    for _ in 0..LOOKS {
+/// How long a look into the archive takes, milliseconds, median.
+fn time(atlas: &Atlas, features: &FeatureVector) -> f32 {
+    let look = |_| {
+        let began = Instant::now();
         std::hint::black_box(atlas.locate(&atlas.scores(features)));
-    }
-    1000.0 * began.elapsed().as_secs_f64() / LOOKS as f64
+        1000.0 * began.elapsed().as_secs_f32()
+    };
+    median(&(0..LOOKS).map(look).collect::<Vec<f32>>())
 }
 
 impl fmt::Display for ArchiveReport {
