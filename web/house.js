@@ -22,13 +22,19 @@ export function opening({ until }) {
   return say("closed_until", { when });
 }
 
+/** What is told of the archive. */
+const ofArchive = ({ nearest, names }) => [
+  say(nearest === "wall" ? "archive_on_wall" : "archive_in_panel"), say(names ? "archive_names" : "archive_no_names"), say("archive_fair"),
+];
+
 /** Headings and what stands under each. */
-function rules({ measures, visitors, visit_secs: secs, hours, notice, sends_numbers: sends }) {
+function rules({ measures, visitors, visit_secs: secs, hours, notice, sends_numbers: sends, archive }) {
   const as = how => GROUPS.filter(group => measures[group] === how).map(group => say(`measure_${group}`));
   const kinds = ["told", "hidden", "off"].filter(how => as(how).length);
   return [
     ["house_measures", kinds.map(how => `${say(`measure_${how}`)}: ${list(as(how))}.`)],
     ["house_pictures", [...own({ notice }), say(sends ? "pictures_stay" : "nothing_is_stored")]],
+    ...(archive ? [["house_archive", ofArchive(archive)]] : []),
     ["house_may", visitors.length ? visitors.map(what => say(`may_${what}`)) : [say("may_nothing")]],
     ["house_visit", [secs ? say("visit_minutes", { n: number(secs / 60, Number.isInteger(secs / 60) ? 0 : 1) }) : say("visit_free")]],
     ["house_hours", hours.length ? hours.map(when => (/^\d{4}-/.test(when) ? say("hours_closed", { when }) : when)) : [say("hours_always")]],

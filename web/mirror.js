@@ -7,6 +7,7 @@ import { listen, offerFullScreen, press, toggleFullScreen, watch } from "./keys.
 import { hang } from "./mounting.js";
 import { keep, renew } from "./offline.js";
 import { Panel } from "./panel.js";
+import { nearestOf } from "./members.js";
 import { drawSeen } from "./seen.js";
 import { Steps } from "./steps.js";
 import { Announcer, inShort, lines } from "./verdict.js";
@@ -54,7 +55,12 @@ let begun = false, latest = null, times = null;
 function takeNumbers() {
   panel.groups = settings.groups;
   steps.take(settings.numbers, settings.groups);
+  panel.archive = settings.house.archive;
+  document.body.classList.toggle("tells-nearest", tellsNearest());
 }
+
+/** Whether it is said under the reflection whom of the archive a viewer lies nearest to. */
+function tellsNearest() { return settings.house.archive?.nearest === "wall"; }
 
 /** What is wrong, as the key of a text; "" when it is well again. */
 function trouble(where, key, values) {
@@ -65,7 +71,7 @@ function trouble(where, key, values) {
 /** Tells the worker, and through it the server, what is wanted. */
 function tell() {
   const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  const wanted = begun ? { ...panel.controls, steps: steps.open } : {};
+  const wanted = begun ? { ...panel.controls, steps: steps.open, nearest: tellsNearest() || panel.asksForNearest } : {};
   const controls = { version: VERSION, ...wanted, calm, waiting: !begun };
   const emptyMs = asked.closed ? CLOSED_MS : begun ? DREAM_MS : WAIT_MS;
   link.postMessage({ controls: JSON.stringify(controls), thumb: panel.open || steps.open, emptyMs });
@@ -191,6 +197,7 @@ function refresh() {
     if (!isSomebody(view)) return { viewer: null, lines: [say("a_dream")] };
     const all = view.judgement ? lines(view.judgement, panel.told) : [];
     if (report.views.length === 1) all.push(say("numbers_left", { n: number(report.sizes.features) }));
+    if (tellsNearest() && view.standing) all.push(nearestOf(view.standing));
     return { viewer: view.viewer, lines: all };
   }));
   announce(here);

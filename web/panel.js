@@ -1,5 +1,6 @@
 // The panel: what the machine sees, what it keeps, what became of it; and the controls that ask it for something else.
 
+import { label, nearness } from "./members.js";
 import { number, percent, say, sayAll, write } from "./words.js";
 
 const part = id => document.getElementById(id);
@@ -44,6 +45,12 @@ export class Panel {
     sayAll(part("groups"));
     this.hold(this.#held);
   }
+
+  /** What the house tells of the archive; `null` where the mirror has none. */
+  set archive(archive) { part("standing").hidden = !archive; }
+
+  /** Whether it shows whom of the archive the viewer lies nearest to. */
+  get asksForNearest() { return this.open && !part("standing").hidden; }
 
   /** What the desk has set, by control: the visitor cannot change it here. */
   hold(values) {
@@ -127,6 +134,7 @@ export class Panel {
     if (view?.judgement) this.#follow(own(view.judgement));
     this.#label();
     this.#survived(view);
+    this.#stand(view?.standing);
     this.#speed(speed, times);
   }
 
@@ -172,6 +180,22 @@ export class Panel {
       figure.textContent = percent(share);
     }
     part("strange").textContent = view?.distance ? say("strange", { n: number(view.distance, 1) }) : "";
+  }
+
+  /** Whom the viewer lies nearest to, and where among all. */
+  #stand(standing) {
+    if (!standing) return;
+    items(part("nearest"), standing.nearest.map(one => `${label(one)} · ${nearness(one)}`));
+    const rows = Object.entries(standing.ranks);
+    if (part("ranks").children.length !== rows.length) part("ranks").replaceChildren(...rows.map(([name]) => survivalRow(name)));
+    rows.forEach(([name, rank], i) => {
+      const row = part("ranks").children[i], text = say(`number_${name.replace("/", "_")}`), [word, bar, figure] = row.children;
+      row.hidden = false;
+      write(word, text);
+      bar.value = rank;
+      bar.setAttribute("aria-label", text);
+      write(figure, percent(rank));
+    });
   }
 
   #speed({ rate, p50, p95 }, times) {

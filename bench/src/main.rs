@@ -134,7 +134,7 @@ fn noise(side: usize) -> Dataset {
     let mut rng = Rng::new(2);
     let mut picture =
         |_| Image { width: side, height: side, data: (0..side * side * 3).map(|_| rng.next_u64() as u8).collect() };
-    Dataset::of_images(&(0..PICTURES).map(&mut picture).collect::<Vec<_>>(), side.trailing_zeros() as usize)
+    Dataset::of_images("noise", &(0..PICTURES).map(&mut picture).collect::<Vec<_>>(), side.trailing_zeros() as usize)
 }
 
 /// What `run` gives, and the milliseconds it took.

@@ -1,5 +1,6 @@
 //! Options that several commands share.
 
+use ::mirror::archive::{Archive, Atlas};
 use ::mirror::engine::Mirror;
 use ::mirror::features::{Group, Measures};
 use ::mirror::generator::Generator;
@@ -196,17 +197,28 @@ impl Global {
     pub fn open_pack(&self) -> anyhow::Result<Pack> {
         open_pack_at(self.pack.as_deref())
     }
-
-    /// The mirror of that pack.
-    pub fn open_mirror(&self, drawing: &Drawing, size: &Size) -> anyhow::Result<Mirror> {
-        build_mirror(&self.open_pack()?, drawing, size, Measures::default())
-    }
 }
 
-/// The mirror of a pack as the options want it, which measures these groups.
-pub fn build_mirror(pack: &Pack, drawing: &Drawing, size: &Size, measures: Measures) -> anyhow::Result<Mirror> {
-    let builder = Mirror::builder(pack).precision(drawing.precision()?);
+/// The mirror of a pack as the options want it, which measures these groups. `names`: whether it names members of the pack's archive; `None`: it knows no
+/// archive.
+pub fn build_mirror(
+    pack: &Pack,
+    drawing: &Drawing,
+    size: &Size,
+    measures: Measures,
+    names: Option<bool>,
+) -> anyhow::Result<Mirror> {
+    let atlas = names.and_then(|names| Some(Atlas::new(archive_of(pack)?, &measures, names)));
+    let builder = Mirror::builder(pack).precision(drawing.precision()?).atlas(atlas);
     Ok(builder.max_resolution(size.max_resolution()).measures(measures).build()?)
+}
+
+/// The archive of a pack. One that cannot be used is told of, and the mirror does without.
+fn archive_of(pack: &Pack) -> Option<Archive> {
+    pack.archive().unwrap_or_else(|why| {
+        eprintln!("note: nobody of the archive is told: {}", crate::failures::one_line(&why.into()));
+        None
+    })
 }
 
 /// The pack in a folder, or the folder of a pack.toml; without a path the built-in one.

@@ -4,6 +4,7 @@
 mod contact_sheet;
 #[cfg(feature = "window")]
 mod dissolve;
+mod explorers;
 mod layout;
 mod pictures;
 mod recorder;
@@ -14,6 +15,7 @@ mod video;
 pub mod window;
 
 pub use contact_sheet::ContactSheet;
+pub use explorers::Explorers;
 pub use layout::{fitted, row, scaled, side_by_side};
 pub use pictures::{Picture, Pictures};
 pub use recorder::Recorder;

@@ -1,5 +1,6 @@
 //! The mirror itself: from a picture of a viewer to a picture of a reflection.
 
+use crate::archive::Atlas;
 use crate::face::attributes::{AttributeNet, Judged};
 use crate::face::detector::Detector;
 use crate::face::landmarks::{LandmarkNet, Located};
@@ -72,6 +73,7 @@ pub struct Reflection {
 pub struct Reader {
     eyes: Eyes,
     inverter: Inverter,
+    atlas: Option<Atlas>,
 }
 
 impl Reader {
@@ -94,12 +96,18 @@ impl Reader {
             let why = "the inverter takes likeness, which no net of the pack says".to_owned();
             return Err(PackError::Mismatch { pack: pack.origin().to_owned(), why });
         }
-        Ok(Self { eyes, inverter })
+        Ok(Self::of(eyes, inverter))
     }
 
     /// Of these nets.
     pub fn of(eyes: Eyes, inverter: Inverter) -> Self {
-        Self { eyes, inverter }
+        Self { eyes, inverter, atlas: None }
+    }
+
+    /// The same, which knows where somebody lies among the members of an archive.
+    #[must_use]
+    pub fn with_atlas(self, atlas: Option<Atlas>) -> Self {
+        Self { atlas, ..self }
     }
 
     /// The nets that read faces.
@@ -110,6 +118,11 @@ impl Reader {
     /// What finds latents for features.
     pub fn inverter(&self) -> &Inverter {
         &self.inverter
+    }
+
+    /// What knows where somebody lies among the members of the archive, if anything does.
+    pub fn atlas(&self) -> Option<&Atlas> {
+        self.atlas.as_ref()
     }
 }
 
@@ -130,7 +143,13 @@ impl Mirror {
 
     /// A mirror of a pack's nets, to be told how it draws.
     pub fn builder(pack: &Pack) -> MirrorBuilder<'_> {
-        MirrorBuilder { pack, precision: Precision::F32, max_resolution: None, measures: Measures::default() }
+        MirrorBuilder {
+            pack,
+            precision: Precision::F32,
+            max_resolution: None,
+            measures: Measures::default(),
+            atlas: None,
+        }
     }
 
     /// Looks once into the mirror. `None` when nobody stands there; of several viewers, the nearest is reflected.
@@ -176,12 +195,12 @@ impl Mirror {
 }
 
 /// Makes a mirror of a pack: says in which precision it draws, how large, and what it measures.
-#[derive(Clone, Debug)]
 pub struct MirrorBuilder<'a> {
     pack: &'a Pack,
     precision: Precision,
     max_resolution: Option<usize>,
     measures: Measures,
+    atlas: Option<Atlas>,
 }
 
 impl MirrorBuilder<'_> {
@@ -203,12 +222,19 @@ impl MirrorBuilder<'_> {
         Self { measures, ..self }
     }
 
+    /// Knows where somebody lies among the members of an archive; nothing of it unless told.
+    #[must_use]
+    pub fn atlas(self, atlas: Option<Atlas>) -> Self {
+        Self { atlas, ..self }
+    }
+
     /// Reads the nets and lays them out.
     ///
     /// # Errors
     /// If a net is missing or broken, the generator has no level of that size, or the inverter was made for another generator.
     pub fn build(self) -> Result<Mirror, PackError> {
         let (reader, painter) = (Reader::measuring(self.pack, &self.measures)?, self.painter()?);
+        let reader = reader.with_atlas(self.atlas);
         let (drawn, found) = (painter.latent_size(), reader.inverter.config().latent_size);
         if drawn != found {
             let why = format!("the generator takes latents of {drawn} numbers, the inverter finds {found}");
@@ -442,6 +468,11 @@ pub(crate) mod tests {
 
     /// A mirror that has learned nothing; `threshold` 0 sees faces everywhere, 1 nowhere.
     pub(crate) fn untaught(threshold: f32) -> Mirror {
+        untaught_with(threshold, None)
+    }
+
+    /// The same, which knows where somebody lies among the members of an archive.
+    pub(crate) fn untaught_with(threshold: f32, atlas: Option<Atlas>) -> Mirror {
         let mut rng = Rng::new(2);
         let shape = landmarks::mean_shape(&[mean_face([0.0, 0.0], 1.0)]);
         let mut points = landmarks::network(&mut rng);
@@ -470,7 +501,7 @@ pub(crate) mod tests {
             refine_steps: 2,
             quality_target: 0.0,
         };
-        let reader = Reader { eyes, inverter: Inverter::new(config, &mut rng) };
+        let reader = Reader::of(eyes, Inverter::new(config, &mut rng)).with_atlas(atlas);
         Mirror { reader: reader.into(), painter: Painter::new(&generator).into() }
     }
 

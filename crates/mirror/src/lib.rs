@@ -3,6 +3,7 @@
 //! No devices and no sockets; threads and clocks only in [`live::Pipeline`] and [`live::LiveSession`]. [`engine::Mirror`] is the whole for one
 //! picture, [`pack::Pack`] holds its nets, [`live::LiveMirror`] is the mirror over time.
 
+pub mod archive;
 pub mod engine;
 pub mod face;
 pub mod features;

@@ -28,8 +28,8 @@ pub enum Error {
         /// What the file has.
         found: Vec<usize>,
     },
-    /// A tensor holds neither f32 nor f16.
-    #[error("tensor \"{name}\": expected F32 or F16, file has {found}")]
+    /// A tensor holds neither f32, f16 nor bytes.
+    #[error("tensor \"{name}\": expected F32, F16 or U8, file has {found}")]
     Type {
         /// Which.
         name: String,
@@ -39,6 +39,9 @@ pub enum Error {
     /// A tensor holds NaN or infinity.
     #[error("tensor \"{0}\" holds a value that is not finite")]
     NotFinite(String),
+    /// A tensor holds a number that stands for nothing.
+    #[error("tensor \"{0}\" holds a number that stands for nothing")]
+    Range(String),
     /// The file has a tensor that the net does not know.
     #[error("tensor \"{0}\" does not belong to this net")]
     Unknown(String),
@@ -68,6 +71,8 @@ pub enum Dtype {
     F32,
     /// 16 bits: half the size, relative error 5e-4.
     F16,
+    /// Bytes, for whole numbers from 0 to 255; others are rounded to the nearest.
+    U8,
 }
 
 /// A file's tensors and metadata, in the file's layout.
@@ -82,7 +87,7 @@ pub struct Weights {
 /// Reads the bytes of a safetensors file.
 ///
 /// # Errors
-/// If they are cut short, of another type than F32 or F16, or not finite.
+/// If they are cut short, of another type than F32, F16 or U8, or not finite.
 pub fn read(bytes: &[u8]) -> Result<Weights, Error> {
     let format = |e: safetensors::SafeTensorError| Error::Format(e.to_string());
     let (_, header) = SafeTensors::read_metadata(bytes).map_err(format)?;
@@ -94,6 +99,7 @@ pub fn read(bytes: &[u8]) -> Result<Weights, Error> {
         let values: Vec<f32> = match view.dtype() {
             FileType::F32 => data.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect(),
             FileType::F16 => data.chunks_exact(2).map(|b| f16::from_le_bytes([b[0], b[1]]).to_f32()).collect(),
+            FileType::U8 => data.iter().map(|byte| f32::from(*byte)).collect(),
             other => return Err(Error::Type { name, found: format!("{other:?}") }),
         };
         if values.iter().any(|v| !v.is_finite()) {
@@ -106,16 +112,21 @@ pub fn read(bytes: &[u8]) -> Result<Weights, Error> {
 
 /// The bytes of a safetensors file.
 pub fn write(weights: &Weights, dtype: Dtype) -> Vec<u8> {
-    let encode = |values: &[f32]| -> Vec<u8> {
-        match dtype {
-            Dtype::F32 => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
-            Dtype::F16 => values.iter().flat_map(|v| f16::from_f32(*v).to_le_bytes()).collect(),
+    write_each(weights, |_| dtype)
+}
+
+/// The same, where each tensor is stored by its name.
+pub fn write_each(weights: &Weights, dtype_of: impl Fn(&str) -> Dtype) -> Vec<u8> {
+    let encode = |name: &str, values: &[f32]| -> (FileType, Vec<u8>) {
+        match dtype_of(name) {
+            Dtype::F32 => (FileType::F32, values.iter().flat_map(|v| v.to_le_bytes()).collect()),
+            Dtype::F16 => (FileType::F16, values.iter().flat_map(|v| f16::from_f32(*v).to_le_bytes()).collect()),
+            Dtype::U8 => (FileType::U8, values.iter().map(|v| v.round() as u8).collect()),
         }
     };
-    let bytes: Vec<_> = weights.tensors.iter().map(|(n, (shape, v))| (n, shape, encode(v))).collect();
-    let file_type = if dtype == Dtype::F32 { FileType::F32 } else { FileType::F16 };
-    let views = bytes.iter().map(|(name, shape, data)| {
-        (name.as_str(), TensorView::new(file_type, (*shape).clone(), data).expect("as many bytes as the shape says"))
+    let bytes: Vec<_> = weights.tensors.iter().map(|(name, (shape, v))| (name, shape, encode(name, v))).collect();
+    let views = bytes.iter().map(|(name, shape, (file_type, data))| {
+        (name.as_str(), TensorView::new(*file_type, (*shape).clone(), data).expect("as many bytes as the shape says"))
     });
     let metadata: HashMap<_, _> = weights.metadata.clone().into_iter().collect();
     safetensors::serialize(views, Some(metadata)).expect("tensors in memory always serialise")
@@ -229,6 +240,17 @@ mod tests {
         // [out 2, in 1, row 0, column 2] of the file is [row 0, column 2, in 1, out 2] in memory.
         let memory = a.params()[0].value[(2 * 2 + 1) * 3 + 2] * a.params()[0].scale;
         assert_eq!(values[((2 * 2 + 1) * 3) * 3 + 2], memory);
+    }
+
+    #[test]
+    fn whole_numbers_may_be_bytes_beside_other_tensors() {
+        let tensors = [("bytes", vec![0.0, 7.4, 300.0]), ("exact", vec![0.1, -2.0, 1e9])];
+        let tensors = tensors.map(|(name, values)| (name.to_owned(), (vec![3], values)));
+        let weights = Weights { tensors: BTreeMap::from(tensors), ..Weights::default() };
+        let file = write_each(&weights, |name| if name == "bytes" { Dtype::U8 } else { Dtype::F32 });
+        let found = read(&file).unwrap().tensors;
+        assert_eq!(found["bytes"].1, [0.0, 7.0, 255.0]);
+        assert_eq!(found["exact"].1, [0.1, -2.0, 1e9]);
     }
 
     #[test]

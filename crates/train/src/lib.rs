@@ -3,6 +3,7 @@
 //! Each trainer has a struct of options and a function `train`; each evaluation, under [`evaluate`], a struct of options and a
 //! function `run`, which gives a report. Nothing here writes to stdout.
 
+pub mod archive;
 pub mod data;
 pub mod evaluate;
 pub mod faces;

@@ -5,7 +5,7 @@ import { NOTHING, instance, median } from "./instance.mjs";
 
 const [modulePath, pack, framePath, ...sizes] = process.argv.slice(2), [width, height, count] = sizes.map(Number);
 const module = await WebAssembly.compile(await readFile(modulePath)), frame = await readFile(framePath);
-const HAND = ["generator.safetensors"], NEITHER = ["visitors.safetensors"];
+const HAND = ["generator.safetensors"], NEITHER = ["visitors.safetensors", "archive.safetensors"];
 const EYES = (await readdir(pack)).filter(name => name.endsWith(".safetensors") && ![...HAND, ...NEITHER].includes(name));
 
 const [eyes, hand] = [await instance(module, pack, EYES), await instance(module, pack, HAND)];

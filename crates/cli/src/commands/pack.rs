@@ -3,8 +3,9 @@
 use crate::options::Global;
 use crate::output;
 use clap::Subcommand;
+use mirror::archive::MAX_ARCHIVE_BYTES;
 use mirror::engine::{Eyes, Mirror};
-use mirror::pack::{Manifest, Pack, PackError, VISITORS_FILE, Visitors};
+use mirror::pack::{ARCHIVE_FILE, Manifest, Pack, PackError, VISITORS_FILE, Visitors};
 use std::path::PathBuf;
 
 /// What to do with a pack.
@@ -14,7 +15,8 @@ Examples:
     narcissus pack info                 the built-in pack
     narcissus pack verify my-pack
     narcissus pack seal my-pack         after a net in it has been trained again
-    narcissus pack visitors my-pack     after a face net in it has been trained again; needs labelled portraits")]
+    narcissus pack visitors my-pack     after a face net in it has been trained again; needs labelled portraits
+    narcissus pack archive my-pack      after a face net or the inverter has been trained again; likewise")]
 pub enum PackCommand {
     /// What is inside, its licence and its data
     Info {
@@ -40,6 +42,15 @@ pub enum PackCommand {
         #[arg(long, value_name = "DIR")]
         data: Option<PathBuf>,
     },
+    /// Measure the people of the archive with the pack's nets, write their numbers, names and years into the pack, and seal it: the
+    /// mirror then tells whom of them a viewer lies nearest to
+    Archive {
+        /// The pack's folder
+        folder: PathBuf,
+        /// Folder with `congress` and `office`, labelled portraits (docs/data.md); may also be $NARCISSUS_DATA
+        #[arg(long, value_name = "DIR")]
+        data: Option<PathBuf>,
+    },
 }
 
 /// Runs it.
@@ -57,13 +68,22 @@ pub fn run(what: &PackCommand, global: &Global) -> anyhow::Result<()> {
             let pack = open(folder)?;
             Mirror::new(&pack)?;
             visitors_of(&pack)?;
+            pack.archive()?;
             let files = pack.manifest().files.len();
             output::print_line(&format_args!("{}: {files} files as sealed, every net fits", pack.origin()))?;
         }
         PackCommand::Seal { folder } => {
             print_files(&mirror::pack::seal(folder)?)?;
-            if let Err(stale) = visitors_of(&Pack::load(folder)?) {
+            let pack = Pack::load(folder)?;
+            if let Err(stale) = visitors_of(&pack) {
                 eprintln!("note: {}", crate::failures::one_line(&stale));
+            }
+            match pack.archive() {
+                Err(stale) => eprintln!("note: {}", crate::failures::one_line(&stale.into())),
+                Ok(Some(_)) if !pack.has_archive_of_its_inverter() => {
+                    eprintln!("note: another inverter than the pack's found the latents of its \"{ARCHIVE_FILE}\"");
+                }
+                Ok(_) => {}
             }
         }
         PackCommand::Visitors { folder, data } => {
@@ -71,6 +91,21 @@ pub fn run(what: &PackCommand, global: &Global) -> anyhow::Result<()> {
             let data = train::runs::data_root(data.as_deref())?;
             let people = train::inverter::visitors::of_archive(&data, &Eyes::new(&pack)?)?;
             output::write_atomically(&folder.join(VISITORS_FILE), &people.to_bytes(&pack)?)?;
+            print_files(&mirror::pack::seal(folder)?)?;
+        }
+        PackCommand::Archive { folder, data } => {
+            // Sealed before: the table says which nets made it.
+            mirror::pack::seal(folder)?;
+            let pack = Pack::load(folder)?;
+            let data = train::runs::data_root(data.as_deref())?;
+            let bytes = pack.archive_bytes(&train::archive::of_portraits(&data, &pack)?)?;
+            anyhow::ensure!(
+                bytes.len() <= MAX_ARCHIVE_BYTES,
+                "{}: {ARCHIVE_FILE} would have {} bytes, more than {MAX_ARCHIVE_BYTES}",
+                folder.display(),
+                bytes.len()
+            );
+            output::write_atomically(&folder.join(ARCHIVE_FILE), &bytes)?;
             print_files(&mirror::pack::seal(folder)?)?;
         }
     }

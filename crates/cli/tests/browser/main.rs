@@ -5,6 +5,7 @@
 //! a picture takes there and back (`MIRROR_PACK` and `MIRROR_SIZE` name another pack and a lower level of its generator), and
 //! `… five_minutes` watches the memory for as long, `… long_tasks` looks for jolts.
 
+mod archive;
 #[allow(dead_code)]
 mod chromium;
 mod everybody;

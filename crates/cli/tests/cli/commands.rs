@@ -3,6 +3,7 @@
 use crate::page::Page;
 use crate::setting::{DREAMT, Setting, files, jpeg, json_lines, narcissus, pack_copy, pairs_of_faces, viewer};
 use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
@@ -49,6 +50,27 @@ fn a_reflection_repeats_byte_for_byte() {
     for name in files(out) {
         let read = |folder: &std::path::Path| std::fs::read(folder.join(&name)).unwrap();
         assert!(read(out) == read(&setting.out()), "{name} differs");
+    }
+}
+
+#[test]
+fn each_line_tells_the_nearest_members_of_the_archive_and_without_names_it_names_nobody() {
+    let setting = with_viewers();
+    for (names, tells) in [("on", true), ("off", false)] {
+        let folder = tempfile::tempdir().unwrap();
+        let (input, folder) = (setting.input(), folder.path());
+        let [reflect, flag, out] = ["reflect", "--names", "--out"].map(OsStr::new);
+        let arguments = [reflect, input.as_os_str(), flag, OsStr::new(names), out, folder.as_os_str()];
+        narcissus(&arguments).assert_success();
+        let lines = std::fs::read_to_string(folder.join("reflections.jsonl")).unwrap();
+        assert_eq!(lines.contains("\"name\""), tells, "{names}");
+        for line in lines.lines() {
+            let line: serde_json::Value = serde_json::from_str(line).unwrap();
+            let Some(nearest) = line["nearest"].as_array() else { continue };
+            assert_eq!(nearest.len(), 3);
+            // The viewers are dreams.
+            assert!(nearest.iter().all(|member| member["near"] == false && member["nearness"].is_number()), "{line}");
+        }
     }
 }
 

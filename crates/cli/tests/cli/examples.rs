@@ -18,13 +18,14 @@ const NOT_OURS: [&str; 3] =
     ["cargo run --release", "cargo test --workspace", "alias narcissus=target/release/narcissus"];
 
 /// Examples that need labelled photographs, which nobody has but who made them; and how they say so.
-const NEED_DATA: [(&str, &str); 4] = [
+const NEED_DATA: [(&str, &str); 5] = [
     ("narcissus train landmarks --data faces/", "faces/: no such folder; hint: --data or NARCISSUS_DATA names"),
     ("narcissus evaluate landmarks --data faces/", "faces/: no such folder; hint: --data or NARCISSUS_DATA names"),
     (
         "narcissus train detector --out runs/detector --minutes 25",
         "this needs labelled photographs, which do not come with narcissus; hint: name",
     ),
+    ("narcissus pack archive my-pack", "this needs labelled photographs, which do not come with narcissus; hint: name"),
     (
         "narcissus pack visitors my-pack",
         "this needs labelled photographs, which do not come with narcissus; hint: name",

@@ -13,7 +13,7 @@ macro_rules! file {
 pub const SERVICE_WORKER: &str = include_str!("../../../../web/sw.js");
 
 /// All files that any page has, `index.html` first.
-pub const FILES: [File; 33] = [
+pub const FILES: [File; 34] = [
     file!("/", "index.html", "text/html"),
     file!("/mirror.css", "mirror.css", "text/css"),
     file!("/icon.svg", "icon.svg", "image/svg+xml"),
@@ -28,6 +28,7 @@ pub const FILES: [File; 33] = [
     file!("/house.js", "house.js", "text/javascript"),
     file!("/keys.js", "keys.js", "text/javascript"),
     file!("/link.js", "link.js", "text/javascript"),
+    file!("/members.js", "members.js", "text/javascript"),
     file!("/module.js", "module.js", "text/javascript"),
     file!("/mounting.js", "mounting.js", "text/javascript"),
     file!("/offline.js", "offline.js", "text/javascript"),

@@ -4,6 +4,7 @@
 //! messages are those of [`mirror::live::protocol`]. One [`Pipeline`] serves all pages in turn; [`page`] says what it does with a page's
 //! frames.
 
+mod archive;
 mod connection;
 mod desk;
 pub(crate) mod files;

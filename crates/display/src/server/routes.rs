@@ -30,6 +30,7 @@ fn policy(guard: &Guard) -> HeaderValue {
 pub(super) fn router(site: Arc<Site>, door: Arc<Door>) -> Router {
     let mut router = super::desk::routes(site.sessions.desk().is_some());
     router = router.merge(super::view::routes(site.sessions.pictures().as_ref()));
+    router = router.merge(super::archive::routes(site.sessions.explorers().as_ref()));
     for (path, kind, text) in FILES {
         // Its address for people.
         if path == "/policy.html" {
@@ -108,7 +109,7 @@ async fn only_our_page(State(door): State<Arc<Door>>, request: Request, next: Ne
 
 async fn settings(State(site): State<Arc<Site>>) -> Response {
     let settings = match site.sessions.mirror() {
-        Some(mirror) => site.settings.clone().with_inverter(mirror.inverter()),
+        Some(mirror) => site.settings.clone().with_reader(mirror.reader()),
         None => site.settings.clone(),
     };
     match serde_json::to_string(&settings) {

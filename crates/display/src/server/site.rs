@@ -3,6 +3,7 @@
 use super::metrics::Metrics;
 use super::page::PageJob;
 use super::staff::Trouble;
+use crate::explorers::Explorers;
 use crate::pictures::Pictures;
 use frame::Image;
 use mirror::engine::Mirror;
@@ -33,6 +34,11 @@ pub trait SessionFactory: Send + Sync + 'static {
 
     /// What the first session draws, if others may watch that.
     fn pictures(&self) -> Option<Arc<Pictures>> {
+        None
+    }
+
+    /// Where the viewers of the first session stand in the archive, if others may hear of that.
+    fn explorers(&self) -> Option<Arc<Explorers>> {
         None
     }
 

@@ -1,7 +1,7 @@
 //! The reflection alone, beside the mirror's page: `/view` for browsers, `/view.mjpeg` for programs that read such streams.
 //!
 //! Both show what the first page's mirror draws. Where no page is open and the server has a camera of its own, the server looks into the mirror
-//! itself for as long as somebody watches.
+//! itself for as long as somebody watches, or explores the archive.
 
 use super::connection::{PATIENCE, Stream};
 use super::page::{IncomingFrame, PageJob};
@@ -142,7 +142,9 @@ pub(super) async fn look_for_views(site: Arc<Site>) {
     let Some(pictures) = site.sessions.pictures().filter(|_| site.settings.has_camera) else {
         return std::future::pending().await;
     };
-    let is_needed = || pictures.is_watched() && site.pages.load(Ordering::Relaxed) == 0;
+    let explorers = site.sessions.explorers();
+    let is_explored = || explorers.as_ref().is_some_and(|explorers| explorers.are_there());
+    let is_needed = || (pictures.is_watched() || is_explored()) && site.pages.load(Ordering::Relaxed) == 0;
     loop {
         sleep(HOUSE_LOOK).await;
         if !is_needed() {

@@ -24,7 +24,7 @@ pub struct QuantileTable {
 
 impl QuantileTable {
     /// A table of `width` numbers without knowledge: every score is 0.
-    pub(super) fn flat(name: &str, width: usize) -> Self {
+    pub(crate) fn flat(name: &str, width: usize) -> Self {
         let table = Param {
             name: format!("quantiles/{name}"),
             shape: vec![LEVELS, width],
@@ -34,16 +34,16 @@ impl QuantileTable {
         Self { width, table }
     }
 
-    pub(super) fn param(&self) -> &Param {
+    pub(crate) fn param(&self) -> &Param {
         &self.table
     }
 
-    pub(super) fn param_mut(&mut self) -> &mut Param {
+    pub(crate) fn param_mut(&mut self) -> &mut Param {
         &mut self.table
     }
 
     /// Learns the distribution of each number; a row a face.
-    pub(super) fn fit(&mut self, rows: &[Vec<f32>]) {
+    pub(crate) fn fit(&mut self, rows: &[Vec<f32>]) {
         if rows.is_empty() {
             return;
         }
@@ -68,7 +68,7 @@ impl QuantileTable {
     }
 
     /// Makes a table from a file rise, whatever the file says.
-    pub(super) fn mend(&mut self) {
+    pub(crate) fn mend(&mut self) {
         for at in self.width..LEVELS * self.width {
             self.table.value[at] = self.table.value[at].max(self.table.value[at - self.width]);
         }

@@ -431,11 +431,11 @@ mod tests {
             controls = desk.in_force(Controls::default());
             assert!(controls != before || desk.look() != look, "{} does nothing", control.name);
         }
-        // All but what is the page's own business: its version, the steps that it shows, whether somebody has agreed.
+        // All but what is the page's own business: its version, the steps and members that it shows, whether somebody has agreed.
         let all = serde_json::to_value(&controls).unwrap();
         let default = serde_json::to_value(Controls::default()).unwrap();
         let same: Vec<&String> = all.as_object().unwrap().keys().filter(|key| all[*key] == default[*key]).collect();
-        assert_eq!(same, ["steps", "version", "waiting"]);
+        assert_eq!(same, ["nearest", "steps", "version", "waiting"]);
     }
 
     #[test]

@@ -193,9 +193,11 @@ impl LiveMirror {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::tests::{somebody, untaught};
+    use crate::archive::tests::atlas;
+    use crate::engine::Mirror;
+    use crate::engine::tests::{somebody, untaught, untaught_with};
     use crate::face::attributes::{Age, GenderLabel, Judged};
-    use crate::features::{FeatureVector, Group};
+    use crate::features::{FeatureVector, Group, Measures};
     use crate::inverter::Verdict;
     use crate::inverter::tests::features;
     use crate::latent::Latent;
@@ -213,7 +215,10 @@ mod tests {
 
     impl Halves {
         fn new(threshold: f32, settings: LiveSettings) -> Self {
-            let mirror = untaught(threshold);
+            Self::of(untaught(threshold), settings)
+        }
+
+        fn of(mirror: Mirror, settings: LiveSettings) -> Self {
             let renderer = Renderer::new(mirror.painter().clone(), &settings);
             Self { eyes: LiveMirror::new(mirror.reader().clone(), settings), renderer }
         }
@@ -483,6 +488,28 @@ mod tests {
             assert_eq!((steps.values.len(), steps.values[age]), (order.len(), Some(77.0)));
             assert_eq!(steps.latent, result.request.targets[0].latent.as_slice());
         }
+    }
+
+    #[test]
+    fn whom_a_viewer_lies_nearest_to_is_told_to_those_who_ask_and_forgotten_with_them() {
+        let asked = Controls { nearest: true, ..Controls::default() };
+        let standing = |live: &mut Halves, seen: &[Observation], controls: &Controls, at| {
+            step(live, seen, controls, at).0.slots[0].standing.clone()
+        };
+        let (mut without, seen) = (live(1), visitor(3, 0.0));
+        watch(&mut without, std::slice::from_ref(&seen), 0.0, 1.0);
+        assert_eq!(standing(&mut without, &[seen], &asked, 1.1), None, "there is no archive");
+
+        let mut live =
+            Halves::of(untaught_with(1.0, Some(atlas(&Measures::default(), false))), LiveSettings::default());
+        watch(&mut live, &[visitor(3, 0.0)], 0.0, 1.0);
+        assert_eq!(standing(&mut live, &[visitor(3, 0.0)], &Controls::default(), 1.2), None);
+        let told = standing(&mut live, &[visitor(3, 0.0)], &asked, 1.3).expect("asked for");
+        assert_eq!((told.nearest.len(), told.nearest[0].name.as_ref()), (3, None));
+        // Hidden for a moment they stand where they stood, and nowhere once they have left.
+        assert_eq!(standing(&mut live, &[], &asked, 1.4), Some(told));
+        watch(&mut live, &[], 1.5, 4.0);
+        assert_eq!(standing(&mut live, &[], &asked, 4.0), None);
     }
 
     #[test]

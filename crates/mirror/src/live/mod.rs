@@ -21,6 +21,7 @@ mod session;
 mod settings;
 mod shared_mirror;
 mod slot;
+mod standing;
 mod steps;
 mod value;
 
@@ -29,7 +30,7 @@ pub use live_mirror::{FrameResult, LiveMirror, TrackedFace};
 pub use pipeline::{Client, Job, Pipeline, Policy};
 pub use renderer::{DrawRequest, RenderedView, Renderer};
 pub use report::frame_report;
-pub use rules::{Permission, Rules};
+pub use rules::{ArchiveRules, Nearness, Permission, Rules};
 pub use session::{Analysed, Audience, FrameFeed, LiveSession, Observer, OpenSession, OpenSessions, Session};
 pub use settings::{ARRIVE_SECS, LEAVE_SECS, LiveSettings, TRANSITION_SECS};
 pub use shared_mirror::SharedMirror;

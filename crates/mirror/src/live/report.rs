@@ -66,6 +66,7 @@ fn view_report(slot: &SlotState, measures: &Measures) -> ViewReport {
         distance: slot.distance,
         judgement: slot.judgement.and_then(|judgement| told(judgement, measures)),
         steps: slot.steps.clone(),
+        standing: slot.standing.clone(),
         kept: survival.map(|s| kept(&s.kept)),
         verdicts: survival.map(|s| verdicts(&s.observation, measures)),
     }

@@ -59,6 +59,34 @@ impl Permission {
     }
 }
 
+/// Where it is told whom of the archive a viewer lies nearest to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Nearness {
+    /// Nowhere.
+    Off,
+    /// In the panel, and on the page of the archive.
+    #[default]
+    Panel,
+    /// Also under the reflection.
+    Wall,
+}
+
+/// What is told of the archive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct ArchiveRules {
+    /// Where it is told whom a viewer lies nearest to.
+    pub nearest: Nearness,
+    /// Whether the members are named.
+    pub names: bool,
+}
+
+impl Default for ArchiveRules {
+    fn default() -> Self {
+        Self { nearest: Nearness::default(), names: true }
+    }
+}
+
 /// What is done with visitors, what they may do, and what pages say whatever a scene says. Nobody changes it while the mirror runs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rules {
@@ -66,6 +94,8 @@ pub struct Rules {
     pub measures: Measures,
     /// What visitors may do.
     pub visitors: Vec<Permission>,
+    /// What is told of the archive.
+    pub archive: ArchiveRules,
     /// Texts by language, then by key.
     pub texts: BTreeMap<String, BTreeMap<String, String>>,
 }
@@ -73,7 +103,12 @@ pub struct Rules {
 impl Default for Rules {
     /// Everything.
     fn default() -> Self {
-        Self { measures: Measures::default(), visitors: Permission::ALL.to_vec(), texts: BTreeMap::new() }
+        Self {
+            measures: Measures::default(),
+            visitors: Permission::ALL.to_vec(),
+            archive: ArchiveRules::default(),
+            texts: BTreeMap::new(),
+        }
     }
 }
 
@@ -81,6 +116,15 @@ impl Rules {
     /// Whether visitors may do this.
     pub fn permit(&self, what: Permission) -> bool {
         self.visitors.contains(&what)
+    }
+
+    /// Whether anybody may be told whom of the archive a viewer lies nearest to.
+    pub fn tell_nearest(&self) -> bool {
+        match self.archive.nearest {
+            Nearness::Off => false,
+            Nearness::Panel => self.permit(Permission::Panel),
+            Nearness::Wall => true,
+        }
     }
 
     /// What a page asks for, as far as visitors may ask for it.
@@ -98,6 +142,7 @@ impl Rules {
         controls.hold &= self.permit(Permission::Hold);
         controls.steps &= self.permit(Permission::Steps);
         controls.measure &= self.permit(Permission::Panel);
+        controls.nearest &= self.tell_nearest();
         controls
     }
 }
@@ -117,6 +162,7 @@ mod tests {
             hold: true,
             measure: true,
             steps: true,
+            nearest: true,
             waiting: true,
             ..Controls::default()
         };
@@ -124,8 +170,23 @@ mod tests {
         let none = Rules { visitors: Vec::new(), ..Rules::default() };
         assert_eq!(none.permitted(asked.clone()), Controls { waiting: true, ..Controls::default() });
         let some = Rules { visitors: vec![Permission::Hold, Permission::Panel], ..Rules::default() };
-        let expected = Controls { hold: true, measure: true, waiting: true, ..Controls::default() };
+        let expected = Controls { hold: true, measure: true, nearest: true, waiting: true, ..Controls::default() };
         assert_eq!(some.permitted(asked), expected);
+    }
+
+    #[test]
+    fn whom_a_viewer_lies_nearest_to_is_told_where_the_house_tells_it() {
+        let asked = Controls { nearest: true, ..Controls::default() };
+        for (nearest, visitors, told) in [
+            (Nearness::Off, Permission::ALL.to_vec(), false),
+            (Nearness::Panel, Permission::ALL.to_vec(), true),
+            (Nearness::Panel, vec![Permission::Steps], false),
+            (Nearness::Wall, Vec::new(), true),
+        ] {
+            let archive = ArchiveRules { nearest, names: true };
+            let rules = Rules { archive, visitors, ..Rules::default() };
+            assert_eq!(rules.permitted(asked.clone()).nearest, told, "{nearest:?}");
+        }
     }
 
     #[test]

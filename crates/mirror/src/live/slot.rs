@@ -4,7 +4,9 @@ use super::idle_dream::IdleDream;
 use super::judgement::JudgementSmoother;
 use super::protocol::{Controls, Judgement, Steps};
 use super::renderer::{RenderedView, Target};
+use super::standing::StandingFollower;
 use super::steps::steps;
+use crate::archive::Standing;
 use crate::engine::{Observation, Reader};
 use crate::features::{Group, Measures};
 use crate::inverter::InverterControls;
@@ -26,6 +28,7 @@ pub(super) struct ViewerSlot {
     held: Option<Observation>,
     dream: IdleDream,
     survival: Option<Survival>,
+    standing: StandingFollower,
     /// When the picture was drawn that was analysed last, seconds; `None` before the first.
     analysed: Option<f64>,
 }
@@ -55,6 +58,8 @@ pub struct SlotState {
     pub steps: Option<Steps>,
     /// What survived, where that is measured.
     pub survival: Option<Survival>,
+    /// Where the viewer stands among the members of the archive, where that is asked for.
+    pub standing: Option<Standing>,
 }
 
 /// What a slot is updated from.
@@ -84,6 +89,7 @@ impl ViewerSlot {
             held: None,
             dream: IdleDream::new(latent_size, seed),
             survival: None,
+            standing: StandingFollower::default(),
             analysed: None,
         }
     }
@@ -100,6 +106,8 @@ impl ViewerSlot {
         if let Some(source) = source.filter(|_| viewer.is_some()) {
             self.last = Some(self.smoother.invert(reader.inverter(), source, input.inverter, at));
         }
+        let atlas = reader.atlas().filter(|_| controls.nearest);
+        self.standing.follow(atlas, source.filter(|_| viewer.is_some()).map(|o| &o.features), at);
         let distance = source.map(|o| reader.inverter().distance_from_archive(&o.features));
 
         // What is shown goes through the eyes, too.
@@ -120,6 +128,7 @@ impl ViewerSlot {
             judgement: self.judgement.judgement(),
             steps: self.steps(reader, input),
             survival: self.survival.clone(),
+            standing: self.standing.standing().cloned(),
         };
         (state, Target { viewer, latent })
     }
@@ -129,6 +138,7 @@ impl ViewerSlot {
         if viewer != self.viewer {
             (self.viewer, self.smoother, self.last) = (viewer, FeatureSmoother::default(), None);
             (self.judgement, self.held, self.survival) = (JudgementSmoother::default(), None, None);
+            self.standing = StandingFollower::default();
         }
     }
 

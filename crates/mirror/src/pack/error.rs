@@ -1,6 +1,6 @@
 //! Why a pack cannot be used.
 
-use super::format::{FORMAT, MANIFEST_FILE, VISITORS_FILE};
+use super::format::{ARCHIVE_FILE, FORMAT, MANIFEST_FILE, VISITORS_FILE};
 use crate::generator::LevelError;
 use std::path::PathBuf;
 
@@ -28,6 +28,11 @@ pub enum PackError {
         "{0}: other face nets than this pack's measured the people of its \"{VISITORS_FILE}\"\nhint: measure them anew with `narcissus pack visitors FOLDER`, or name a folder with pictures of people, --visitors DIR"
     )]
     OtherEyes(String),
+    /// Its table of the archive's members was made before one of its eyes was replaced.
+    #[error(
+        "{0}: other face nets than this pack's measured the members of its \"{ARCHIVE_FILE}\"\nhint: measure them anew with `narcissus pack archive FOLDER`"
+    )]
+    ForeignArchive(String),
     /// The manifest lists a file with a path, or one whose size is out of all bounds.
     #[error("{pack}: \"{file}\" cannot be a file of a pack: {why}")]
     BadEntry {

@@ -11,6 +11,8 @@ pub const CARD_FILE: &str = "CARD.md";
 pub const VISITORS_FILE: &str = "visitors.safetensors";
 /// The name of the pack's audits of itself, JSON, which it may lack.
 pub const AUDIT_FILE: &str = "audit.json";
+/// The name of the table of the archive's members inside a pack, which may lack it.
+pub const ARCHIVE_FILE: &str = "archive.safetensors";
 /// Larger files than this are refused: the largest generator known (1024x1024, 512 maps, f32) has 92 MB.
 pub(super) const MAX_FILE_BYTES: u64 = 1 << 30;
 

@@ -1,12 +1,12 @@
 //! Writes down what a folder of nets holds.
 
 use super::error::PackError;
-use super::format::{AUDIT_FILE, FORMAT, MANIFEST_FILE, Net, VISITORS_FILE};
+use super::format::{ARCHIVE_FILE, AUDIT_FILE, FORMAT, MANIFEST_FILE, Net, VISITORS_FILE};
 use super::manifest::{FileEntry, Manifest};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// Writes the sizes, hashes and metadata of the nets in a folder, of its table of people and of its audits, into its `pack.toml`; keeps its
+/// Writes the sizes, hashes and metadata of the nets in a folder, of its tables of people and of its audits, into its `pack.toml`; keeps its
 /// name, licence and data.
 ///
 /// A folder without a manifest gets one with the folder's name, to be completed by hand. Comments in it are lost.
@@ -24,7 +24,7 @@ pub fn seal(folder: &Path) -> Result<Manifest, PackError> {
     // An entry for each file that is there and can be read.
     manifest.format = FORMAT;
     manifest.files.clear();
-    for file in Net::ALL.map(Net::file).into_iter().chain([VISITORS_FILE, AUDIT_FILE]) {
+    for file in Net::ALL.map(Net::file).into_iter().chain([VISITORS_FILE, ARCHIVE_FILE, AUDIT_FILE]) {
         let path = folder.join(file);
         let bytes = match std::fs::read(&path) {
             Ok(bytes) => bytes,

@@ -1,8 +1,10 @@
 //! Packs that are sealed, damaged, or cut short.
 
 use super::*;
+use crate::archive::{Archive, Member, Source};
 use crate::face::likeness::UNKNOWN;
 use crate::features::{FEATURES, FeatureVector, TOLD};
+use crate::latent::Latent;
 use std::collections::BTreeMap;
 use std::fs;
 
@@ -98,6 +100,46 @@ fn with_eyes() -> tempfile::TempDir {
     Net::EYES.iter().for_each(|net| fs::write(folder.path().join(net.file()), net_bytes()).unwrap());
     seal(folder.path()).unwrap();
     folder
+}
+
+fn archive() -> Archive {
+    let member = Member { source: Source::Congress, year: Some(1987), gender: None, name: Some("Somebody".into()) };
+    Archive::of(vec![(member, person(1.0), Latent::new(vec![1.0; 16]))])
+}
+
+/// A pack of eyes and something in place of an inverter, with a table of the archive.
+fn with_archive() -> tempfile::TempDir {
+    let folder = with_eyes();
+    fs::write(folder.path().join(Net::Inverter.file()), net_bytes()).unwrap();
+    seal(folder.path()).unwrap();
+    let bytes = Pack::load(folder.path()).unwrap().archive_bytes(&archive()).unwrap();
+    fs::write(folder.path().join(ARCHIVE_FILE), bytes).unwrap();
+    seal(folder.path()).unwrap();
+    folder
+}
+
+#[test]
+fn the_members_of_the_archive_come_back_as_they_were_sealed() {
+    let folder = with_eyes();
+    assert!(Pack::load(folder.path()).unwrap().archive().unwrap().is_none());
+    let folder = with_archive();
+    let pack = Pack::load(folder.path()).unwrap();
+    assert_eq!(pack.archive().unwrap().expect("a table").members(), archive().members());
+    assert!(pack.has_archive_of_its_inverter());
+}
+
+#[test]
+fn members_whom_other_eyes_measured_are_refused_and_another_inverter_is_told() {
+    let (folder, mut other) = (with_archive(), net_bytes());
+    *other.last_mut().unwrap() ^= 1;
+    fs::write(folder.path().join(Net::Inverter.file()), &other).unwrap();
+    seal(folder.path()).unwrap();
+    let pack = Pack::load(folder.path()).unwrap();
+    assert!(pack.archive().unwrap().is_some() && !pack.has_archive_of_its_inverter());
+    fs::write(folder.path().join(Net::Landmarks.file()), &other).unwrap();
+    seal(folder.path()).unwrap();
+    let error = Pack::load(folder.path()).unwrap().archive().unwrap_err();
+    assert!(matches!(error, PackError::ForeignArchive(_)), "{error}");
 }
 
 fn person(value: f32) -> FeatureVector {

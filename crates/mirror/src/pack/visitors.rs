@@ -23,7 +23,7 @@ pub struct Visitors {
 }
 
 /// The entry of the metadata that says which eyes measured the people.
-const EYES_KEY: &str = "eyes";
+pub(super) const EYES_KEY: &str = "eyes";
 
 impl Visitors {
     /// The bytes of a pack's file, for people whom this pack's eyes measured.
@@ -85,7 +85,7 @@ impl Pack {
 }
 
 /// A short hash of the nets that look at faces.
-fn eyes_of(pack: &Pack) -> Result<String, PackError> {
+pub(super) fn eyes_of(pack: &Pack) -> Result<String, PackError> {
     let mut hash = Sha256::new();
     for net in Net::EYES {
         if let Some(bytes) = pack.weights_if_there(net)? {

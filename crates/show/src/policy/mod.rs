@@ -1,4 +1,4 @@
-//! The policy of a house: a file that says what is measured of visitors and told, what they may do, when the mirror is open, how long a visit
+//! The policy of a house: a file that says what is measured of visitors and told, what they may do, what is told of the archive, when the mirror is open, how long a visit
 //! lasts, and what its notice says. It is read once, at the start: neither visitors nor the desk change it.
 
 mod hours;
@@ -7,7 +7,7 @@ pub use hours::{Doorkeeper, Hours};
 
 use crate::file_error::{FileError, parse_toml, read_text};
 use mirror::features::{Group, Measure};
-use mirror::live::{Permission, Rules};
+use mirror::live::{ArchiveRules, Nearness, Permission, Rules};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -43,6 +43,8 @@ struct File {
     #[serde(default)]
     visitors: Visitors,
     #[serde(default)]
+    archive: Archive,
+    #[serde(default)]
     hours: OpeningHours,
     #[serde(default)]
     notice: BTreeMap<String, Spanned<String>>,
@@ -53,6 +55,13 @@ struct File {
 struct Visitors {
     may: Option<Vec<Permission>>,
     minutes: Option<Spanned<f64>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Archive {
+    nearest: Option<Nearness>,
+    names: Option<bool>,
 }
 
 #[derive(Default, Deserialize)]
@@ -93,6 +102,11 @@ impl HousePolicy {
         if let Some(may) = file.visitors.may {
             rules.visitors = Permission::ALL.into_iter().filter(|permission| may.contains(permission)).collect();
         }
+        let default = ArchiveRules::default();
+        rules.archive = ArchiveRules {
+            nearest: file.archive.nearest.unwrap_or(default.nearest),
+            names: file.archive.names.unwrap_or(default.names),
+        };
         let visit_secs = match &file.visitors.minutes {
             Some(minutes) if *minutes.get_ref() > 0.0 && *minutes.get_ref() <= MAX_VISIT => {
                 Some(60.0 * minutes.get_ref())
@@ -161,7 +175,7 @@ mod tests {
     #[test]
     fn a_policy_says_what_is_in_force() {
         let text = "[measures]\nage = \"off\"\ngender = \"hidden\"\n[visitors]\nmay = [\"language\", \"panel\"]\nminutes = 5\n\
-                    [hours]\nopen = [\"10:00-18:00\"]\nclosed = [\"2026-12-25\"]\n[notice]\nfr = \"Ici\"\nen = \"Here\"\n";
+                    [archive]\nnearest = \"wall\"\nnames = false\n[hours]\nopen = [\"10:00-18:00\"]\nclosed = [\"2026-12-25\"]\n[notice]\nfr = \"Ici\"\nen = \"Here\"\n";
         let policy = parse(text).unwrap();
         let measures = policy.rules.measures;
         assert_eq!(
@@ -172,6 +186,7 @@ mod tests {
             (policy.rules.visitors, policy.visit_secs),
             (vec![Permission::Panel, Permission::Language], Some(300.0))
         );
+        assert_eq!(policy.rules.archive, ArchiveRules { nearest: Nearness::Wall, names: false });
         assert_eq!(policy.written_hours, ["10:00-18:00", "2026-12-25"]);
         assert!(policy.hours.is_some());
         let notices = ["de", "en", "fr"].map(|language| policy.rules.texts[language][NOTICE].as_str());
@@ -187,6 +202,11 @@ mod tests {
             ("[measures]\nlikeness = \"told\"", "house.toml:2: likeness: it is never told"),
             ("[visitors]\nmay = [\"fly\"]", "house.toml:2: unknown variant `fly`"),
             ("[visitors]\nminutes = 0", "house.toml:2: minutes: expected more than 0"),
+            (
+                "[archive]\nnearest = \"floor\"",
+                "house.toml:2: unknown variant `floor`, expected one of `off`, `panel`, `wall`",
+            ),
+            ("[archive]\nnames = \"no\"", "house.toml:2: invalid type"),
             ("[hours]\nopen = [\"10:00-18:00\",\n\"late\"]", "house.toml:3: hours: expected hours such as"),
             ("[hours]\nclosed = [\"today\"]", "house.toml:2: hours: expected a date such as"),
             ("[notice]\nla = \"Hic\"", "house.toml:2: notice: expected one of de, en, fr, found \"la\""),

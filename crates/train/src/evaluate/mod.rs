@@ -3,6 +3,7 @@
 //! Each evaluation has a struct of options, and `run`, which measures the nets of a pack and gives a report: [`serde::Serialize`] for programs,
 //! [`Display`](std::fmt::Display) for people.
 
+pub mod archive;
 pub mod attributes;
 pub mod detector;
 pub mod gan;

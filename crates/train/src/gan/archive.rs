@@ -111,7 +111,7 @@ fn rows_of(folder: &Path, filter: &Filter) -> Result<Vec<TableRow>> {
             path.display()
         )
     })?;
-    let sizes = sizes(folder)?;
+    let sizes = aligned_folders(folder)?;
     anyhow::ensure!(
         !sizes.is_empty(),
         "{}: expected a folder aligned or alignedN beside faces.csv\n{OWN_PICTURES}",
@@ -144,7 +144,7 @@ fn rows_of(folder: &Path, filter: &Filter) -> Result<Vec<TableRow>> {
 const OWN_PICTURES: &str = "hint: --pictures learns from any pictures, without a table";
 
 /// The folders of aligned pictures with their widths, the widest first.
-fn sizes(folder: &Path) -> Result<Vec<(PathBuf, usize)>> {
+pub(crate) fn aligned_folders(folder: &Path) -> Result<Vec<(PathBuf, usize)>> {
     let entries = std::fs::read_dir(folder).with_context(|| folder.display().to_string())?;
     let mut sizes: Vec<(PathBuf, usize)> = entries
         .filter_map(|entry| {

@@ -19,7 +19,7 @@ mod start;
 mod trainer;
 
 pub use archive::Filter;
-pub(crate) use archive::{CLOSED_MOUTH, read as read_aligned};
+pub(crate) use archive::{CLOSED_MOUTH, aligned_folders, read as read_aligned};
 pub use augment::Augmentation;
 pub(crate) use complexion::Complexion;
 pub use dataset::{Dataset, PictureSource};

@@ -1,5 +1,6 @@
 //! `narcissus evaluate`: measures one of the nets.
 
+mod archive;
 mod attributes;
 mod detector;
 mod gan;
@@ -41,6 +42,8 @@ pub enum Evaluate {
     Gan(gan::GanEvaluationArgs),
     /// The inverter
     Inverter(inverter::InverterEvaluationArgs),
+    /// Whom of the archive somebody lies nearest to
+    Archive(archive::ArchiveEvaluationArgs),
     /// The reflection of a viewer who moves; needs ffmpeg
     Motion(motion::MotionEvaluationArgs),
 }
@@ -54,6 +57,7 @@ pub fn run(which: &Evaluate, global: &Global) -> anyhow::Result<()> {
         Evaluate::Attributes(args) => print(&measure::attributes::run(pack, &args.evaluation())?, args.json),
         Evaluate::Gan(args) => print(&measure::gan::run(pack, &args.evaluation())?, args.json),
         Evaluate::Inverter(args) => print(&measure::inverter::run(pack, &args.evaluation()?)?, args.json),
+        Evaluate::Archive(args) => print(&measure::archive::run(pack, &args.evaluation())?, args.json),
         Evaluate::Motion(args) => {
             let mut clip = camera::VideoReader::open(&args.film)?;
             let seconds = clip.info().seconds_a_frame();

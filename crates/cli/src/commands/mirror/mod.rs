@@ -5,7 +5,7 @@ mod source;
 mod staff;
 
 use crate::kiosk::Kiosk;
-use crate::options::{Drawing, Global, MountingArgs, Size, build_mirror, open_pack_at};
+use crate::options::{Drawing, Global, MountingArgs, Size, Switch, build_mirror, open_pack_at};
 use crate::watchdog::Watchdog;
 use crate::{browser, journal, output};
 use ::mirror::live::protocol::{House, PageSettings};
@@ -95,6 +95,9 @@ pub struct MirrorArgs {
     /// What is measured of visitors and told, what they may do, when it is open: a TOML file, see docs/show.md
     #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,
+    /// Whether members of the archive are named whom a viewer lies nearest to [default: on, unless the policy says otherwise]
+    #[arg(long, value_name = "ON|OFF", hide_short_help = true)]
+    pub names: Option<Switch>,
     /// Write what is drawn (never what is seen) into an mp4 file; one that is there already is kept
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
@@ -139,8 +142,11 @@ pub fn run(options: &MirrorArgs, global: &Global) -> anyhow::Result<()> {
     });
     let program = program.transpose()?;
     let policy = options.policy.as_deref().map(|path| HousePolicy::open(path, &LANGUAGES)).transpose()?;
-    let HousePolicy { rules, visit_secs, hours, written_hours, notice } = policy.unwrap_or_default();
-    let mirror = build_mirror(&global.open_pack()?, &options.drawing, &options.size, rules.measures)?;
+    let HousePolicy { mut rules, visit_secs, hours, written_hours, notice } = policy.unwrap_or_default();
+    // What the house forbids nobody allows.
+    rules.archive.names &= options.names != Some(Switch::Off);
+    let names = rules.tell_nearest().then_some(rules.archive.names);
+    let mirror = build_mirror(&global.open_pack()?, &options.drawing, &options.size, rules.measures, names)?;
     let settings = LiveSettings {
         views: options.faces.into(),
         release_still: source.is_living(),
@@ -161,9 +167,12 @@ pub fn run(options: &MirrorArgs, global: &Global) -> anyhow::Result<()> {
             hours: written_hours,
             notice,
             sends_numbers: options.osc_out.is_some(),
+            archive: names.map(|_| rules.archive),
         },
-        ..PageSettings::of(mirror.inverter())
+        ..PageSettings::default()
     };
+    let page = page.with_reader(mirror.reader());
+    let explorers = names.map(|_| Arc::default());
     let watchdog = Arc::new(Watchdog::from_environment());
     let desk = Arc::new(Desk::new(mirror.inverter(), &LANGUAGES).with_rules(rules));
     // Held until the mirror ends.
@@ -190,6 +199,7 @@ pub fn run(options: &MirrorArgs, global: &Global) -> anyhow::Result<()> {
         osc,
         open,
         pictures,
+        explorers,
         scenes,
         troubles,
         midi,
@@ -268,9 +278,10 @@ impl MirrorArgs {
         let all = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         let parts =
             PageParts { languages: all(&LANGUAGES), texts: text_keys().into_iter().collect(), colours: all(&COLOURS) };
-        let (drawing, size, measures) = (self.drawing.clone(), self.size.clone(), desk.rules().measures);
+        let (drawing, size, rules) = (self.drawing.clone(), self.size.clone(), desk.rules());
+        let (measures, names) = (rules.measures, rules.tell_nearest().then_some(rules.archive.names));
         let load: PackLoader = Box::new(move |folder| {
-            let open = || build_mirror(&open_pack_at(Some(folder))?, &drawing, &size, measures);
+            let open = || build_mirror(&open_pack_at(Some(folder))?, &drawing, &size, measures, names);
             open().map_err(|error| format!("{error:#}").replace('\n', "; "))
         });
         let director = Director::open(folder.clone(), desk.clone(), parts, mirror.clone(), load)?;

@@ -3,11 +3,12 @@
 use super::source::FrameInput;
 use crate::journal::Troubles;
 use crate::watchdog::Watchdog;
-use display::Pictures;
 use display::server::{SessionFactory, Trouble};
+use display::{Explorers, Pictures};
 use frame::Image;
-use mirror::engine::Mirror;
-use mirror::live::{Desk, LiveSession, LiveSettings, OpenSessions, Session, SharedMirror};
+use mirror::engine::{Mirror, MirrorError};
+use mirror::live::protocol::Controls;
+use mirror::live::{Analysed, Desk, LiveSession, LiveSettings, OpenSession, OpenSessions, Session, SharedMirror};
 use show::midi::Midi;
 use show::osc::{OscInput, OscOutput};
 use show::scenes::{Director, ScenesReport};
@@ -33,6 +34,8 @@ pub struct LiveSessions {
     pub open: Arc<OpenSessions>,
     /// What the first of them draws.
     pub pictures: Arc<Pictures>,
+    /// Who hears where the viewers of the first stand in the archive, where that is told.
+    pub explorers: Option<Arc<Explorers>>,
     /// What switches scenes.
     pub scenes: Option<Director>,
     /// What went wrong lately.
@@ -77,29 +80,64 @@ impl Osc {
     }
 }
 
+/// A session that looks into the archive for those who explore it, though its page does not ask.
+struct ExploredSession {
+    session: LiveSession,
+    open: Arc<OpenSession>,
+    explorers: Arc<Explorers>,
+}
+
+impl Session for ExploredSession {
+    fn analyse(&mut self, picture: Option<&Image>, controls: &Controls) -> Result<Analysed, MirrorError> {
+        let is_explored = self.explorers.are_there() && self.open.is_first();
+        let controls = Controls { nearest: controls.nearest || is_explored, ..controls.clone() };
+        self.session.analyse(picture, &controls)
+    }
+
+    fn forget(&mut self) {
+        self.session.forget();
+    }
+}
+
 impl SessionFactory for LiveSessions {
     fn open(&self) -> Box<dyn Session> {
         let watchdog = self.watchdog.clone();
         let session = LiveSession::of(self.mirror.clone(), self.settings);
         let session = session.with_heartbeat(Arc::new(move || watchdog.ping())).with_desk(self.desk.clone());
         let open = Arc::new(self.open.open());
-        let (output, told) = (self.osc.output.clone(), open.clone());
+        let (output, told, heard) = (self.osc.output.clone(), open.clone(), self.explorers.clone());
         let session = session.with_observer(Arc::new(move |report| {
-            if let Some(output) = output.as_ref().filter(|_| told.is_first()) {
+            if !told.is_first() {
+                return;
+            }
+            if let Some(output) = &output {
                 output.send(report);
             }
+            if let Some(explorers) = &heard {
+                explorers.put(report);
+            }
         }));
-        let pictures = self.pictures.clone();
+        let (pictures, watched) = (self.pictures.clone(), open.clone());
         let session = session.with_audience(Arc::new(move |views| {
-            if open.is_first() {
+            if watched.is_first() {
                 pictures.put(views);
             }
         }));
-        if self.source.stream.is_none() {
-            return Box::new(session);
+        let session = match self.source.stream {
+            None => session,
+            Some(_) => {
+                let source = self.source.clone();
+                session.with_feed(Arc::new(move || source.newest()))
+            }
+        };
+        match &self.explorers {
+            None => Box::new(session),
+            Some(explorers) => Box::new(ExploredSession { session, open, explorers: explorers.clone() }),
         }
-        let source = self.source.clone();
-        Box::new(session.with_feed(Arc::new(move || source.newest())))
+    }
+
+    fn explorers(&self) -> Option<Arc<Explorers>> {
+        self.explorers.clone()
     }
 
     fn desk(&self) -> Option<Arc<Desk>> {

@@ -2,13 +2,14 @@
 
 mod film;
 
-use crate::options::{Drawing, Global, MountingArgs, SelectionArgs, Size};
+use crate::options::{Drawing, Global, MountingArgs, SelectionArgs, Size, Switch, build_mirror};
 use crate::output::OutputDir;
 use camera::{Input, expand};
 use display::{ContactSheet, VideoWriter, fitted, side_by_side};
 use frame::{Image, Mounting};
+use mirror::archive::Neighbour;
 use mirror::engine::{Mirror, nearest};
-use mirror::features::Group;
+use mirror::features::{Group, Measures};
 use mirror::inverter::FeatureSelection;
 use mirror::report::FaceReport;
 use serde::Serialize;
@@ -20,9 +21,9 @@ use train::runs::bar;
 /// Draw the reflections of pictures and videos.
 ///
 /// Per picture NAME.reflection.png; of all of them contact-sheet.png (viewer | reflection) and reflections.jsonl, a
-/// line a picture: {"input", "faces", "reflection", "viewer", "survived", "kept", "distance", "latent"}. "viewer" is what
+/// line a picture: {"input", "faces", "reflection", "viewer", "survived", "kept", "distance", "latent", "nearest"}. "viewer" is what
 /// the machine saw (as in `analyse`), "survived" what it sees in its own reflection, "kept" how much of each group of features that is:
-/// 1 all, 0 as much as an average face keeps. A picture without a face has no
+/// 1 all, 0 as much as an average face keeps; "nearest" the three members of the pack's archive whose measured numbers lie nearest, and how near. A picture without a face has no
 /// reflection, and the line says so. Of several people the nearest is reflected. A video, or a moving GIF, WebP
 /// or PNG, becomes NAME.reflection.mp4, viewer and reflection side by side, with its sound; that needs ffmpeg. Pictures and videos are
 /// turned as the camera was held. A file that cannot be used is named on stderr and counted, the others are still done, and the exit
@@ -46,6 +47,9 @@ pub struct ReflectArgs {
     /// Also reflections.mp4: the pictures, a second each, viewer and reflection side by side
     #[arg(long)]
     pub video: bool,
+    /// Whether the members of the archive are named whom somebody lies nearest to
+    #[arg(long, value_name = "ON|OFF", default_value = "on", hide_possible_values = true)]
+    pub names: Switch,
     #[command(flatten)]
     pub mounting: MountingArgs,
     #[command(flatten)]
@@ -75,6 +79,8 @@ struct Line {
     distance: Option<f32>,
     /// Where the mirror puts them in the space of faces.
     latent: Option<Vec<f32>>,
+    /// The members of the archive whom the viewer lies nearest to, the nearest first; `null` where the pack has no archive.
+    nearest: Option<Vec<Neighbour>>,
     /// Why there is nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
@@ -96,7 +102,13 @@ pub fn run(options: &ReflectArgs, global: &Global) -> anyhow::Result<()> {
     }
     let mut out = OutputDir::open(&options.out)?;
     let reflector = Reflector {
-        mirror: Arc::new(global.open_mirror(&options.drawing, &options.size)?),
+        mirror: Arc::new(build_mirror(
+            &global.open_pack()?,
+            &options.drawing,
+            &options.size,
+            Measures::default(),
+            Some(options.names == Switch::On),
+        )?),
         selection: options.selection.selection(),
         mounting: options.mounting.mounting(false),
     };
@@ -184,6 +196,7 @@ fn picture(
         survived: survived.as_ref().map(FaceReport::from),
         distance: Some(mirror.inverter().distance_from_archive(&reflection.viewer.features)),
         latent: Some(reflection.latent.as_slice().to_vec()),
+        nearest: mirror.reader().atlas().map(|atlas| atlas.locate(&atlas.scores(&reflection.viewer.features)).nearest),
         error: None,
     })
 }

@@ -27,6 +27,8 @@ pub struct Controls {
     pub measure: bool,
     /// Whether the steps of each reflection are told.
     pub steps: bool,
+    /// Whether it is told whom of the archive each viewer lies nearest to.
+    pub nearest: bool,
     /// Pixels a side that are drawn at most; all that the generator draws without it.
     pub resolution: Option<usize>,
     /// Whether the mirror dreams, whoever stands before it.
@@ -47,6 +49,7 @@ impl Default for Controls {
             hold: false,
             measure: false,
             steps: false,
+            nearest: false,
             resolution: None,
             dream: false,
             calm: false,

@@ -17,7 +17,8 @@
 //! slower than the camera.
 //!
 //! Words about a viewer are those of [`ViewReport::judgement`], which is smoothed; the verdicts of a face are those of its frame alone. Where
-//! [`Controls::steps`] is on, [`ViewReport::steps`] tells what the inverter takes and what it gives.
+//! [`Controls::steps`] is on, [`ViewReport::steps`] tells what the inverter takes and what it gives; where [`Controls::nearest`] is,
+//! [`ViewReport::standing`] tells whom of the archive the viewer lies nearest to.
 //!
 //! [`VERSION`] rises when a message changes so that an older page or mirror would misread it; a new control or verdict needs no new version.
 
@@ -31,9 +32,10 @@ pub use header::{FRAME_HEADER_BYTES, FrameHeader, PICTURE_HEADER_BYTES, PictureH
 pub use numbers::{NumberDescription, Unit};
 pub use report::{DataSizes, FrameReport, Judgement, State, Steps, TrackedFaceReport, ViewReport};
 
+use crate::engine::Reader;
 use crate::features::{Group, Measures};
 use crate::inverter::Inverter;
-use crate::live::{Look, Permission};
+use crate::live::{ArchiveRules, Look, Permission};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -109,6 +111,8 @@ pub struct House {
     pub notice: BTreeMap<String, String>,
     /// Whether numbers are sent to other programs.
     pub sends_numbers: bool,
+    /// What is told of the archive; `null` where the mirror has none.
+    pub archive: Option<ArchiveRules>,
 }
 
 impl Default for House {
@@ -121,6 +125,7 @@ impl Default for House {
             hours: Vec::new(),
             notice: BTreeMap::new(),
             sends_numbers: false,
+            archive: None,
         }
     }
 }
@@ -172,6 +177,13 @@ impl PageSettings {
     /// For the camera of the page, and a mirror with this inverter.
     pub fn of(inverter: &Inverter) -> Self {
         Self::default().with_inverter(inverter)
+    }
+
+    /// The same for a mirror with these nets, which may know no archive.
+    pub fn with_reader(self, reader: &Reader) -> Self {
+        let mut settings = self.with_inverter(reader.inverter());
+        settings.house.archive = settings.house.archive.filter(|_| reader.atlas().is_some());
+        settings
     }
 
     /// The same for a mirror with another inverter.

@@ -1,5 +1,6 @@
 //! What the mirror found in a frame, and what it shows.
 
+use crate::archive::Standing;
 use crate::features::Group;
 use crate::inverter::Verdict;
 use crate::report::{AgeReport, FaceReport, GenderReport};
@@ -61,6 +62,8 @@ pub struct ViewReport {
     pub judgement: Option<Judgement>,
     /// How the reflection comes about, where [`super::Controls::steps`] asks for it.
     pub steps: Option<Steps>,
+    /// Where the viewer stands among the members of the archive, where [`super::Controls::nearest`] asks for it and the house tells it.
+    pub standing: Option<Standing>,
     /// Of each group of features, how much came back: 1 all, 0 as much as an average face keeps.
     pub kept: Option<BTreeMap<Group, f32>>,
     /// The machine's verdicts on the reflection, where that is measured.
