@@ -7,6 +7,7 @@ use anyhow::Result;
 use frame::Image;
 use mirror::engine::{Mirror, Observation, nearest, settle};
 use mirror::face::attributes::GenderLabel;
+use mirror::face::likeness;
 use mirror::features::{FEATURES, FeatureVector, Group};
 use mirror::inverter::{FeatureSelection, Population, Verdict};
 use std::collections::BTreeMap;
@@ -80,7 +81,7 @@ fn look(mirror: &Mirror, subject: &Subject, looks: usize) -> Result<Looked> {
 
     // What comes back.
     let inverter = mirror.inverter();
-    let wanted = inverter.input(&features, Population::Visitors, &FeatureSelection::default());
+    let wanted = inverter.input(&features, Population::Visitors, &selection(&features));
     let latent = settle(mirror.reader(), mirror.painter(), &wanted, looks);
     let came = mirror.eyes().analyse_reflection(&mirror.painter().paint(&latent))?;
     if let Some(came) = &came {
@@ -89,6 +90,12 @@ fn look(mirror: &Mirror, subject: &Subject, looks: usize) -> Result<Looked> {
     let score = |came: Observation| inverter.scores(&came.features, Population::Samples);
     let scores = (inverter.scores(&features, Population::Visitors), came.map(score));
     Ok(Looked { case: Case { groups, values }, scores: Some(scores) })
+}
+
+/// All features that are known: a table of the archive has no likeness.
+pub fn selection(features: &FeatureVector) -> FeatureSelection {
+    let without = if features.likeness() == likeness::UNKNOWN { vec![Group::Likeness] } else { Vec::new() };
+    FeatureSelection { without, ..FeatureSelection::default() }
 }
 
 /// The verdicts, held against the record.
@@ -113,5 +120,7 @@ fn compare(mirror: &Mirror, viewer: &FeatureVector, came: &Observation, values: 
     values.insert(Measure::Older, Verdict::Age.of(reflection) - Verdict::Age.of(viewer));
     values.insert(Measure::MoreFemale, Verdict::Female.of(reflection) - Verdict::Female.of(viewer));
     let kept = mirror.inverter().kept(viewer, reflection);
-    values.extend(kept.into_iter().map(|(group, kept)| (Measure::Kept(group), kept)));
+    let without = selection(viewer).without;
+    let known = kept.into_iter().filter(|(group, _)| !without.contains(group));
+    values.extend(known.map(|(group, kept)| (Measure::Kept(group), kept)));
 }

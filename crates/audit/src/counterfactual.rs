@@ -8,6 +8,7 @@ mod page;
 
 pub use page::{file_name, html, picture_name};
 
+use crate::case::selection;
 use crate::findings::{BELIEVED, Figure};
 use crate::measure::Measure;
 use crate::significance::{benjamini_hochberg, differs_from_0};
@@ -17,7 +18,7 @@ use frame::Image;
 use mirror::engine::{Mirror, nearest};
 use mirror::face::LANDMARKS;
 use mirror::features::{FEATURES, FeatureVector, Group, TOLD};
-use mirror::inverter::{FeatureSelection, InverterControls, InverterInput, Population, Verdict};
+use mirror::inverter::{InverterControls, InverterInput, Population, Verdict};
 use mirror::latent::Latent;
 use nn::Rng;
 use rayon::prelude::*;
@@ -156,7 +157,7 @@ fn both_sides(
     held: bool,
 ) -> Result<Option<Sides>> {
     let inverter = mirror.inverter();
-    let asked = inverter.input(person, Population::Visitors, &FeatureSelection::default());
+    let asked = inverter.input(person, Population::Visitors, &selection(person));
     let somewhere = Latent::gaussian(inverter.config().latent_size, &mut Rng::new(i as u64)).normalised();
     let noise = if held { inverter.noise(&asked) } else { somewhere.as_slice().to_vec() };
     let nothing = InverterInput::new(asked.scores.clone(), vec![false; asked.scores.len()]);

@@ -1,7 +1,9 @@
 //! The people of an audit.
 
-use crate::columns::{Column, Sorting};
+use crate::columns::{Column, Sorting, decade};
 use anyhow::{Result, ensure};
+use mirror::archive::{Archive, Member, Source};
+use mirror::face::attributes::GenderLabel;
 use mirror::features::FeatureVector;
 use mirror::pack::{Pack, Visitors};
 use std::path::{Path, PathBuf};
@@ -68,16 +70,52 @@ impl Subjects {
         Ok(Self { name: name_of(folder), columns: Vec::new(), people })
     }
 
-    /// The people of a pack's table: numbers without pictures. Nobody knows whether a face would be found, or how old they were.
+    /// The members of a pack's archive, or the people of its other table: numbers without pictures. Nobody knows whether a face would be found, or
+    /// how old they were.
     ///
     /// # Errors
     /// If the pack has no table that its eyes measured.
     pub fn of_pack(pack: &Pack) -> Result<Self> {
-        let Visitors { women, men, measured } = pack.visitors()?;
+        let name = pack.manifest().name.clone();
+        match pack.archive()? {
+            Some(archive) => Ok(Self::of_archive(name, &archive)),
+            None => Ok(Self::of_visitors(name, pack.visitors()?)),
+        }
+    }
+
+    /// By gender on record, source and decade.
+    fn of_archive(name: String, archive: &Archive) -> Self {
+        let members = archive.members();
+        let source_name = |source: Source| serde_json::to_value(source).ok()?.as_str().map(str::to_owned);
+        let sources: Vec<String> = Source::ALL.into_iter().filter_map(source_name).collect();
+        let decade_of = |member: &Member| member.year.map(|year| decade(year.into()));
+        let mut decades: Vec<(f32, String)> = members.iter().filter_map(decade_of).collect();
+        decades.sort_by(|a, b| a.0.total_cmp(&b.0));
+        decades.dedup();
+        let decades: Vec<String> = decades.into_iter().map(|(_, label)| label).collect();
+
+        let person = |(i, member): (usize, &Member)| {
+            let gender = match member.gender {
+                Some(GenderLabel::Female) => Some(Gender::Female),
+                Some(GenderLabel::Male) => Some(Gender::Male),
+                _ => None,
+            };
+            let source = Source::ALL.iter().position(|s| *s == member.source);
+            let decade = decade_of(member).and_then(|(_, label)| decades.iter().position(|d| *d == label));
+            let groups = vec![gender.map(|g| usize::from(g == Gender::Male)), source, decade];
+            Subject { groups, age: None, gender, known: Known::Features(archive.features(i).into()) }
+        };
+        let people = members.iter().enumerate().map(person).collect();
         let columns = vec![
-            Column { name: "gender".into(), groups: vec!["F".into(), "M".into()] },
-            Column { name: "learned".into(), groups: vec!["yes".into(), "no".into()] },
+            genders(),
+            Column { name: "source".into(), groups: sources },
+            Column { name: "year".into(), groups: decades.clone() },
         ];
+        Self { name, columns, people }
+    }
+
+    /// By gender on record, and by whether the nets learned from them.
+    fn of_visitors(name: String, Visitors { women, men, measured }: Visitors) -> Self {
         let person = |gender: Option<Gender>| {
             move |features: FeatureVector| Subject {
                 groups: vec![gender.map(|g| usize::from(g == Gender::Male)), Some(usize::from(gender.is_none()))],
@@ -89,7 +127,8 @@ impl Subjects {
         let women = women.into_iter().map(person(Some(Gender::Female)));
         let men = men.into_iter().map(person(Some(Gender::Male)));
         let people = women.chain(men).chain(measured.into_iter().map(person(None))).collect();
-        Ok(Self { name: format!("people of the pack \"{}\"", pack.manifest().name), columns, people })
+        let columns = vec![genders(), Column { name: "learned".into(), groups: vec!["yes".into(), "no".into()] }];
+        Self { name, columns, people }
     }
 
     /// Keeps at most so many, evenly spread.
@@ -109,6 +148,10 @@ impl Subjects {
     pub fn is_empty(&self) -> bool {
         self.people.is_empty()
     }
+}
+
+fn genders() -> Column {
+    Column { name: "gender".into(), groups: vec!["F".into(), "M".into()] }
 }
 
 /// A folder's own name.

@@ -74,6 +74,7 @@ impl Words {
     pub fn group(&self, column: &str, group: &str) -> String {
         match column {
             "age" => self.say("group_age", &[("group", group)]),
+            "source" => self.known(&format!("source_{group}")).unwrap_or_else(|| group.to_owned()),
             _ => self.known(&format!("group_{column}_{group}")).unwrap_or_else(|| group.to_owned()),
         }
     }
@@ -186,6 +187,7 @@ mod tests {
         let figure = Figure { people: 30, value: 4.0, low: 1.0, high: 6.5 };
         assert_eq!(en.figure(Measure::Older, &figure), "4.0 years (1.0 – 6.5)");
         assert_eq!(de.measure_in_unit(Measure::Found), "ein Gesicht wird gefunden (%)");
+        assert_eq!(de.group("source", "congress"), "US-Kongress");
         assert_eq!((en.group("age", "20-29"), de.group("party", "Green")), ("20-29 years".into(), "Green".into()));
     }
 }

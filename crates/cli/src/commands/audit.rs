@@ -19,11 +19,11 @@ Each group is compared with everybody else of whom the same is known: Fisher's e
 Welch's of means, all of them together by Benjamini and Hochberg. Of fewer than twenty people nothing
 is said. OUT/ gets audit.json, audit.csv and audit.LANGUAGE.html, to be printed on A4.
 
-Without a table, people are sorted by what is measured alone. Without --pictures, the people of the
-pack's own table are audited: numbers, no photographs.
+Without a table, people are sorted by what is measured alone. Without --pictures, the members of the
+pack's own archive are audited: numbers, no photographs.
 
 Examples:
-    narcissus audit                                                        of the pack's own people
+    narcissus audit                                                        of the pack's own archive
     narcissus audit --pictures portraits/ --table people.csv --out audit
     narcissus audit --pictures portraits/ --table people.csv --by gender --out audit
     narcissus audit --counterfactual --out womanhood                       what it makes of a verdict

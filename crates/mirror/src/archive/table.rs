@@ -1,7 +1,7 @@
 //! The table of the archive's members, and its file.
 
 use crate::face::attributes::GenderLabel;
-use crate::features::{FeatureVector, TOLD};
+use crate::features::{FEATURES, FeatureVector, TOLD};
 use crate::inverter::{LIMIT, QuantileTable};
 use crate::latent::Latent;
 use nn::io::{Dtype, Weights, write_each};
@@ -88,6 +88,15 @@ impl Archive {
     /// The scores of a member's features among all members.
     pub fn scores(&self, member: usize) -> impl Iterator<Item = f32> + '_ {
         self.scores[member * TOLD..(member + 1) * TOLD].iter().map(|byte| of_byte(*byte, LIMIT))
+    }
+
+    /// A member's features as the eyes measured them, as far as scores of a byte know them: none lies beyond those of one member in a hundred. The
+    /// likeness, which the table does not have, is 0.
+    pub fn features(&self, member: usize) -> FeatureVector {
+        let mut values = [0.0; FEATURES];
+        let told = self.scores(member).enumerate().map(|(i, score)| self.quantiles.value(i, score));
+        values.iter_mut().zip(told).for_each(|(value, told)| *value = told);
+        FeatureVector::new(values).expect("a table of finite numbers")
     }
 
     /// Where the pack's inverter puts a member in the space of faces.
