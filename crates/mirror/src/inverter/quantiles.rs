@@ -67,6 +67,13 @@ impl QuantileTable {
         }
     }
 
+    /// Takes one number's distribution from another of this table, but that whoever had a score `s + less(s)` there has `s` here.
+    pub(super) fn lower(&mut self, i: usize, from: usize, less: impl Fn(f32) -> f32) {
+        let values: Vec<f32> =
+            (0..LEVELS).map(level_score).map(|score| self.value(from, score + less(score))).collect();
+        values.into_iter().enumerate().for_each(|(level, v)| self.table.value[level * self.width + i] = v);
+    }
+
     /// Makes a table from a file rise, whatever the file says.
     pub(crate) fn mend(&mut self) {
         for at in self.width..LEVELS * self.width {

@@ -230,3 +230,26 @@ fn a_file_gives_the_same_inverter_back_and_a_broken_one_an_error() {
     let error = Inverter::from_weights(&nn::io::write(&absurd, nn::io::Dtype::F32)).err().unwrap().to_string();
     assert!(error.contains("\"hidden\": expected a number from 2 to 4096"), "{error}");
 }
+
+#[test]
+fn a_closed_mouth_is_asked_for_as_surely_closed_and_an_open_one_as_it_is() {
+    let mut rng = Rng::new(9);
+    let mouth = Group::Expression.range().start;
+    let order = vec![Number::Other(mouth)];
+    let mut inverter = Inverter::new(InverterConfig { order, ..config(16) }, &mut rng);
+    let people: Vec<FeatureVector> = (0..500).map(|_| features(&mut rng)).collect();
+    inverter.fit(&people, &people);
+    let asked = |inverter: &Inverter, score: f32| {
+        let mut values = [0.0; FEATURES];
+        values[mouth] = inverter.visitors.value(mouth, score);
+        let face = FeatureVector::new(values).unwrap();
+        inverter.input(&face, Population::Visitors, &FeatureSelection::default()).scores[0]
+    };
+    for (score, expected) in [(-1.5, -1.9), (-0.9, -1.3), (0.0, 0.0), (1.2, 1.2)] {
+        assert!((asked(&inverter, score) - expected).abs() < 0.06, "{score}: {}", asked(&inverter, score));
+    }
+    // A file that had it keeps it: it is not done a second time.
+    let before = asked(&inverter, -1.5);
+    inverter.ask_for_strangers();
+    assert_eq!(asked(&inverter, -1.5), before);
+}

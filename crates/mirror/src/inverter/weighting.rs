@@ -6,9 +6,11 @@ use crate::features::{FEATURES, Group};
 /// What a group counts in comparisons: by what people notice, not by how many numbers it has.
 fn group_weight(group: Group) -> f32 {
     match group {
-        Group::Pose | Group::Skin => 5.0,
+        Group::Skin => 5.5,
+        Group::Pose => 5.0,
         Group::Expression => 4.5,
-        Group::Shape | Group::Gender => 3.0,
+        Group::Gender => 3.5,
+        Group::Shape => 3.0,
         Group::Age => 1.5,
         Group::Hair => 1.0,
         Group::Likeness | Group::Background => 0.5,
