@@ -176,6 +176,15 @@ impl Audit {
         found
     }
 
+    /// The same, each difference once: where a column has two groups, what the second says the first has said.
+    pub fn differences(&self) -> Vec<&Comparison> {
+        let is_second = |c: &Comparison| {
+            let of_column: Vec<&Comparison> = self.of_column(c.measure, &c.column).collect();
+            of_column.len() == 2 && of_column[1].group == c.group
+        };
+        self.standing_out().into_iter().filter(|c| !is_second(c)).collect()
+    }
+
     /// A row for each figure: measure, column, group (both empty for everybody), then what is known of it.
     ///
     /// # Errors
@@ -327,6 +336,7 @@ mod tests {
         assert_eq!((a.p.is_some(), a.q), (true, b.q));
         // Three measures are three tests: the least likely of them counts three times.
         assert!((a.q.unwrap() / a.p.unwrap() - 3.0).abs() < 0.02 && a.stands_out && b.stands_out);
+        assert_eq!((audit.standing_out().len(), audit.differences()), (2, vec![a]));
     }
 
     #[test]

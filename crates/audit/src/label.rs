@@ -6,13 +6,14 @@ use crate::html::{self, escaped};
 use crate::measure::Measure;
 use crate::page;
 use crate::words::Words;
+use mirror::features::Group;
 use mirror::pack::Manifest;
 use std::fmt::Write;
 
 const STYLE: &str = include_str!("label.css");
 const TITLE: &str = "Narcissus";
 /// Most differences that an audit may tell on a label.
-const LISTED: usize = 5;
+const LISTED: usize = 4;
 
 /// The name of the label in a language, beside those in the others.
 pub fn file_name(language: &str) -> String {
@@ -29,7 +30,11 @@ pub fn html(manifest: &Manifest, audits: &Audits, answers: Option<&str>, words: 
 
     write!(body, "<h1>{TITLE}</h1>\n<p class=\"subtitle\">{}</p>\n", say("label_subtitle")).expect("text takes text");
     body += &part("label_what", paragraph(say("label_what_text")));
-    body += &part("label_whose", paragraph(say("label_guesses")));
+    let about = match manifest.about.as_str() {
+        "" => String::new(),
+        about => format!("<p lang=\"en\">{}</p>\n", escaped(about)),
+    };
+    body += &part("label_whose", about + &paragraph(say("label_guesses")));
     let licence = escaped(words.say("label_right_text", &[("licence", &manifest.licence)]));
     let sources: String = manifest.data.iter().map(|d| format!("<li lang=\"en\">{}</li>\n", escaped(d))).collect();
     body += &part("label_right", format!("<p>{licence}</p>\n<ul>\n{sources}</ul>\n"));
@@ -49,7 +54,7 @@ fn failures(audits: &Audits, words: &Words) -> String {
 
 fn of_audit(name: &str, audit: &Audit, words: &Words) -> String {
     let people = audit.people.to_string();
-    let count = audit.standing_out().len().to_string();
+    let count = audit.differences().len().to_string();
     let worst = worst(audit);
     let key = if worst.is_empty() { "label_fails_nobody" } else { "label_fails_text" };
     let text = words.say(key, &[("people", &people), ("subjects", name), ("n", &count)]);
@@ -62,7 +67,9 @@ fn of_audit(name: &str, audit: &Audit, words: &Words) -> String {
 /// that are least likely to be chance, as people read them.
 pub fn worst(audit: &Audit) -> Vec<&Comparison> {
     let found = audit.standing_out();
-    let fails: Vec<&Comparison> = found.into_iter().filter(|c| is_worse(c)).collect();
+    // What is behind somebody is not theirs, and what is left of a likeness says little.
+    let matters = |m: Measure| !matches!(m, Measure::Kept(Group::Background | Group::Likeness));
+    let fails: Vec<&Comparison> = found.into_iter().filter(|c| matters(c.measure) && is_worse(c)).collect();
     let kind = |m: Measure| if let Measure::Kept(_) = m { Measure::all().last() } else { Some(m) };
     let mut kinds: Vec<Option<Measure>> = Vec::new();
     let mut worst: Vec<&Comparison> = Vec::new();
@@ -133,6 +140,13 @@ mod tests {
         assert!(label.contains("women: a face is found 50 %; everybody else 100 %"));
         assert!(label.contains("200 people (all sorts of people)") && label.contains("A &amp; B, Berlin"));
         assert!(label.contains("12 &lt;portraits&gt;: CC0") && !label.contains("class=\"line\""));
+    }
+
+    #[test]
+    fn less_than_nothing_is_the_opposite() {
+        let audits = Audits(BTreeMap::from([("people".to_owned(), audit(-12.0))]));
+        let label = html(&manifest(), &audits, None, &Words::of("en").unwrap());
+        assert!(label.contains("men: skin comes back darker by 10.0 L*; everybody else −2.0 L*"), "{label}");
     }
 
     #[test]

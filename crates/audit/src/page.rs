@@ -49,7 +49,7 @@ pub(crate) fn languages(words: &Words, file: impl Fn(&str) -> String) -> String 
 }
 
 fn standing_out(audit: &Audit, words: &Words) -> String {
-    let found = audit.standing_out();
+    let found = audit.differences();
     if found.is_empty() {
         return format!("<p>{}</p>\n", escaped(words.say("nothing_stands_out", &[])));
     }

@@ -106,13 +106,15 @@ impl Words {
         format!("{} ({low} – {high})", self.value(measure, figure.value))
     }
 
-    /// A difference as a sentence: who, what, by how much, beside whom.
+    /// A difference as a sentence: who, what, by how much, beside whom. Who comes back lighter by less than nothing comes back darker.
     pub fn sentence(&self, c: &Comparison) -> String {
-        let others = c.others.map_or(String::new(), |o| self.value(c.measure, o.value));
+        let less = self.known(&format!("measure_{}_less", c.measure.id())).filter(|_| c.figure.value < 0.0);
+        let sign = if less.is_some() { -1.0 } else { 1.0 };
+        let others = c.others.map_or(String::new(), |o| self.value(c.measure, sign * o.value));
         let places = [
             ("group", self.group(&c.column, &c.group)),
-            ("measure", self.measure(c.measure)),
-            ("own", self.value(c.measure, c.figure.value)),
+            ("measure", less.unwrap_or_else(|| self.measure(c.measure))),
+            ("own", self.value(c.measure, sign * c.figure.value)),
             ("others", others),
         ];
         self.say("label_row", &places.each_ref().map(|(place, text)| (*place, text.as_str())))

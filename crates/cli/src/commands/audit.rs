@@ -113,7 +113,7 @@ fn print(audit: &Audit) -> anyhow::Result<()> {
         let (measure, figure) = (words.measure(overall.measure), words.figure(overall.measure, &overall.figure));
         output::print_line(&format_args!("  {measure:40} {figure}"))?;
     }
-    let found = audit.standing_out();
+    let found = audit.differences();
     match found.len() {
         0 => output::print_line(&words.say("nothing_stands_out", &[]))?,
         n => output::print_line(&format_args!("{n} differences stand out:"))?,
