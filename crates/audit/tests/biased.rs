@@ -13,9 +13,9 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 /// Dreams to choose from, and how many of the darkest and of the others are taken.
-const DREAMS: usize = 300;
+const DREAMS: usize = 450;
 const DARK: usize = 25;
-const OTHERS: usize = 50;
+const OTHERS: usize = 45;
 /// Looks at each reflection: without any the mirror is a little too timid with everybody who is far from the middle.
 const LOOKS: usize = 2;
 
