@@ -40,13 +40,13 @@ pub struct Chart {
 }
 
 /// Sizes, in the units of the drawing: 1 mm on paper is about 2.8.
-const WIDTH: f64 = 250.0;
-const LABELS: f64 = 92.0;
+const WIDTH: f64 = 260.0;
+const LABELS: f64 = 112.0;
 const ROW: f64 = 12.0;
 const ABOVE: f64 = 16.0;
 const BELOW: f64 = 16.0;
 /// The most characters of a label.
-const LONGEST: usize = 24;
+const LONGEST: usize = 29;
 
 impl Chart {
     /// The drawing; `number` writes a number with so many decimals.
@@ -67,10 +67,10 @@ impl Chart {
         for i in 0..=((high - low) / step).round() as usize {
             let at = low + step * i as f64;
             let text = escaped(number(at, usize::from(step < 0.99)));
-            write!(
+            writeln!(
                 svg,
                 "<line class=\"grid\" x1=\"{0:.1}\" x2=\"{0:.1}\" y1=\"{ABOVE}\" y2=\"{bottom}\"/>\
-                 <text class=\"tick\" x=\"{0:.1}\" y=\"{1}\">{text}</text>\n",
+                 <text class=\"tick\" x=\"{0:.1}\" y=\"{1}\">{text}</text>",
                 x(at),
                 bottom + 10.0
             )

@@ -107,7 +107,7 @@ fn sort(name: &str, rows: &[Row]) -> Option<(Column, Vec<Option<usize>>)> {
     let groups: Vec<String> = known.into_iter().map(|(_, label)| label.clone()).collect();
     let of_row = labels.iter().map(|l| l.as_ref().and_then(|(_, label)| groups.iter().position(|g| g == label)));
     let of_rows = of_row.collect();
-    sorts.then(|| (Column { name: lower, groups }, of_rows))
+    sorts.then_some((Column { name: lower, groups }, of_rows))
 }
 
 /// Where it stands among the bands, and its label.
