@@ -27,7 +27,7 @@ Examples:
     narcissus audit --pictures portraits/ --table people.csv --out audit
     narcissus audit --pictures portraits/ --table people.csv --by gender --out audit
     narcissus audit --counterfactual --out womanhood                       what it makes of a verdict
-    narcissus audit --pack my-pack --keep \"the archive\"                    for the card and the label";
+    narcissus audit --pack my-pack --keep archive                          for the card and the label";
 
 /// Measure whom the mirror fails: group by group, what it judges and what comes back
 #[derive(Args, Debug)]

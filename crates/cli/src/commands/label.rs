@@ -14,7 +14,7 @@ The label takes every figure from the audits that the pack keeps of itself (`nar
 
 Examples:
     narcissus label --out label
-    narcissus label --language de fr --answers \"Museum, +49 30 1234\" --out label";
+    narcissus label --language de fr --answers museum@example.org --out label";
 
 /// Write the exhibit's label, A5: what the mirror is, whose faces, by which right, whom it fails, what is not stored, who answers
 ///
