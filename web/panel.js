@@ -173,11 +173,7 @@ export class Panel {
       row.hidden = !Number.isFinite(kept);
       if (row.hidden) continue;
       // As much as an average face keeps, or less, is nothing.
-      const share = Math.max(0, Math.min(1, kept)), [word, bar, figure] = row.children;
-      word.textContent = say(group);
-      bar.value = share;
-      bar.setAttribute("aria-label", say(group));
-      figure.textContent = percent(share);
+      fillRow(row, say(group), Math.max(0, Math.min(1, kept)));
     }
     part("strange").textContent = view?.distance ? say("strange", { n: number(view.distance, 1) }) : "";
   }
@@ -189,12 +185,9 @@ export class Panel {
     const rows = Object.entries(standing.ranks);
     if (part("ranks").children.length !== rows.length) part("ranks").replaceChildren(...rows.map(([name]) => survivalRow(name)));
     rows.forEach(([name, rank], i) => {
-      const row = part("ranks").children[i], text = say(`number_${name.replace("/", "_")}`), [word, bar, figure] = row.children;
+      const row = part("ranks").children[i];
       row.hidden = false;
-      write(word, text);
-      bar.value = rank;
-      bar.setAttribute("aria-label", text);
-      write(figure, percent(rank));
+      fillRow(row, say(`number_${name.replace("/", "_")}`), rank);
     });
   }
 
@@ -216,6 +209,15 @@ function survivalRow(group) {
   Object.assign(row, { hidden: true });
   row.dataset.group = group;
   return row;
+}
+
+/** Says in such a row what it is of, and which share. */
+function fillRow(row, text, share) {
+  const [word, bar, figure] = row.children;
+  write(word, text);
+  bar.value = share;
+  bar.setAttribute("aria-label", text);
+  write(figure, percent(share));
 }
 
 /** A slider's value in words, for eyes and for screen readers. */

@@ -2,6 +2,7 @@
 
 use crate::html::escaped;
 use std::fmt::Write;
+use train::statistics::round_step;
 
 /// A row of a chart.
 pub struct Row {
@@ -124,12 +125,9 @@ impl Chart {
     }
 }
 
-/// The distance of ticks: 1, 2 or 5 times a power of ten, three to six of them.
+/// The distance of ticks, three to six of them.
 fn step_of(span: f64) -> f64 {
-    let rough = span.max(1e-9) / 4.0;
-    let power = 10f64.powf(rough.log10().floor());
-    let factor = [1.0, 2.0, 5.0, 10.0].into_iter().find(|f| f * power >= rough).unwrap_or(10.0);
-    factor * power
+    round_step(span.max(1e-9) / 4.0)
 }
 
 fn shortened(label: &str) -> String {

@@ -10,7 +10,7 @@ pub use page::{file_name, html, picture_name};
 
 use crate::case::selection;
 use crate::findings::{BELIEVED, Figure};
-use crate::measure::Measure;
+use crate::measure::Kind;
 use crate::significance::{benjamini_hochberg, differs_from_0};
 use crate::subjects::{Known, Subject, Subjects};
 use anyhow::{Result, ensure};
@@ -184,7 +184,7 @@ fn moved(differences: &[[f32; FEATURES]]) -> Vec<Moved> {
     let q = benjamini_hochberg(&p);
 
     let of = |(i, q): (&usize, f64)| {
-        let figure = Figure::of(Measure::Older, &values(i))?;
+        let figure = Figure::of(Kind::Mean, &values(i))?;
         Some(Moved { feature: names[*i].clone(), figure, q: Some(q), stands_out: q < BELIEVED })
     };
     let mut moved: Vec<Moved> = told.iter().zip(q).filter_map(of).collect();

@@ -96,12 +96,12 @@ impl Comparison {
 
 impl Figure {
     /// Of these values; `None` without any.
-    pub(crate) fn of(measure: Measure, values: &[f32]) -> Option<Self> {
+    pub(crate) fn of(kind: Kind, values: &[f32]) -> Option<Self> {
         let people = values.len();
         if people == 0 {
             return None;
         }
-        let [value, low, high] = match measure.kind() {
+        let [value, low, high] = match kind {
             Kind::Share => {
                 let Share { share, low, high, .. } = Share::new(count(values) as usize, people);
                 [share, low, high]
@@ -144,7 +144,7 @@ impl Audit {
         };
         let (mut overall, mut comparisons) = (Vec::new(), Vec::new());
         for measure in Measure::all() {
-            let Some(figure) = Figure::of(measure, &values(measure, &|_| true)) else { continue };
+            let Some(figure) = Figure::of(measure.kind(), &values(measure, &|_| true)) else { continue };
             overall.push(Overall { measure, figure });
             for (c, column) in columns.iter().enumerate() {
                 for (g, group) in column.groups.iter().enumerate() {
@@ -239,7 +239,7 @@ pub(crate) fn nets_of(pack: &Pack) -> String {
 
 /// A group beside everybody else; `None` of a group without a figure.
 fn compare(measure: Measure, column: &str, group: &str, own: &[f32], others: &[f32]) -> Option<Comparison> {
-    let figure = Figure::of(measure, own)?;
+    let figure = Figure::of(measure.kind(), own)?;
     let enough = own.len() >= LEAST_PEOPLE && others.len() >= LEAST_PEOPLE;
     let p = match measure.kind() {
         _ if !enough => None,
@@ -251,7 +251,7 @@ fn compare(measure: Measure, column: &str, group: &str, own: &[f32], others: &[f
         column: column.to_owned(),
         group: group.to_owned(),
         figure,
-        others: Figure::of(measure, others),
+        others: Figure::of(measure.kind(), others),
         p: p.map(three_digits),
         q: None,
         stands_out: false,

@@ -106,6 +106,21 @@ mod tests {
     use super::*;
     use std::path::PathBuf;
 
+    /// What the first help shows, to be read on one screen.
+    const OURS: [&str; 11] = [
+        "mirror",
+        "reflect",
+        "analyse",
+        "dream",
+        "portraits",
+        "feedback",
+        "audit",
+        "label",
+        "import",
+        "bench",
+        "doctor",
+    ];
+
     fn read(arguments: &[&str]) -> Result<Cli, clap::Error> {
         Cli::read(std::iter::once("narcissus").chain(arguments.iter().copied()).map(OsString::from).collect())
     }
@@ -130,16 +145,16 @@ mod tests {
 
     #[test]
     fn short_help_of_our_commands_fits_a_screen() {
-        for name in ["mirror", "reflect", "analyse", "dream", "portraits", "feedback", "import", "bench", "doctor"] {
+        for name in OURS {
             let lines = read(&[name, "-h"]).unwrap_err().to_string().lines().count();
             assert!(lines <= 24, "{name} -h has {lines} lines");
         }
-        assert!(read(&["-h"]).unwrap_err().to_string().lines().count() <= 31);
+        assert!(read(&["-h"]).unwrap_err().to_string().lines().count() <= 30);
     }
 
     #[test]
     fn long_help_of_our_commands_ends_with_examples() {
-        for name in ["mirror", "reflect", "analyse", "dream", "portraits", "feedback", "import", "bench", "doctor"] {
+        for name in OURS {
             let help = read(&[name, "--help"]).unwrap_err().to_string();
             assert!(help.contains("Examples:"), "{name} --help");
         }

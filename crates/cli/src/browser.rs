@@ -39,12 +39,13 @@ pub fn find() -> Option<PathBuf> {
 
 /// A browser that prints pages without a window.
 pub fn printer() -> Option<PathBuf> {
-    let names =
-        ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "microsoft-edge", "brave-browser"];
-    match find() {
-        Some(found) if !found.to_string_lossy().to_lowercase().contains("firefox") => Some(found),
-        _ => names.into_iter().find_map(host::find_program),
-    }
+    // Firefox, which cannot, is looked for last.
+    find().filter(|browser| !is_firefox(browser))
+}
+
+/// Whether it takes Firefox's arguments.
+pub fn is_firefox(browser: &Path) -> bool {
+    browser.file_stem().is_some_and(|name| name.to_string_lossy().to_lowercase().contains("firefox"))
 }
 
 /// The PDF of a page of ours, which the browser makes in a folder of its own.

@@ -3,6 +3,7 @@
 #[cfg(unix)]
 mod pipe;
 
+use crate::browser::is_firefox;
 use crate::watchdog::Watchdog;
 use std::fs::{self, File};
 use std::io;
@@ -166,10 +167,6 @@ user_pref("browser.sessionstore.resume_from_crash", false);
 user_pref("browser.translations.enable", false);
 user_pref("network.manage-offline-status", false);
 "#;
-
-fn is_firefox(browser: &Path) -> bool {
-    browser.file_stem().is_some_and(|name| name.to_string_lossy().to_lowercase().contains("firefox"))
-}
 
 fn arguments(browser: &Path, profile: &Path, url: &str) -> Vec<String> {
     let profile = profile.display();

@@ -21,13 +21,13 @@ pub struct Global {
     #[arg(long, global = true, value_name = "DIR|FILE")]
     pub pack: Option<PathBuf>,
     /// A TOML file with a key for every flag
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
     pub config: Option<PathBuf>,
     /// Say more about what happens; twice: even more
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, hide_short_help = true)]
     pub verbose: u8,
     /// How many threads compute [default: as many as the computer has cores]
-    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024), hide_short_help = true)]
     pub threads: Option<u16>,
 }
 

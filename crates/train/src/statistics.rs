@@ -145,9 +145,21 @@ pub fn root_mean_square(values: impl Iterator<Item = f32>) -> f32 {
     (sum / n.max(1) as f64).sqrt() as f32
 }
 
+/// A distance of ticks on an axis: the least of 1, 2 and 5 times a power of ten that is `least` or more, which is above 0.
+pub fn round_step(least: f64) -> f64 {
+    let power = 10f64.powf(least.log10().floor());
+    [1.0, 2.0, 5.0, 10.0].into_iter().map(|m| m * power).find(|step| *step >= least * 0.999).unwrap_or(power)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn steps_are_round_and_no_smaller_than_asked_for() {
+        let steps = [0.03, 0.25, 1.0, 1.2, 25.0, 70.0].map(round_step);
+        assert_eq!(steps.map(|s| (s * 100.0).round() / 100.0), [0.05, 0.5, 1.0, 2.0, 50.0, 100.0]);
+    }
 
     #[test]
     fn interval_of_a_mean_is_two_standard_errors_wide() {

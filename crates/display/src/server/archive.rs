@@ -2,6 +2,7 @@
 //! mirror lie on it. A house that does not tell it has no such page.
 
 use super::connection::PATIENCE;
+use super::files::{self, File};
 use super::site::Site;
 use crate::explorers::Explorers;
 use axum::Router;
@@ -15,7 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::timeout;
 
 /// The page's files.
-const FILES: [(&str, &str, &str); 4] = [
+const FILES: [File; 4] = [
     ("/archive", "text/html; charset=utf-8", include_str!("../../../../web/archive.html")),
     ("/archive.css", "text/css; charset=utf-8", include_str!("../../../../web/archive.css")),
     ("/archive.js", "text/javascript; charset=utf-8", include_str!("../../../../web/archive.js")),
@@ -24,14 +25,10 @@ const FILES: [(&str, &str, &str); 4] = [
 
 /// The routes; a mirror whose archive nobody may explore has none.
 pub(super) fn routes(explorers: Option<&Arc<Explorers>>) -> Router<Arc<Site>> {
-    let mut router = Router::new();
     if explorers.is_none() {
-        return router;
+        return Router::new();
     }
-    for (path, kind, text) in FILES {
-        router = router.route(path, get(move || async move { ([(header::CONTENT_TYPE, kind)], text) }));
-    }
-    router.route("/archive.json", get(points)).route("/archive/ws", get(connect))
+    files::routes(FILES).route("/archive.json", get(points)).route("/archive/ws", get(connect))
 }
 
 /// The points of the map; none where the mirror's pack has no archive.

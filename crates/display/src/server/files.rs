@@ -1,5 +1,9 @@
 //! The files of the page; they are part of the binary.
 
+use axum::Router;
+use axum::http::header;
+use axum::routing::get;
+
 /// A file: its path, its kind, its text.
 pub type File = (&'static str, &'static str, &'static str);
 
@@ -7,6 +11,14 @@ macro_rules! file {
     ($path:literal, $name:literal, $kind:literal) => {
         ($path, concat!($kind, "; charset=utf-8"), include_str!(concat!("../../../../web/", $name)))
     };
+}
+
+/// Routes that answer with these files.
+pub(super) fn routes<S: Clone + Send + Sync + 'static>(files: impl IntoIterator<Item = File>) -> Router<S> {
+    let add = |router: Router<S>, (path, kind, text): File| {
+        router.route(path, get(move || async move { ([(header::CONTENT_TYPE, kind)], text) }))
+    };
+    files.into_iter().fold(Router::new(), add)
 }
 
 /// The service worker of a page without a server; what there is has to be filled in.

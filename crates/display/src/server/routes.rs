@@ -1,6 +1,6 @@
 //! What the server answers, and to whom.
 
-use super::files::FILES;
+use super::files::{self, FILES};
 use super::guard::{Access, Guard};
 use super::site::Site;
 use super::socket;
@@ -28,17 +28,13 @@ fn policy(guard: &Guard) -> HeaderValue {
 }
 
 pub(super) fn router(site: Arc<Site>, door: Arc<Door>) -> Router {
-    let mut router = super::desk::routes(site.sessions.desk().is_some());
-    router = router.merge(super::view::routes(site.sessions.pictures().as_ref()));
-    router = router.merge(super::archive::routes(site.sessions.explorers().as_ref()));
-    for (path, kind, text) in FILES {
-        // Its address for people.
-        if path == "/policy.html" {
-            router = router.route("/policy", get(move || async move { ([(header::CONTENT_TYPE, kind)], text) }));
-        }
-        router = router.route(path, get(move || async move { ([(header::CONTENT_TYPE, kind)], text) }));
-    }
-    let router = router
+    // The policy has an address for people, too.
+    let policy = FILES.into_iter().filter(|(path, ..)| *path == "/policy.html");
+    let policy = policy.map(|(_, kind, text)| ("/policy", kind, text));
+    let router = super::desk::routes(site.sessions.desk().is_some())
+        .merge(super::view::routes(site.sessions.pictures().as_ref()))
+        .merge(super::archive::routes(site.sessions.explorers().as_ref()))
+        .merge(files::routes(FILES.into_iter().chain(policy)))
         .route("/settings.json", get(settings))
         .route("/healthz", get(health))
         .route(

@@ -8,6 +8,7 @@
 //! | `POST /restart` | starts the program again |
 //! | `/controls`, `/scenes` | as on the mirror's own server |
 
+use super::files::{self, File};
 use super::routes::{self, Door};
 use super::site::Site;
 use axum::Router;
@@ -24,7 +25,7 @@ use std::sync::atomic::Ordering;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The page's own files; it has the words and texts of the mirror's page.
-const FILES: [(&str, &str, &str); 3] = [
+const FILES: [File; 3] = [
     ("/", "text/html; charset=utf-8", include_str!("../../../../web/staff.html")),
     ("/staff.css", "text/css; charset=utf-8", include_str!("../../../../web/staff.css")),
     ("/staff.js", "text/javascript; charset=utf-8", include_str!("../../../../web/staff.js")),
@@ -103,11 +104,9 @@ struct Status {
 }
 
 pub(super) fn router(site: Arc<Site>, door: Arc<Door>) -> Router {
-    let mut router = super::desk::routes(site.sessions.desk().is_some());
-    let shared = super::files::FILES.into_iter().filter(|(path, ..)| SHARED.contains(path));
-    for (path, kind, text) in FILES.into_iter().chain(shared) {
-        router = router.route(path, get(move || async move { ([(header::CONTENT_TYPE, kind)], text) }));
-    }
+    let shared = files::FILES.into_iter().filter(|(path, ..)| SHARED.contains(path));
+    let router = super::desk::routes(site.sessions.desk().is_some());
+    let router = router.merge(files::routes(FILES.into_iter().chain(shared)));
     let router = router.route("/status.json", get(status)).route("/restart", post(restart));
     routes::behind(door, router).with_state(site)
 }
@@ -171,7 +170,7 @@ mod tests {
             keys(page, "data-text=\"").chain(keys(script, "say(\"")).chain(rows).chain(states).collect();
         assert!(all.len() > 25, "{all:?}");
         assert!(all.iter().all(|key| english.contains(key)), "{all:?}");
-        assert!(SHARED.iter().all(|shared| super::super::files::FILES.iter().any(|(path, ..)| path == shared)));
+        assert!(SHARED.iter().all(|shared| files::FILES.iter().any(|(path, ..)| path == shared)));
         assert!(!page.contains("style=") && !page.contains("http"));
     }
 }

@@ -4,6 +4,7 @@
 //! itself for as long as somebody watches, or explores the archive.
 
 use super::connection::{PATIENCE, Stream};
+use super::files::{self, File};
 use super::page::{IncomingFrame, PageJob};
 use super::site::Site;
 use crate::pictures::{Picture, Pictures};
@@ -34,7 +35,7 @@ const HOUSE_LOOK: Duration = Duration::from_millis(250);
 const BOUNDARY: &str = "narcissus-picture";
 
 /// The page's files.
-const FILES: [(&str, &str, &str); 3] = [
+const FILES: [File; 3] = [
     ("/view", "text/html; charset=utf-8", include_str!("../../../../web/view.html")),
     ("/view.css", "text/css; charset=utf-8", include_str!("../../../../web/view.css")),
     ("/view.js", "text/javascript; charset=utf-8", include_str!("../../../../web/view.js")),
@@ -42,14 +43,10 @@ const FILES: [(&str, &str, &str); 3] = [
 
 /// The routes; a mirror whose pictures cannot be watched has none.
 pub(super) fn routes(pictures: Option<&Arc<Pictures>>) -> Router<Arc<Site>> {
-    let mut router = Router::new();
     if pictures.is_none() {
-        return router;
+        return Router::new();
     }
-    for (path, kind, text) in FILES {
-        router = router.route(path, get(move || async move { ([(header::CONTENT_TYPE, kind)], text) }));
-    }
-    router.route("/view/ws", get(connect)).route("/view.mjpeg", get(stream))
+    files::routes(FILES).route("/view/ws", get(connect)).route("/view.mjpeg", get(stream))
 }
 
 /// Somebody who watches.

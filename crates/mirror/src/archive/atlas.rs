@@ -5,9 +5,9 @@ use super::table::{Archive, Member, Source};
 use crate::face::attributes::GenderLabel;
 use crate::features::{FeatureVector, Group, Measures, TOLD};
 use crate::inverter::{QuantileTable, normal_cdf};
-use rayon::prelude::*;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 /// How many of the nearest members are told.
 pub const NEAREST: usize = 3;
@@ -94,11 +94,17 @@ pub struct Atlas {
     compared: Vec<(usize, f32)>,
     /// `[members, compared]`: the members' scores, times what they count.
     rows: Vec<f32>,
+    /// Features that have a rank, by name.
+    ranked: Vec<(usize, String)>,
+    /// Not before somebody asks: a mirror starts without it.
+    calibration: OnceLock<Calibration>,
+}
+
+/// What the members say of themselves.
+struct Calibration {
     axes: Axes,
     /// Of some members, how far away their nearest other is, ascending.
     distances: Vec<f32>,
-    /// Features that have a rank, by name.
-    ranked: Vec<(usize, String)>,
 }
 
 impl Atlas {
@@ -119,22 +125,19 @@ impl Atlas {
         let row = |member: usize| compare(&compared, &archive.scores(member).collect::<Vec<f32>>());
         let rows: Vec<f32> = (0..archive.members().len()).flat_map(row).collect();
 
-        let axes = Axes::of(&rows, compared.len());
         let names_of = FeatureVector::names();
         let ranked = told().filter(|group| *group != Group::Shape).flat_map(Group::range);
         let ranked = ranked.map(|i| (i, names_of[i].clone())).collect();
-        let mut atlas = Self {
-            archive,
-            measures: *measures,
-            has_names: names,
-            compared,
-            rows,
-            axes,
-            distances: Vec::new(),
-            ranked,
-        };
-        atlas.distances = kernels::on_pool(|| atlas.distances_to_others());
-        atlas
+        let calibration = OnceLock::new();
+        Self { archive, measures: *measures, has_names: names, compared, rows, ranked, calibration }
+    }
+
+    /// Computed on one thread: whoever waits for the pool while others wait for this would run their work, and wait for itself.
+    fn calibration(&self) -> &Calibration {
+        self.calibration.get_or_init(|| Calibration {
+            axes: Axes::of(&self.rows, self.compared.len()),
+            distances: self.distances_to_others(),
+        })
     }
 
     /// Of members spread evenly over all, how far away their nearest other is, ascending.
@@ -142,7 +145,6 @@ impl Atlas {
         let count = self.archive.members().len();
         let asked = count.min(ASKED);
         let mut distances: Vec<f32> = (0..asked)
-            .into_par_iter()
             .map(|i| {
                 let member = i * count / asked;
                 let all = self.distances(self.row(member)).into_iter().enumerate();
@@ -179,7 +181,7 @@ impl Atlas {
 
     /// Distances below this are near: 0 where nobody is near anybody.
     pub fn near_distance(&self) -> f32 {
-        self.distances.get(self.distances.len() / ONE_IN).map_or(0.0, |distance| NEAR_SHARE * distance)
+        self.calibration().near_distance()
     }
 
     /// The scores of a face among the members, one a feature that may be told; 0 of what is not.
@@ -207,15 +209,15 @@ impl Atlas {
 
     /// Where somebody with these scores stands.
     pub fn locate(&self, scores: &[f32]) -> Standing {
+        let calibration = self.calibration();
         let neighbour = |(member, distance): (usize, f32)| {
             let Member { source, year, ref name, .. } = self.archive.members()[member];
-            let nearer = self.distances.partition_point(|other| *other <= distance);
-            let nearness = 1.0 - nearer as f32 / self.distances.len().max(1) as f32;
-            Neighbour { member, name: name.clone(), source, year, nearness, near: distance < self.near_distance() }
+            let (nearness, near) = (calibration.nearness(distance), distance < calibration.near_distance());
+            Neighbour { member, name: name.clone(), source, year, nearness, near }
         };
         Standing {
             nearest: self.nearest(scores).into_iter().map(neighbour).collect(),
-            at: self.axes.place(&compare(&self.compared, scores)),
+            at: calibration.axes.place(&compare(&self.compared, scores)),
             ranks: self.ranked.iter().map(|(i, name)| (name.clone(), normal_cdf(scores[*i]))).collect(),
         }
     }
@@ -223,7 +225,8 @@ impl Atlas {
     /// The map of all members.
     pub fn points(&self) -> Points {
         let members = self.archive.members();
-        let places: Vec<[f32; 2]> = (0..members.len()).map(|member| self.axes.place(self.row(member))).collect();
+        let axes = &self.calibration().axes;
+        let places: Vec<[f32; 2]> = (0..members.len()).map(|member| axes.place(self.row(member))).collect();
         let score = |member: usize, feature: usize| self.archive.scores(member).nth(feature).unwrap_or(0.0);
         let all = |group: Group| self.measures.tells(group).then_some(0..members.len());
 
@@ -241,6 +244,18 @@ impl Atlas {
             skin: all(Group::Skin).map(|members| members.map(band).collect()),
             name: self.has_names.then(|| members.iter().map(|member| member.name.clone()).collect()),
         }
+    }
+}
+
+impl Calibration {
+    fn near_distance(&self) -> f32 {
+        self.distances.get(self.distances.len() / ONE_IN).map_or(0.0, |distance| NEAR_SHARE * distance)
+    }
+
+    /// The share of members to whom nobody else lies within a distance.
+    fn nearness(&self, distance: f32) -> f32 {
+        let nearer = self.distances.partition_point(|other| *other <= distance);
+        1.0 - nearer as f32 / self.distances.len().max(1) as f32
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::figures::{Figure, PANELS, Panel};
 use super::report::{Arm, FeedbackReport, Generation};
-use crate::statistics::Estimate;
+use crate::statistics::{Estimate, round_step};
 use std::fmt::Write;
 
 /// Panels in a row.
@@ -219,12 +219,6 @@ fn mark(i: usize, [x, y]: [f64; 2]) -> String {
     }
 }
 
-/// The least of 1, 2 and 5 times a power of ten that is `least` or more.
-fn round_step(least: f64) -> f64 {
-    let power = 10f64.powf(least.log10().floor());
-    [1.0, 2.0, 5.0, 10.0].into_iter().map(|m| m * power).find(|step| *step >= least * 0.999).unwrap_or(power)
-}
-
 /// What lines and bars mean, and what was done.
 fn key(report: &FeedbackReport) -> String {
     let mut svg = format!("<text class=\"title\" x=\"{LEFT}\" y=\"16\">How to read it</text>\n");
@@ -271,12 +265,6 @@ fn wrapped(words: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn steps_are_round_and_no_smaller_than_asked_for() {
-        let steps = [0.03, 0.25, 1.0, 1.2, 25.0, 70.0].map(round_step);
-        assert_eq!(steps.map(|s| (s * 100.0).round() / 100.0), [0.05, 0.5, 1.0, 2.0, 50.0, 100.0]);
-    }
 
     #[test]
     fn words_break_into_lines_and_none_is_lost() {

@@ -163,7 +163,7 @@ pub fn train(pack: &Pack, options: &InverterOptions) -> Result<TrainedInverter> 
         Some(_) => inverter.ask_for_strangers(),
         None => inverter.fit(&samples, &visitors),
     }
-    let initial: Vec<Param> = inverter.params().into_iter().cloned().collect();
+    let initial: Option<Vec<Param>> = options.init.is_some().then(|| inverter.params().into_iter().cloned().collect());
     let ask = |f: &FeatureVector| inverter.input(f, Population::Visitors, &FeatureSelection::default()).scores;
     let strangers: Vec<Vec<f32>> = visitors.iter().map(ask).collect();
 
@@ -204,8 +204,8 @@ pub fn train(pack: &Pack, options: &InverterOptions) -> Result<TrainedInverter> 
     bend::train(&mut inverter, &train, &strangers, (options.prior_weight, rate), time, &mut run, &mut rng)?;
 
     // Of nets that went on, the mean with what they were is better than either: M. Wortsman et al., "Model soups", ICML 2022.
-    if options.init.is_some() {
-        for (param, initial) in inverter.params_mut().into_iter().zip(&initial) {
+    if let Some(initial) = &initial {
+        for (param, initial) in inverter.params_mut().into_iter().zip(initial) {
             param.value.iter_mut().zip(&initial.value).for_each(|(v, before)| *v = f32::midpoint(*v, *before));
         }
     }
