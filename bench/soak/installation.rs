@@ -198,9 +198,11 @@ impl Installation {
         let browser = family(process).into_iter().skip(1);
         Sample {
             process,
-            mirror_mb: kilobytes(process, "status", "VmRSS:") / 1024.0,
-            // Of what several processes share each has its part.
-            browser_mb: browser.map(|p| kilobytes(p, "smaps_rollup", "Pss:")).sum::<f64>() / 1024.0,
+            mirror_mb: kilobytes(process, "status", &["VmRSS:"]) / 1024.0,
+            // Of what several processes share each has its part. Pages of files are left out: their part changes with other browsers
+            // on the same computer.
+            browser_mb: browser.map(|p| kilobytes(p, "smaps_rollup", &["Pss_Anon:", "Pss_Shmem:"])).sum::<f64>()
+                / 1024.0,
             rate: self.rate().unwrap_or(0.0),
             ..Sample::default()
         }
@@ -293,8 +295,8 @@ fn children(process: u32) -> Vec<u32> {
 }
 
 /// A number that the kernel knows of a process.
-fn kilobytes(process: u32, file: &str, key: &str) -> f64 {
+fn kilobytes(process: u32, file: &str, keys: &[&str]) -> f64 {
     let text = fs::read_to_string(format!("/proc/{process}/{file}")).unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix(key)).unwrap_or_default();
-    line.trim().trim_end_matches("kB").trim().parse().unwrap_or(0.0)
+    let values = text.lines().filter_map(|line| keys.iter().find_map(|key| line.strip_prefix(key)));
+    values.filter_map(|value| value.trim().trim_end_matches("kB").trim().parse::<f64>().ok()).sum()
 }
