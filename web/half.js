@@ -1,6 +1,7 @@
 // A worker with one half of a mirror that runs in this browser (module.js): an instance of the WebAssembly module, and the workers that are
 // its other threads. crates/wasm/src/lib.rs says what the module takes and gives.
 
+import { Card } from "./card.js";
 import { now } from "./clock.js";
 
 const STACK_BYTES = 1 << 20;
@@ -48,7 +49,7 @@ const NOTHING = new Uint8Array(0);
 
 // ---- Beginning ------------------------------------------------------------------------------------------------------------
 
-async function open({ which, module, threads, files, views, maxResolution, since }) {
+async function open({ which, module, threads, files, views, maxResolution, device, since }) {
   began = since;
   const isShared = threads > 0;
   memory = isShared ? new WebAssembly.Memory({ initial: FIRST_PAGES, maximum: MOST_PAGES, shared: true }) : null;
@@ -57,14 +58,19 @@ async function open({ which, module, threads, files, views, maxResolution, since
   instance.exports.start();
   if (isShared) await startThreads(module, threads - 1);
 
+  give(files);
+  if (which === "eyes") call("open_eyes", NOTHING, views); else call("open_hand", NOTHING, views, maxResolution);
+  postMessage({ opened: true });
+  if (which === "hand" && device !== "cpu") await openCard(files, maxResolution, device === "gpu");
+}
+
+function give(files) {
   for (const { name, bytes } of files) {
     const encoded = encoder.encode(name), message = new Uint8Array(encoded.length + bytes.length);
     message.set(encoded);
     message.set(bytes, encoded.length);
     call("file", message, encoded.length);
   }
-  if (which === "eyes") call("open_eyes", NOTHING, views); else call("open_hand", NOTHING, views, maxResolution);
-  postMessage({ opened: true });
 }
 
 /** Each of the others has its stack and its thread-local values in the memory of all. */
@@ -100,10 +106,101 @@ function look({ seq, width, height, at, pixels }) {
 }
 
 async function draw({ seq, at, analyse, request }) {
-  const since = now(), message = call("draw", encoder.encode(JSON.stringify(request)), seconds());
+  const since = now(), asked = encoder.encode(JSON.stringify(request)), then = seconds();
+  const message = (cardDraws() && await byCard(asked, then)) || byProcessor(asked, then);
   if (message.length === 0) return postMessage({ drawn: { seq } });
-  const took = now() - since, begins = 4 + new DataView(message.buffer).getUint32(0, true);
-  const { width, height } = JSON.parse(text(message.subarray(4, begins)));
-  const picture = await createImageBitmap(new ImageData(new Uint8ClampedArray(message.buffer, begins), width, height));
+  const took = now() - since, { said, rest } = parts(message);
+  const picture = await createImageBitmap(new ImageData(new Uint8ClampedArray(message.buffer, rest.byteOffset), said.width, said.height));
   postMessage({ drawn: { seq, at, analyse, took, picture, message: message.buffer } }, [picture, message.buffer]);
+}
+
+function byProcessor(request, then) {
+  const since = now(), message = call("draw", request, then);
+  processorMs = [...processorMs.slice(1 - COMPARED), now() - since];
+  return message;
+}
+
+/** A message's JSON, and what follows it. */
+function parts(message) {
+  const begins = 4 + new DataView(message.buffer, message.byteOffset).getUint32(0, true);
+  return { said: JSON.parse(text(message.subarray(4, begins))), rest: message.subarray(begins) };
+}
+
+// ---- The graphics card ------------------------------------------------------------------------------------------------------
+
+// Pictures of the processor that the card is compared with.
+const COMPARED = 5;
+// The card's pictures are the processor's but for rounding: so many of 1000 values may differ by more than so much.
+const MOST_FAR = 10, FAR = 4;
+let card = null, cardMs = 0, mustDraw = false, isProven = false, processorMs = [];
+
+/** Opens the card while the processor draws; it draws once it has shown that it is faster, or at once where it must. */
+async function openCard(files, maxResolution, must) {
+  let opened = null;
+  try {
+    opened = await Card.open(must);
+    if (!opened) return;
+    give(files);
+    const weights = call("open_plan", NOTHING, maxResolution);
+    const steps = side => JSON.parse(text(call("steps", NOTHING, side)));
+    opened.load(weights, steps);
+    cardMs = await opened.time(maxResolution);
+    card = opened;
+    mustDraw = must;
+  } catch (error) {
+    opened?.close();
+    console.warn(`the processor draws: ${error.message}`);
+  }
+}
+
+function cardDraws() {
+  if (!card || isProven) return Boolean(card);
+  if (mustDraw) return true;
+  if (processorMs.length < COMPARED) return false;
+  const median = processorMs.toSorted((a, b) => a - b)[processorMs.length >> 1];
+  if (cardMs >= median) letGo(`${card.name} takes ${cardMs.toFixed(1)} ms, the processor ${median.toFixed(1)}`);
+  return Boolean(card);
+}
+
+/** What the card draws; null where it cannot, and then it is not asked again. */
+async function byCard(request, then) {
+  try {
+    const message = await painted(request, then);
+    if (!isProven && message.length > 0) {
+      // Some drivers compute what is wrong and say nothing. The same moment again is the same picture.
+      call("due", request, then);
+      const far = difference(parts(message).rest, parts(call("paint", NOTHING)).rest);
+      if (far > MOST_FAR / 1000) throw new Error(`${(100 * far).toFixed(1)} % of what ${card.name} draws is wrong`);
+      isProven = true;
+      postMessage({ device: card.name });
+    }
+    return message;
+  } catch (error) {
+    // What is no fault of the card is told by the processor.
+    letGo(error.message);
+    return null;
+  }
+}
+
+async function painted(request, then) {
+  const { said: { sides }, rest: latents } = parts(call("due", request, then)), size = latents.length / sides.length;
+  const pictures = new Uint8Array(sides.reduce((sum, side) => sum + 4 * side * side, 0));
+  let at = 0;
+  for (const [i, side] of sides.entries()) {
+    pictures.set(await card.draw(latents.subarray(i * size, (i + 1) * size), side), at);
+    at += 4 * side * side;
+  }
+  return call("painted", pictures);
+}
+
+/** The share of values that are further apart than rounding makes them. */
+function difference(a, b) {
+  return a.reduce((sum, value, i) => sum + (Math.abs(value - b[i]) > FAR), 0) / a.length;
+}
+
+function letGo(why) {
+  console.warn(`the processor draws: ${why}`);
+  card.close();
+  card = null;
+  postMessage({ device: "" });
 }

@@ -20,6 +20,8 @@ export class Module {
   // What is to be drawn next, and whether something is being drawn and looked at.
   #request = null; #draws = false; #looks = false;
   #silence = 0; #isSilent = false;
+  // What draws, if it is not the processor.
+  #device = "";
   #analysed = []; #drawn = [];
   #since = now(); #mayShareMemory = globalThis.crossOriginIsolated;
 
@@ -71,6 +73,7 @@ export class Module {
   #end() {
     for (const half of Object.values(this.#halves ?? {})) half.terminate();
     this.#halves = null;
+    this.#device = "";
     this.#isOpen = this.#draws = this.#looks = false;
     this.#request = null;
     clearTimeout(this.#silence);
@@ -88,7 +91,7 @@ export class Module {
       this.#hear.failed("not_fetched");
       return setTimeout(() => this.#open(), AGAIN_MS);
     }
-    const { module, files } = this.#parts, { views, max_resolution: maxResolution } = this.#site;
+    const { module, files } = this.#parts, { views, max_resolution: maxResolution, device = "cpu" } = this.#site;
     const isFor = { eyes: name => name !== GENERATOR, hand: name => name === GENERATOR || name === MANIFEST };
     const halves = this.#halves = {};
     const open = which => new Promise(opened => {
@@ -101,7 +104,7 @@ export class Module {
       };
       half.onerror = event => this.#halves === halves && this.#broke(event.message);
       const mine = files.filter(file => isFor[which](file.name));
-      half.postMessage({ open: { which, module, threads, files: mine, views, maxResolution, since: this.#since } });
+      half.postMessage({ open: { which, module, threads, files: mine, views, maxResolution, device, since: this.#since } });
     });
     await Promise.all([open("eyes"), open("hand")]);
     if (this.#halves !== halves) return;
@@ -160,7 +163,8 @@ export class Module {
     setTimeout(() => this.#open(), AGAIN_MS);
   }
 
-  #heard({ seen, drawn, refused, forgotten }) {
+  #heard({ seen, drawn, refused, forgotten, device }) {
+    if (device !== undefined) this.#device = device;
     if (forgotten) this.#halves.hand.postMessage({ forgotten });
     if (refused) {
       this.#looks = false;
@@ -195,7 +199,7 @@ export class Module {
     const rank = q => took[Math.max(0, Math.ceil(took.length * q) - 1)] ?? 0;
     return {
       frames_per_second: rate(this.#analysed), pictures_per_second: rate(this.#drawn),
-      latency_p50_ms: rank(0.5), latency_p95_ms: rank(0.95),
+      latency_p50_ms: rank(0.5), latency_p95_ms: rank(0.95), device: this.#device,
     };
   }
 }

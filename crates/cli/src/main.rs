@@ -6,6 +6,7 @@ mod arguments;
 mod browser;
 mod commands;
 mod config;
+mod device;
 mod failures;
 mod journal;
 mod kiosk;
@@ -26,7 +27,9 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(usage) => usage.exit(),
     };
-    match run(cli) {
+    let result = run(cli);
+    device::finish();
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is::<output::ReaderGone>() => ExitCode::SUCCESS,
         Err(error) => {

@@ -1,9 +1,10 @@
 //! Options that several commands share.
 
+use crate::device::DeviceArgs;
 use ::mirror::archive::{Archive, Atlas};
-use ::mirror::engine::Mirror;
+use ::mirror::engine::{Accelerate, Mirror};
 use ::mirror::features::{Group, Measures};
-use ::mirror::generator::Generator;
+use ::mirror::generator::{Generator, Painter};
 use ::mirror::inverter::FeatureSelection;
 use ::mirror::pack::{MANIFEST_FILE, Net, Pack};
 use anyhow::Context;
@@ -38,6 +39,8 @@ pub struct Drawing {
     /// moves about one value of a picture in a hundred by more than 1/255
     #[arg(long, value_enum, default_value_t, hide_short_help = true)]
     precision: Format,
+    #[command(flatten)]
+    device: DeviceArgs,
 }
 
 /// What the mirror takes of a viewer.
@@ -163,6 +166,11 @@ enum Format {
 }
 
 impl Drawing {
+    /// What gives a painter the graphics card, if one is to draw.
+    pub fn accelerate(&self) -> anyhow::Result<Option<Box<Accelerate>>> {
+        self.device.accelerate()
+    }
+
     /// The precision, if this processor has it.
     pub fn precision(&self) -> anyhow::Result<Precision> {
         match self.precision {
@@ -209,8 +217,16 @@ pub fn build_mirror(
     names: Option<bool>,
 ) -> anyhow::Result<Mirror> {
     let atlas = names.and_then(|names| Some(Atlas::new(archive_of(pack)?, &measures, names)));
-    let builder = Mirror::builder(pack).precision(drawing.precision()?).atlas(atlas);
+    let accelerate = drawing.accelerate()?;
+    let builder = Mirror::builder(pack).precision(drawing.precision()?).accelerate(accelerate.as_deref()).atlas(atlas);
     Ok(builder.max_resolution(size.max_resolution()).measures(measures).build()?)
+}
+
+/// The generator of a pack as the options want it, laid out; neither its file nor its weights stay in memory beside that.
+pub fn build_painter(pack: &Pack, drawing: &Drawing, size: &Size) -> anyhow::Result<Painter> {
+    let accelerate = drawing.accelerate()?;
+    let builder = Mirror::builder(pack).precision(drawing.precision()?).accelerate(accelerate.as_deref());
+    Ok(builder.max_resolution(size.max_resolution()).painter()?)
 }
 
 /// The archive of a pack. One that cannot be used is told of, and the mirror does without.

@@ -1,7 +1,7 @@
 //! The page as files for any web server: the mirror then runs in the visitor's browser (crate `wasm`).
 
 use crate::server::files::{FILES, SERVICE_WORKER};
-use mirror::live::protocol::{ModuleSettings, PageSettings, SiteFile};
+use mirror::live::protocol::{ModuleDevice, ModuleSettings, PageSettings, SiteFile};
 use mirror::pack::{CARD_FILE, MANIFEST_FILE, Net, Pack};
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -22,6 +22,8 @@ pub struct StaticSite<'a> {
     pub views: usize,
     /// Pixels a side that are drawn at most.
     pub max_resolution: usize,
+    /// What draws.
+    pub device: ModuleDevice,
 }
 
 /// A file of the site: its path from the site's folder, and its bytes.
@@ -55,6 +57,7 @@ impl<'a> StaticSite<'a> {
                 files: files.to_vec(),
                 views: self.views,
                 max_resolution: self.max_resolution,
+                device: self.device,
             }),
             ..self.settings.clone()
         };
@@ -101,7 +104,9 @@ mod tests {
 
     fn files(pack: &Pack, module: &'static [u8]) -> Vec<(String, Vec<u8>)> {
         let settings = PageSettings::default();
-        let site = StaticSite { pack, settings, plain: module, threads: Some(b"more"), views: 1, max_resolution: 64 };
+        let device = ModuleDevice::Auto;
+        let site =
+            StaticSite { pack, settings, plain: module, threads: Some(b"more"), views: 1, max_resolution: 64, device };
         site.files().unwrap().into_iter().map(|(path, bytes)| (path, bytes.into_owned())).collect()
     }
 

@@ -149,6 +149,7 @@ impl Mirror {
             max_resolution: None,
             measures: Measures::default(),
             atlas: None,
+            accelerate: None,
         }
     }
 
@@ -201,9 +202,13 @@ pub struct MirrorBuilder<'a> {
     max_resolution: Option<usize>,
     measures: Measures,
     atlas: Option<Atlas>,
+    accelerate: Option<&'a Accelerate>,
 }
 
-impl MirrorBuilder<'_> {
+/// Gives a painter an accelerator, if it likes, or says why it cannot.
+pub type Accelerate = dyn Fn(&Generator, Painter) -> Result<Painter, String>;
+
+impl<'a> MirrorBuilder<'a> {
     /// Draws in a precision (see [`Painter::with_precision`]); [`Precision::F32`] unless told.
     #[must_use]
     pub fn precision(self, precision: Precision) -> Self {
@@ -226,6 +231,12 @@ impl MirrorBuilder<'_> {
     #[must_use]
     pub fn atlas(self, atlas: Option<Atlas>) -> Self {
         Self { atlas, ..self }
+    }
+
+    /// Draws with what this gives the painter; with the CPU unless told.
+    #[must_use]
+    pub fn accelerate(self, accelerate: Option<&'a Accelerate>) -> Self {
+        Self { accelerate, ..self }
     }
 
     /// Reads the nets and lays them out.
@@ -253,7 +264,11 @@ impl MirrorBuilder<'_> {
             let no_level = |source| PackError::NoLevel { pack: self.pack.origin().to_owned(), source };
             generator = generator.at_most(pixels).map_err(no_level)?;
         }
-        Ok(Painter::with_precision(&generator, self.precision))
+        let painter = Painter::with_precision(&generator, self.precision);
+        match self.accelerate {
+            Some(accelerate) => accelerate(&generator, painter).map_err(PackError::Accelerator),
+            None => Ok(painter),
+        }
     }
 }
 

@@ -3,8 +3,10 @@
 
 use crate::{Eyes, Hand};
 use frame::blank;
+use gpu::{Buffer, Pixels, Plan, Storage};
+use mirror::generator::Generator;
 use mirror::live::LiveSettings;
-use mirror::pack::Pack;
+use mirror::pack::{Net, Pack};
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -16,6 +18,7 @@ thread_local! {
     static FILES: RefCell<BTreeMap<String, Cow<'static, [u8]>>> = const { RefCell::new(BTreeMap::new()) };
     static EYES: RefCell<Option<Eyes>> = const { RefCell::new(None) };
     static HAND: RefCell<Option<Hand>> = const { RefCell::new(None) };
+    static PLAN: RefCell<Option<Plan>> = const { RefCell::new(None) };
 }
 
 type Answer = Result<Vec<u8>, Box<dyn Error>>;
@@ -39,6 +42,10 @@ fn with_eyes(f: impl FnOnce(&mut Eyes, &[u8]) -> Answer) -> bool {
 
 fn with_hand(f: impl FnOnce(&Hand, &[u8]) -> Answer) -> bool {
     answer(|message| HAND.with_borrow(|hand| f(hand.as_ref().ok_or("open_hand comes first")?, message)))
+}
+
+fn with_plan(f: impl FnOnce(&Plan, &[u8]) -> Answer) -> bool {
+    answer(|message| PLAN.with_borrow(|plan| f(plan.as_ref().ok_or("open_plan comes first")?, message)))
 }
 
 /// The files that came make a pack; they are not needed any more.
@@ -99,6 +106,44 @@ extern "C" fn open_hand(views: usize, max_resolution: usize) -> bool {
         HAND.set(Some(Hand::open(&pack()?, &settings(views), Some(max_resolution))?));
         Ok(Vec::new())
     })
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn open_plan(max_resolution: usize) -> bool {
+    answer(|_| {
+        let generator = pack()?.open(Net::Generator, Generator::from_bytes)?.at_most(max_resolution)?;
+        let mut plan = Plan::new(&generator, Storage::F32)?;
+        let weights = plan.take_weights();
+        PLAN.set(Some(plan));
+        Ok(weights)
+    })
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn steps(side: usize) -> bool {
+    with_plan(|plan, _| {
+        let steps = plan.steps(side, Pixels::Bytes);
+        let latent_bytes = plan.buffer_bytes(Buffer::Latent, &steps);
+        Ok(serde_json::to_vec(&serde_json::json!({ "latent_bytes": latent_bytes, "steps": steps }))?)
+    })
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn due(seconds: f64) -> bool {
+    with_plan(|plan, message| {
+        let request = std::str::from_utf8(message)?;
+        HAND.with_borrow(|hand| Ok(hand.as_ref().ok_or("open_hand comes first")?.due(plan, request, seconds)?))
+    })
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn painted() -> bool {
+    with_hand(|hand, message| Ok(hand.painted(message)?))
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn paint() -> bool {
+    with_hand(|hand, _| Ok(hand.paint()?))
 }
 
 #[unsafe(no_mangle)]

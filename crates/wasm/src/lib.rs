@@ -12,6 +12,10 @@
 //! | `controls()` | [`mirror::live::protocol::Controls`] as JSON | |
 //! | `look(width, height, seconds)` | red, green, blue, alpha of each pixel; 0 x 0: no picture | [`Seen`] as JSON |
 //! | `draw(seconds)` | the `request` of what was [`Seen`], as JSON | a drawn picture, see [`Drawn`]; nothing if everybody was forgotten |
+//! | `open_plan(max_resolution)` | | the weights for a graphics card, see [`gpu::Plan`]; needs the files of `open_hand` again |
+//! | `steps(side)` | | as JSON: what the card does for a picture of so many pixels, `steps` ([`gpu::Step`]), and `latent_bytes` |
+//! | `due(seconds)` | as of `draw` | what the card is to draw, see [`Due`] |
+//! | `painted()`, or `paint()` where the card cannot | red, green, blue, alpha of each pixel of each view | as of `draw` |
 //! | `shown()` | a drawn picture | |
 //! | `forget()`, then `forget_drawn(epoch)` | | the epoch, then nothing |
 //!
@@ -28,5 +32,5 @@ mod picture;
 mod threads;
 
 pub use eyes::{Eyes, Seen};
-pub use hand::Hand;
+pub use hand::{Due, DueError, Hand};
 pub use picture::{Drawn, DrawnView, PictureError};

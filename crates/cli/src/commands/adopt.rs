@@ -1,5 +1,6 @@
 //! `narcissus adopt`: from a generator that was trained elsewhere to a mirror, in one command.
 
+use crate::device::DeviceArgs;
 use crate::options::{Global, Part, VisitorsArgs};
 use anyhow::{Context, ensure};
 use clap::Args;
@@ -42,6 +43,8 @@ pub struct AdoptArgs {
     pub pairs: usize,
     #[command(flatten)]
     pub visitors: VisitorsArgs,
+    #[command(flatten)]
+    pub device: DeviceArgs,
     /// Go on in OUT.adopt
     #[arg(long)]
     pub resume: bool,
@@ -82,7 +85,7 @@ pub fn run(options: &AdoptArgs, global: &Global) -> anyhow::Result<()> {
         resume: options.resume,
         ..InverterOptions::default()
     };
-    let trained = train::inverter::train(&pack, &lesson)?;
+    let trained = train::inverter::train(&pack, &options.device.painter(&pack)?, &lesson)?;
     eprintln!("{trained}");
 
     eprintln!("3 of 4: measuring");

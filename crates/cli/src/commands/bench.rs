@@ -40,10 +40,12 @@ pub struct BenchArgs {
 struct Report {
     pack: String,
     instruction_set: &'static str,
+    /// What draws.
+    device: String,
     threads: usize,
     load_ms: f64,
     stages: Vec<Stage>,
-    /// The generator's layers, medians.
+    /// The generator's layers on the CPU, medians.
     generator_layers: Vec<Layer>,
     /// Where the system tells.
     peak_memory_mb: Option<f64>,
@@ -66,7 +68,9 @@ struct Layer {
 pub fn run(options: &BenchArgs, global: &Global) -> anyhow::Result<()> {
     let began = Instant::now();
     let pack = global.open_pack()?;
-    let mirror = Mirror::builder(&pack).precision(options.drawing.precision()?).build()?;
+    let accelerate = options.drawing.accelerate()?;
+    let builder = Mirror::builder(&pack).precision(options.drawing.precision()?);
+    let mirror = builder.accelerate(accelerate.as_deref()).build()?;
     let load_ms = began.elapsed().as_secs_f64() * 1e3;
     let detector = pack.open(Net::Detector, Detector::from_weights)?;
     let landmark_net = pack.open(Net::Landmarks, LandmarkNet::from_weights)?;
@@ -106,6 +110,7 @@ pub fn run(options: &BenchArgs, global: &Global) -> anyhow::Result<()> {
     let report = Report {
         pack: pack.manifest().name.clone(),
         instruction_set: kernels::Isa::current().name(),
+        device: mirror.painter().device().to_string(),
         threads: rayon::current_num_threads(),
         load_ms,
         stages,
@@ -116,8 +121,10 @@ pub fn run(options: &BenchArgs, global: &Global) -> anyhow::Result<()> {
         return output::print_line(&serde_json::to_string(&report)?);
     }
     let memory = report.peak_memory_mb.map_or(String::new(), |mb| format!(", peak memory {mb:.0} MB"));
-    let (name, threads, set) = (&report.pack, report.threads, report.instruction_set);
-    output::print_line(&format_args!("pack \"{name}\" loaded in {load_ms:.1} ms; {threads} threads, {set}{memory}"))?;
+    let (name, threads, set, device) = (&report.pack, report.threads, report.instruction_set, &report.device);
+    output::print_line(&format_args!(
+        "pack \"{name}\" loaded in {load_ms:.1} ms; {threads} threads, {set}, drawn by {device}{memory}"
+    ))?;
     output::print_line(&format_args!("{:<12} {:>10} {:>10}", "stage", "median ms", "p95 ms"))?;
     for s in &report.stages {
         output::print_line(&format_args!("{:<12} {:>10.2} {:>10.2}", s.stage, s.median_ms, s.p95_ms))?;

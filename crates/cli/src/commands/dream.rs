@@ -1,9 +1,9 @@
 //! `narcissus dream`: faces of nobody.
 
-use crate::options::{Drawing, Global, Size};
+use crate::options::{Drawing, Global, Size, build_painter};
 use crate::output::OutputDir;
 use display::{VideoWriter, scaled};
-use mirror::generator::{Painter, Walk, grid, samples};
+use mirror::generator::{Walk, grid, samples};
 use std::path::PathBuf;
 use train::runs::bar;
 
@@ -45,13 +45,6 @@ const STEPS: usize = 50;
 /// Small pictures are enlarged to this side in the walk, pixels.
 const WALK_SIDE: usize = 256;
 
-/// The generator, laid out; neither its file nor its weights stay in memory beside that.
-fn painter(options: &DreamArgs, global: &Global) -> anyhow::Result<Painter> {
-    let precision = options.drawing.precision()?;
-    let generator = options.size.generator(&global.open_pack()?)?;
-    Ok(Painter::with_precision(&generator, precision))
-}
-
 /// Runs it.
 pub fn run(options: &DreamArgs, global: &Global) -> anyhow::Result<()> {
     if options.video {
@@ -59,7 +52,7 @@ pub fn run(options: &DreamArgs, global: &Global) -> anyhow::Result<()> {
         host::ffmpeg()?;
     }
     let out = OutputDir::open(&options.out)?;
-    let painter = painter(options, global)?;
+    let painter = build_painter(&global.open_pack()?, &options.drawing, &options.size)?;
     let count = options.count as usize;
     let progress = bar(count as u64, "faces");
     let mut shown = Vec::new();

@@ -1,9 +1,10 @@
 //! `narcissus site`: the mirror as files for any web server.
 
+use crate::device::Device;
 use crate::options::{Global, Size};
 use crate::output::OutputDir;
 use ::mirror::inverter::Inverter;
-use ::mirror::live::protocol::PageSettings;
+use ::mirror::live::protocol::{ModuleDevice, PageSettings};
 use ::mirror::pack::Net;
 use anyhow::Context;
 use display::StaticSite;
@@ -24,7 +25,7 @@ const THREADS: &str = "narcissus-threads.wasm";
 #[command(after_long_help = "\
 Examples:
     narcissus site --out site
-    narcissus site --pack my-pack --faces 2 --out site")]
+    narcissus site --pack my-pack --faces 2 --device auto --out site")]
 pub struct SiteArgs {
     /// The folder
     #[arg(long, value_name = "DIR")]
@@ -35,6 +36,10 @@ pub struct SiteArgs {
     /// The folder of the modules [default: the program's own]
     #[arg(long, value_name = "DIR")]
     pub modules: Option<PathBuf>,
+    /// What draws in the browser: the processor; the graphics card through WebGPU, or what the browser has in place of one; or a card once it has
+    /// shown that it draws the same faster
+    #[arg(long, value_enum, default_value_t, hide_possible_values = true, value_name = "cpu|gpu|auto")]
+    pub device: Device,
     #[command(flatten)]
     pub size: Size,
 }
@@ -62,6 +67,11 @@ pub fn run(options: &SiteArgs, global: &Global) -> anyhow::Result<()> {
         threads: threads.as_deref(),
         views: options.faces.into(),
         max_resolution,
+        device: match options.device {
+            Device::Cpu => ModuleDevice::Cpu,
+            Device::Gpu => ModuleDevice::Gpu,
+            Device::Auto => ModuleDevice::Auto,
+        },
     };
     let files = site.files().map_err(anyhow::Error::from_boxed)?;
     let out = OutputDir::open(&options.out)?;

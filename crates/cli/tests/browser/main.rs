@@ -6,6 +6,7 @@
 //! `… five_minutes` watches the memory for as long, `… long_tasks` looks for jolts.
 
 mod archive;
+mod card;
 #[allow(dead_code)]
 mod chromium;
 mod everybody;

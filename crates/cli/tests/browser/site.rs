@@ -14,15 +14,15 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// A file server that knows nothing of mirrors: no headers but type and length. It ends when this is dropped.
-struct Files {
-    url: String,
+pub struct Files {
+    pub url: String,
     address: std::net::SocketAddr,
     /// What was asked for; `None` once it has ended.
     asked: Arc<Mutex<Option<Vec<String>>>>,
 }
 
 impl Files {
-    fn serve(folder: &Path) -> Self {
+    pub fn serve(folder: &Path) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let asked = Arc::new(Mutex::new(Some(Vec::new())));
@@ -82,7 +82,7 @@ fn answer(mut stream: TcpStream, folder: &Path, asked: &Mutex<Option<Vec<String>
 }
 
 /// The folder with the modules.
-fn modules() -> Option<PathBuf> {
+pub fn modules() -> Option<PathBuf> {
     let folder = std::env::var_os("NARCISSUS_MODULES").map(PathBuf::from);
     if folder.is_none() {
         eprintln!("skipped: NARCISSUS_MODULES is not set");
@@ -98,7 +98,7 @@ fn without_threads(modules: &Path, dir: &Path) -> PathBuf {
     plain
 }
 
-fn write_site(out: &Path, modules: &Path, more: &[&str]) {
+pub fn write_site(out: &Path, modules: &Path, more: &[&str]) {
     let site = ["site", "--out"].map(std::ffi::OsStr::new);
     let status = Command::new(narcissus()).args(site).arg(out).arg("--modules").arg(modules).args(more).status();
     assert!(status.unwrap().success());
@@ -112,7 +112,7 @@ fn site_of(dir: &Path, modules: &Path) -> Files {
 }
 
 /// A page that has come to rest, after it may have come anew once.
-fn open(page: &mut Page, url: &str) {
+pub fn open(page: &mut Page, url: &str) {
     page.go("about:blank#again");
     page.go(url);
     page.wait("globalThis.narcissus && navigator.serviceWorker.controller");

@@ -161,6 +161,27 @@ fn assert_pack_refused(pack: &Path, words: &[&str]) {
 }
 
 #[test]
+#[cfg(not(feature = "gpu"))]
+fn a_card_that_the_program_cannot_use() {
+    let setting = Setting::new();
+    let out = setting.out();
+    for command in ["dream", "bench"] {
+        let mut words = vec![command.as_ref(), "--device".as_ref(), "gpu".as_ref()];
+        if command == "dream" {
+            words.extend(["--out".as_ref(), out.as_os_str()]);
+        }
+        narcissus(&words).assert_one_error(&[
+            "--device gpu",
+            "built without graphics cards",
+            "hint:",
+            "--features gpu",
+        ]);
+    }
+    let words = ["dream", "--device", "auto", "--count", "1", "--max-resolution", "8", "--out"].map(AsRef::as_ref);
+    narcissus(&[&words[..], &[out.as_os_str()]].concat()).assert_success();
+}
+
+#[test]
 fn wrong_usage_has_exit_code_2() {
     for arguments in [
         &["reflect"] as &[&str],

@@ -25,7 +25,7 @@ pub(super) fn routes<S: Clone + Send + Sync + 'static>(files: impl IntoIterator<
 pub const SERVICE_WORKER: &str = include_str!("../../../../web/sw.js");
 
 /// All files that any page has, `index.html` first.
-pub const FILES: [File; 34] = [
+pub const FILES: [File; 35] = [
     file!("/", "index.html", "text/html"),
     file!("/mirror.css", "mirror.css", "text/css"),
     file!("/icon.svg", "icon.svg", "image/svg+xml"),
@@ -36,6 +36,7 @@ pub const FILES: [File; 34] = [
     file!("/clock.js", "clock.js", "text/javascript"),
     file!("/dissolve.js", "dissolve.js", "text/javascript"),
     file!("/glass.js", "glass.js", "text/javascript"),
+    file!("/card.js", "card.js", "text/javascript"),
     file!("/half.js", "half.js", "text/javascript"),
     file!("/house.js", "house.js", "text/javascript"),
     file!("/keys.js", "keys.js", "text/javascript"),

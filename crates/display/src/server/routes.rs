@@ -11,6 +11,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use mirror::generator::Device;
 use std::sync::Arc;
 
 /// Quality of the JPEG of what the server's own camera sees.
@@ -116,8 +117,12 @@ async fn settings(State(site): State<Arc<Site>>) -> Response {
 
 /// "ok", unless the mirror has worked at one picture for so long that it must be stuck.
 async fn health(State(site): State<Arc<Site>>) -> Response {
+    let device = site.sessions.mirror().map(|mirror| mirror.painter().device());
     match site.metrics.is_stuck() {
-        false => "ok\n".into_response(),
+        false => match device {
+            None | Some(Device::Cpu) => "ok\n".into_response(),
+            Some(device) => format!("ok\ndrawn by {device}\n").into_response(),
+        },
         true => (StatusCode::SERVICE_UNAVAILABLE, "the mirror does not answer\n").into_response(),
     }
 }

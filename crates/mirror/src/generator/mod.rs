@@ -3,6 +3,7 @@
 //! Level `r` draws `2^r` pixels; the full resolution is level `R`. `lod` chooses the level, as in the paper's code:
 //! `R - r`, plus a fraction while level `r` fades in over the enlarged picture of level `r - 1`.
 
+mod accelerator;
 mod config;
 mod dream;
 mod input;
@@ -12,10 +13,12 @@ mod painter;
 mod picture;
 mod weights;
 
+pub use accelerator::Accelerator;
 pub use config::{Config, ConfigError};
 pub use dream::{Walk, grid, samples};
+pub use kernels::{EPSILON, LEAK};
 pub use levels::{GrowError, LevelError};
-pub use network::{Generator, GeneratorTape};
-pub use painter::Painter;
+pub use network::{Generator, GeneratorTape, LayerWeights, LevelWeights};
+pub use painter::{Device, Painter};
 pub use picture::images;
 pub use weights::FORMAT;

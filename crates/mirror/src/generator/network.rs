@@ -45,6 +45,25 @@ impl GeneratorTape {
     }
 }
 
+/// The weights of a level, as its layers use them.
+pub struct LevelWeights {
+    /// Of the layer that makes the level's maps: the dense layer `[latent, 16 pixels, maps]` of 4x4 pixels, or the 3x3 convolution
+    /// `[3, 3, maps below, maps]` of the enlarged maps below.
+    pub first: LayerWeights,
+    /// Of the 3x3 convolution `[3, 3, maps, maps]`.
+    pub second: LayerWeights,
+    /// From maps to colours, `[maps, 3]`, if the level has them.
+    pub to_rgb: Option<LayerWeights>,
+}
+
+/// The weights of a layer.
+pub struct LayerWeights {
+    /// The outputs side by side.
+    pub weight: Vec<f32>,
+    /// One an output map; of a dense layer perhaps `[16 pixels, maps]`.
+    pub bias: Vec<f32>,
+}
+
 impl Generator {
     /// An untrained generator with equalised learning rate.
     ///
@@ -210,6 +229,22 @@ impl Generator {
     /// What is learned: blocks from the coarsest, then `ToRGB` from the coarsest.
     pub fn params(&self) -> Vec<&Param> {
         self.blocks.iter().flat_map(Layer::params).chain(self.to_rgb.iter().flat_map(Layer::params)).collect()
+    }
+
+    /// The weights of a level, run-time scales multiplied in, for whoever draws without these layers.
+    ///
+    /// # Panics
+    /// If there is no such level.
+    pub fn level_weights(&self, level: usize) -> LevelWeights {
+        let params = self.blocks[level - 2].params();
+        let [w0, b0, w1, b1] = params[..] else { unreachable!("a block has two layers") };
+        let layer = |weight: &Param, bias: &Param| LayerWeights {
+            weight: weight.effective().into_owned(),
+            bias: bias.value.clone(),
+        };
+        let has_colours = level == self.config.levels() || self.has_colours(level);
+        let rgb = self.to_rgb[level - 2].params();
+        LevelWeights { first: layer(w0, b0), second: layer(w1, b1), to_rgb: has_colours.then(|| layer(rgb[0], rgb[1])) }
     }
 
     /// What is learned, to change it.

@@ -1,12 +1,14 @@
 //! The generator laid out for drawing: no tape, no allocation for maps, colours straight from the last sums.
 
-use super::network::Generator;
+use super::accelerator::Accelerator;
+use super::network::{Generator, LayerWeights, LevelWeights};
 use super::picture::image;
 use crate::latent::Latent;
 use frame::Image;
 use kernels::{ConvFilter, ConvShape, Epilogue, Isa, Precision, ToRgb, UpsampleFilter};
 use nn::{Layer, PixelNorm, Tensor};
-use std::sync::Mutex;
+use std::fmt::{self, Display, Formatter};
+use std::sync::{Mutex, OnceLock};
 
 /// Draws at full resolution what [`Generator::forward`] draws, several times faster.
 pub struct Painter {
@@ -23,6 +25,36 @@ pub struct Painter {
     to_rgb: Vec<Option<ToRgb>>,
     /// Maps that nobody draws with now.
     canvases: Mutex<Vec<Canvas>>,
+    /// What draws in place of the CPU.
+    accelerator: Option<Box<dyn Accelerator>>,
+    /// Why it does so no longer.
+    trouble: OnceLock<String>,
+}
+
+/// What a [`Painter`] draws with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Device {
+    /// The CPU.
+    Cpu,
+    /// The accelerator of this name.
+    Accelerator(String),
+    /// The CPU, since the accelerator could no longer.
+    FellBack {
+        /// Its name.
+        name: String,
+        /// What it said.
+        why: String,
+    },
+}
+
+impl Display for Device {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        match self {
+            Self::Cpu => write!(f, "the CPU"),
+            Self::Accelerator(name) => write!(f, "{name}"),
+            Self::FellBack { why, .. } => write!(f, "the CPU, since {why}"),
+        }
+    }
 }
 
 /// A convolution with its bias.
@@ -68,43 +100,71 @@ impl Painter {
         let isa = Isa::current();
         let config = generator.config();
         let maps = |level: usize| config.maps(level - 1);
-        let weights = |block: usize| {
-            let params = generator.blocks[block].params();
-            let [w0, b0, w1, b1] = params[..] else { unreachable!("a block has two layers") };
-            (w0.effective().into_owned(), b0.value.clone(), w1.effective().into_owned(), b1.value.clone())
-        };
 
         // The first level: its dense layer has one bias a map, or one a value.
-        let (dense, mut dense_bias, w, bias) = weights(0);
-        let mut pixel_bias = vec![0.0; 16 * maps(2)];
+        let first = generator.level_weights(2);
+        let (mut dense_bias, mut pixel_bias) = (first.first.bias, vec![0.0; 16 * maps(2)]);
         if generator.pixel_biases() {
             pixel_bias = std::mem::replace(&mut dense_bias, vec![0.0; maps(2)]);
         }
 
         // The others, and the ways from their maps to colours.
-        let levels = (3..=config.levels()).map(|level| {
-            let (w0, b0, w1, b1) = weights(level - 2);
-            let up = UpsampleFilter::new(isa, (maps(level - 1), maps(level)), w0).with_precision(precision);
-            (Stage { filter: up, bias: b0 }, Stage { filter: ConvFilter::new(isa, w1), bias: b1 })
-        });
-        let to_rgb = (2..=config.levels()).map(|level| {
-            let rgb = generator.to_rgb[level - 2].params();
-            let bias = rgb[1].value[..].try_into().expect("three colours");
-            let has_colours = level == config.levels() || generator.has_colours(level);
-            has_colours.then(|| ToRgb::new(&rgb[0].effective(), bias))
-        });
+        let colours =
+            |w: Option<LayerWeights>| w.map(|w| ToRgb::new(&w.weight, w.bias.try_into().expect("three colours")));
+        let mut to_rgb = vec![colours(first.to_rgb)];
+        let mut levels = Vec::new();
+        for level in 3..=config.levels() {
+            let LevelWeights { first, second, to_rgb: rgb } = generator.level_weights(level);
+            let up = UpsampleFilter::new(isa, (maps(level - 1), maps(level)), first.weight).with_precision(precision);
+            let conv = ConvFilter::new(isa, second.weight);
+            levels.push((Stage { filter: up, bias: first.bias }, Stage { filter: conv, bias: second.bias }));
+            to_rgb.push(colours(rgb));
+        }
 
         Self {
             resolution: config.resolution,
             latent_size: config.latent_size,
-            dense: ConvFilter::new(isa, dense),
+            dense: ConvFilter::new(isa, first.first.weight),
             dense_bias,
             pixel_bias,
-            conv4: Stage { filter: ConvFilter::new(isa, w), bias },
-            levels: levels.collect(),
-            to_rgb: to_rgb.collect(),
+            conv4: Stage { filter: ConvFilter::new(isa, first.second.weight), bias: first.second.bias },
+            levels,
+            to_rgb,
             canvases: Mutex::new(Vec::new()),
+            accelerator: None,
+            trouble: OnceLock::new(),
         }
+    }
+
+    /// The same, whose pictures an accelerator of the same generator draws, as long as it can. The CPU draws the others.
+    #[must_use]
+    pub fn with_accelerator(self, accelerator: Box<dyn Accelerator>) -> Self {
+        Self { accelerator: Some(accelerator), trouble: OnceLock::new(), ..self }
+    }
+
+    /// What draws the next picture.
+    pub fn device(&self) -> Device {
+        match (&self.accelerator, self.trouble.get()) {
+            (None, _) => Device::Cpu,
+            (Some(accelerator), None) => Device::Accelerator(accelerator.name().to_owned()),
+            (Some(accelerator), Some(why)) => {
+                Device::FellBack { name: accelerator.name().to_owned(), why: why.clone() }
+            }
+        }
+    }
+
+    /// The picture of the accelerator, if there is one that still can.
+    fn accelerated(&self, latent: &Latent, side: usize) -> Option<Image> {
+        let accelerator = self.accelerator.as_ref().filter(|_| self.trouble.get().is_none())?;
+        let painted = accelerator.paint(latent, side);
+        painted
+            .inspect_err(|why| {
+                // Several threads may find out at the same time.
+                if self.trouble.set(why.clone()).is_ok() {
+                    tracing::warn!("{why}; the CPU draws from now on");
+                }
+            })
+            .ok()
     }
 
     /// Width and height of the pictures.
@@ -130,13 +190,21 @@ impl Painter {
         self.paint_all(std::slice::from_ref(latent)).swap_remove(0)
     }
 
-    /// The picture of one latent at the largest of [`Painter::sizes`] that has at most `most` pixels a side; at the smallest if all have more.
+    /// The largest of [`Painter::sizes`] that has at most `most` pixels a side; the smallest if all have more.
+    pub fn side(&self, most: usize) -> usize {
+        let size = self.sizes().take_while(|size| *size <= most).last();
+        size.or_else(|| self.sizes().next()).unwrap_or(self.resolution)
+    }
+
+    /// The picture of one latent, of [`Painter::side`] pixels a side.
     ///
     /// # Panics
     /// If the latent has another size than the generator's.
     pub fn paint_at(&self, latent: &Latent, most: usize) -> Image {
-        let size = self.sizes().take_while(|size| *size <= most).last();
-        let side = size.or_else(|| self.sizes().next()).unwrap_or(self.resolution);
+        let side = self.side(most);
+        if let Some(image) = self.accelerated(latent, side) {
+            return image;
+        }
         let paint = |canvas: &mut Canvas| {
             self.draw(&Latent::batch(std::slice::from_ref(latent)), side, canvas, &mut |_| {});
             image(&canvas.maps[..side * side * 3], side, side)
@@ -150,6 +218,8 @@ impl Painter {
     /// If a latent has another size than the generator's.
     pub fn paint_all(&self, latents: &[Latent]) -> Vec<Image> {
         let side = self.resolution;
+        let accelerated: Vec<Image> = latents.iter().map_while(|latent| self.accelerated(latent, side)).collect();
+        let rest = &latents[accelerated.len()..];
         let paint = |latents: &[Latent]| {
             self.with_canvas(|canvas| {
                 self.draw(&Latent::batch(latents), side, canvas, &mut |_| {});
@@ -157,7 +227,8 @@ impl Painter {
                 pictures.map(|x| image(x, side, side)).collect::<Vec<_>>()
             })
         };
-        kernels::on_pool(|| latents.chunks(self.batch()).flat_map(paint).collect())
+        let painted = kernels::on_pool(|| rest.chunks(self.batch()).flat_map(paint).collect::<Vec<_>>());
+        accelerated.into_iter().chain(painted).collect()
     }
 
     /// Pictures to draw at a time: enough to share the work out, few enough for the memory of a 1024-pixel net.
@@ -165,7 +236,7 @@ impl Painter {
         (256 / self.resolution).clamp(1, 16)
     }
 
-    /// The pictures `[n, resolution, resolution, 3]` of latents `[n, 1, 1, latent_size]`, about -1 to 1.
+    /// The pictures `[n, resolution, resolution, 3]` of latents `[n, 1, 1, latent_size]`, about -1 to 1, drawn by the CPU.
     ///
     /// # Panics
     /// If the latents have another size than the generator's.
@@ -178,7 +249,7 @@ impl Painter {
         kernels::on_pool(|| self.with_canvas(paint))
     }
 
-    /// Draws one picture and says after each layer, or each band of a large one, which it was, as the paper names it:
+    /// Draws one picture on the CPU and says after each layer, or each band of a large one, which it was, as the paper names it:
     /// `4x4/Dense`, `8x8/Conv0`, ...
     ///
     /// # Panics
@@ -359,6 +430,40 @@ mod tests {
         assert!(more > 0, "nothing was rounded");
         assert!(more * 20 < differences.len(), "{more} of {} moved by more than 1/255", differences.len());
         assert!(*differences.iter().max().unwrap() < 64);
+    }
+
+    /// Draws grey pictures until it breaks.
+    struct Grey(std::sync::atomic::AtomicUsize);
+
+    impl Accelerator for Grey {
+        fn name(&self) -> &str {
+            "grey"
+        }
+
+        fn paint(&self, _: &Latent, side: usize) -> Result<Image, String> {
+            let left = self.0.load(std::sync::atomic::Ordering::Relaxed);
+            let left = left.checked_sub(1).ok_or("grey: it burst")?;
+            self.0.store(left, std::sync::atomic::Ordering::Relaxed);
+            Ok(Image::flat(side, side, [128; 3]))
+        }
+    }
+
+    #[test]
+    fn the_cpu_goes_on_where_an_accelerator_breaks() {
+        let config = Config { resolution: 16, fmap_base: 64, fmap_max: 8, fmap_min: 1, latent_size: 4 };
+        let g = Generator::new(config, &mut Rng::new(3));
+        let latents: Vec<Latent> = (0..5).map(|_| Latent::gaussian(4, &mut Rng::new(1))).collect();
+        let cpu = Painter::new(&g).paint_all(&latents);
+        assert_eq!(Painter::new(&g).device(), Device::Cpu);
+
+        let painter = Painter::new(&g).with_accelerator(Box::new(Grey(3.into())));
+        assert_eq!(painter.device().to_string(), "grey");
+        assert_eq!(painter.paint_at(&latents[0], 8), Image::flat(8, 8, [128; 3]));
+        let painted = painter.paint_all(&latents);
+        assert_eq!(painted[..2], [Image::flat(16, 16, [128; 3]), Image::flat(16, 16, [128; 3])]);
+        assert_eq!(painted[2..], cpu[2..]);
+        assert_eq!(painter.device(), Device::FellBack { name: "grey".into(), why: "grey: it burst".into() });
+        assert_eq!(painter.paint(&latents[0]), cpu[0]);
     }
 
     #[test]

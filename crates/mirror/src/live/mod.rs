@@ -28,7 +28,7 @@ mod value;
 pub use desk::{Closed, ControlDescription, Desk, DeskError, Look, PageStyle, SCENE, SceneName};
 pub use live_mirror::{FrameResult, LiveMirror, TrackedFace};
 pub use pipeline::{Client, Job, Pipeline, Policy};
-pub use renderer::{DrawRequest, RenderedView, Renderer};
+pub use renderer::{DrawRequest, DueView, DueViews, RenderedView, Renderer};
 pub use report::frame_report;
 pub use rules::{ArchiveRules, Nearness, Permission, Rules};
 pub use session::{Analysed, Audience, FrameFeed, LiveSession, Observer, OpenSession, OpenSessions, Session};

@@ -13,7 +13,6 @@ pub struct Renderer {
     painter: Arc<Painter>,
     /// Seconds in which a reflection becomes another.
     transition_secs: f64,
-    /// Held while reflections are drawn.
     views: Mutex<Views>,
     /// What was drawn last.
     rendered: Mutex<Vec<RenderedView>>,
@@ -67,6 +66,26 @@ pub struct RenderedView {
     pub at: f64,
 }
 
+/// What is to be drawn for a frame.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DueViews {
+    epoch: u64,
+    at: f64,
+    /// From left to right; nothing if everybody was forgotten since the request.
+    pub views: Vec<DueView>,
+}
+
+/// A reflection that is to be drawn.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DueView {
+    viewer: Option<u64>,
+    progress: f32,
+    /// What the generator draws.
+    pub latent: Latent,
+    /// Pixels a side.
+    pub side: usize,
+}
+
 impl Renderer {
     /// For a [`super::LiveMirror`] of the same settings.
     pub fn new(painter: Arc<Painter>, settings: &LiveSettings) -> Self {
@@ -85,25 +104,57 @@ impl Renderer {
     /// Draws what a frame came to, at `at` seconds. Requests must come in the order of their frames; those in between may be left out.
     /// Nothing is drawn of a request from before everybody was forgotten.
     pub fn render(&self, request: &DrawRequest, at: f64) -> Vec<RenderedView> {
+        let due = self.due(request, at);
+        let pictures = due.views.iter().map(|view| self.painter.paint_at(&view.latent, view.side)).collect();
+        self.finish(due, pictures)
+    }
+
+    /// What is to be drawn of a frame, at `at` seconds, for whoever draws it elsewhere: the first half of [`Renderer::render`].
+    pub fn due(&self, request: &DrawRequest, at: f64) -> DueViews {
         let mut views = lock(&self.views);
-        if request.epoch != views.epoch {
-            return Vec::new();
+        let epoch = request.epoch;
+        if epoch != views.epoch {
+            return DueViews { epoch, at, views: Vec::new() };
         }
 
-        let (painter, transition_secs) = (&self.painter, self.transition_secs);
         let Views { views, takeover, .. } = &mut *views;
         if takeover.as_ref().is_some_and(|takeover| takeover.began.is_none()) {
             // Whoever is there was there before.
             views.iter_mut().zip(&request.targets).for_each(|(view, target)| view.viewer = target.viewer);
         }
+        let side = self.painter.side(request.resolution.unwrap_or(usize::MAX));
         let pairs = views.iter_mut().zip(&request.targets);
-        let mut rendered: Vec<RenderedView> = kernels::on_pool(|| {
-            pairs.map(|(view, target)| view.render(painter, target, request.resolution, transition_secs, at)).collect()
-        });
-        takeover.take_if(|takeover| takeover.dissolve(&mut rendered, transition_secs, at));
+        let views = pairs.map(|(view, target)| view.step(target, side, self.transition_secs, at)).collect();
+        DueViews { epoch, at, views }
+    }
+
+    /// The second half: what comes of the pictures of all views. Nothing, if everybody was forgotten since.
+    ///
+    /// # Panics
+    /// If there are fewer pictures than views, or of other sizes.
+    pub fn finish(&self, due: DueViews, pictures: Vec<Image>) -> Vec<RenderedView> {
+        assert_eq!(due.views.len(), pictures.len(), "a picture of each view");
+        let mut views = lock(&self.views);
+        if due.epoch != views.epoch {
+            return Vec::new();
+        }
+
+        let mut rendered: Vec<RenderedView> = (due.views.into_iter().zip(pictures))
+            .map(|(DueView { viewer, progress, side, .. }, image)| {
+                assert_eq!((image.width, image.height), (side, side), "a picture as large as was asked for");
+                RenderedView { viewer, progress, image: Arc::new(image), at: due.at }
+            })
+            .collect();
+        let transition_secs = self.transition_secs;
+        views.takeover.take_if(|takeover| takeover.dissolve(&mut rendered, transition_secs, due.at));
 
         lock(&self.rendered).clone_from(&rendered);
         rendered
+    }
+
+    /// What draws.
+    pub fn painter(&self) -> &Painter {
+        &self.painter
     }
 
     /// What was drawn last, from left to right; nothing before the first picture.
@@ -111,7 +162,7 @@ impl Renderer {
         lock(&self.rendered).clone()
     }
 
-    /// Forgets everything, after the picture that is being drawn. `epoch` is what [`super::LiveMirror::forget`] gave.
+    /// Forgets everything; nothing comes of a picture that is being drawn. `epoch` is what [`super::LiveMirror::forget`] gave.
     pub fn forget(&self, epoch: u64) {
         let mut views = lock(&self.views);
         *views = Views::blank(&self.painter, views.views.len(), epoch);
@@ -173,14 +224,8 @@ impl ReflectionView {
         Self { viewer: None, follower: LatentFollower::default(), transition: None, shown }
     }
 
-    fn render(
-        &mut self,
-        painter: &Painter,
-        target: &Target,
-        resolution: Option<usize>,
-        transition_secs: f64,
-        at: f64,
-    ) -> RenderedView {
+    /// Goes on to `at` seconds; what is to be drawn then.
+    fn step(&mut self, target: &Target, side: usize, transition_secs: f64, at: f64) -> DueView {
         // Somebody else begins a transition, and is followed from their own first latent.
         if target.viewer != self.viewer {
             self.transition = Some(Transition { from: self.shown.clone(), began: at });
@@ -200,8 +245,7 @@ impl ReflectionView {
             Some(transition) => transition.from.slerp(&followed, progress),
             None => followed,
         };
-        let image = painter.paint_at(&self.shown, resolution.unwrap_or(usize::MAX));
-        RenderedView { viewer: self.viewer, progress, image: Arc::new(image), at }
+        DueView { viewer: self.viewer, progress, latent: self.shown.clone(), side }
     }
 }
 

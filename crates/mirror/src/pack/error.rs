@@ -107,6 +107,9 @@ pub enum PackError {
         /// Which size, and why not.
         source: LevelError,
     },
+    /// What was to draw in place of the CPU cannot.
+    #[error("{0}")]
+    Accelerator(String),
     /// Two nets do not fit one another.
     #[error("{pack}: {why}\nhint: train the inverter again on this generator")]
     Mismatch {

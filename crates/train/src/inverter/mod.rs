@@ -20,7 +20,7 @@ use anyhow::{Context, Result};
 use mirror::engine::Eyes;
 use mirror::features::greedy::{CANDIDATES, Number};
 use mirror::features::{FeatureVector, Group, spatial};
-use mirror::generator::{Generator, Painter};
+use mirror::generator::Painter;
 use mirror::inverter::{FeatureSelection, Inverter, InverterConfig, Population};
 use mirror::pack::{Net, Pack};
 use nn::io::Dtype;
@@ -117,31 +117,29 @@ const SECOND_FORWARD: f32 = 0.5;
 /// How fast nets learn that go on, as a share of how fast others do.
 const INITIALISED_RATE: f32 = 0.5;
 
-/// Trains an inverter for the generator of a pack, by what the pack's eyes see.
+/// Trains an inverter for the generator of a pack, whose pictures `painter` draws, by what the pack's eyes see in them.
 ///
 /// # Errors
 /// On missing nets, nobody who stands in for visitors, or an unwritable output.
-pub fn train(pack: &Pack, options: &InverterOptions) -> Result<TrainedInverter> {
+pub fn train(pack: &Pack, painter: &Painter, options: &InverterOptions) -> Result<TrainedInverter> {
     anyhow::ensure!((0.0..=1.0).contains(&options.individuality), "--individuality must lie between 0 and 1");
     anyhow::ensure!(options.minutes > 0.0, "--minutes must be positive");
     let eyes = Eyes::new(pack)?;
     let stand_ins = StandIns::new(pack, &eyes, options.visitors.as_deref())?;
-    let generator = pack.open(Net::Generator, Generator::from_bytes)?;
-    let painter = Painter::new(&generator);
     std::fs::create_dir_all(&options.out).with_context(|| options.out.display().to_string())?;
 
     // Pairs of latents and features. As many as learning needs at least are drawn before the time begins: otherwise nothing of a short
     // time would be left for learning.
-    let latent_size = generator.config().latent_size;
+    let latent_size = painter.latent_size();
     let file = PairsFile { path: options.out.join("pairs.safetensors"), options: decisive(pack)? };
     let mut pairs = match options.resume && file.path.exists() {
         true => Pairs::resume(&file.path, latent_size, &file.options)?,
         false => Pairs::new(latent_size, options.seed),
     };
-    draw_fewest(&mut pairs, &painter, &eyes, options.pairs)?;
+    draw_fewest(&mut pairs, painter, &eyes, options.pairs)?;
     let columns = ["forward_loss", "misfit", "energy", "latent_loss", "lr"];
     let mut run = TrainingRun::open(&options.out, "inverter", Some(options.minutes), &columns, (0, 0.0))?;
-    draw(&mut pairs, &painter, &eyes, options, &mut run, &file)?;
+    draw(&mut pairs, painter, &eyes, options, &mut run, &file)?;
     let random = pairs.len();
 
     // An inverter that knows nothing but how unusual each feature is. Women are as frequent among visitors as among samples: were
@@ -188,7 +186,7 @@ pub fn train(pack: &Pack, options: &InverterOptions) -> Result<TrainedInverter> 
     // lesson of both.
     let until = run.fraction() + SECOND_PAIRS * left;
     while pairs.len() < 2 * random && run.fraction() < until {
-        pairs.draw(&painter, &eyes, &bend::bent(&inverter, &train, &strangers, &mut rng))?;
+        pairs.draw(painter, &eyes, &bend::bent(&inverter, &train, &strangers, &mut rng))?;
         run.show(format!("{} pairs where the inverter goes", pairs.len() - random));
     }
     say(format_args!("{} pairs where the inverter goes", pairs.len() - random));

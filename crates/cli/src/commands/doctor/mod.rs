@@ -17,7 +17,8 @@ use std::time::Instant;
 /// they may be opened, and which programs hold them. Each line begins with `ok`; with `warning` where something is missing that
 /// the mirror can do without; or with `failure`. Ends with exit code 1 if anything failed.
 ///
-/// The check `graphics` says what a browser may use, not what it uses: its page chrome://gpu says that.
+/// The check `graphics` says what a browser may use, not what it uses: its page chrome://gpu says that. The check `gpu` names what
+/// --device gpu could draw with.
 #[derive(clap::Args, Debug)]
 #[command(after_long_help = "\
 Examples:
@@ -83,6 +84,7 @@ pub fn run(options: &DoctorArgs, global: &Global) -> anyhow::Result<()> {
         ("port", port(options.port)),
         ("browser", browser()),
         ("ffmpeg", ffmpeg()),
+        ("gpu", cards()),
     ];
     let checks: Vec<Check> =
         checks.into_iter().chain(devices()).map(|(name, finding)| Check { name, finding }).collect();
@@ -155,6 +157,18 @@ fn port(port: u16) -> Finding {
             format!("{port}: {e}"),
             "stop the program that uses it (another mirror?), or choose another --port",
         ),
+    }
+}
+
+/// Which graphics cards `--device gpu` could draw with.
+fn cards() -> Finding {
+    match crate::device::cards() {
+        None => Finding::ok("this program was built without graphics cards: the CPU draws"),
+        Some(cards) if cards.is_empty() => Finding::warning(
+            "no graphics card that Vulkan, Metal or DirectX 12 knows: the CPU draws",
+            "install the card's driver, if there is one; on Debian also mesa-vulkan-drivers",
+        ),
+        Some(cards) => Finding::ok(format!("--device gpu draws with the first: {}", cards.join("; "))),
     }
 }
 

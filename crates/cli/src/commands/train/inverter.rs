@@ -1,5 +1,6 @@
 //! The flags of `train inverter`.
 
+use crate::device::DeviceArgs;
 use crate::options::VisitorsArgs;
 use std::path::PathBuf;
 use train::inverter::InverterOptions;
@@ -52,6 +53,8 @@ pub struct InverterArgs {
     /// Go on from an inverter for the same generator, in place of random weights: its numbers, tables and constants stay
     #[arg(long, value_name = "WEIGHTS", conflicts_with_all = ["numbers", "individuality", "refine_steps", "quality"])]
     init: Option<PathBuf>,
+    #[command(flatten)]
+    pub device: DeviceArgs,
 }
 
 impl InverterArgs {

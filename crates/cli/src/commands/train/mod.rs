@@ -59,7 +59,8 @@ pub fn run(which: &Train, global: &Global) -> anyhow::Result<()> {
         Train::Likeness(args) => eprintln!("{}", train::faces::likeness::train(&args.options())?),
         Train::Gan(args) => eprintln!("{}", train::gan::train(&args.options())?),
         Train::Inverter(args) => {
-            eprintln!("{}", train::inverter::train(&global.open_pack()?, &args.options()?)?);
+            let (pack, options) = (global.open_pack()?, args.options()?);
+            eprintln!("{}", train::inverter::train(&pack, &args.device.painter(&pack)?, &options)?);
             eprintln!("to use it, copy it into the pack's folder, then: narcissus pack seal FOLDER");
         }
     }

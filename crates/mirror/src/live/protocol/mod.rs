@@ -143,6 +143,21 @@ pub struct ModuleSettings {
     pub views: usize,
     /// Pixels a side that are drawn at most.
     pub max_resolution: usize,
+    /// What draws, see [`ModuleDevice`].
+    pub device: ModuleDevice,
+}
+
+/// What draws where the mirror runs in the browser.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ModuleDevice {
+    /// The processor.
+    #[default]
+    Cpu,
+    /// The graphics card through WebGPU, or what the browser has in place of one.
+    Gpu,
+    /// A graphics card, once it has shown that it draws the same faster.
+    Auto,
 }
 
 /// A file that the page fetches.
