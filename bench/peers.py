@@ -15,6 +15,8 @@ HERE = Path(__file__).resolve().parent
 BATCH, R1_EVERY, R1_GAMMA, RATE = 16, 16, 1.0, 0.002
 # Largest difference to PyTorch, over the largest value; bf16 keeps eight bits.
 TOLERANCE, TOLERANCE_BF16 = 1e-3, 0.2
+# Of pictures from a graphics card: ours are bytes.
+TOLERANCE_CARD = 0.05
 # Whose warm-up took longer is not asked again; its figures are those of the warm-up.
 PATIENCE_MS = 15_000
 # Before a turn: the threads of the one before (ONNX Runtime's above all) spin on for a while, waiting for work.
@@ -39,6 +41,8 @@ class Net:
 
 # name: shape, turns, runs a turn (of which the first is not counted where there are several)
 DRAWN = {'generator 128': (Net(128, 2048, 128, 512), 15, 4), 'generator 1024': (Net(1024, 8192, 512, 512), 7, 1)}
+# On a graphics card: the paper's network up to each level.
+ON_CARD = {f'card {size}': (Net(size, 8192, 512, 512), 15, 20) for size in (128, 256, 512, 1024)}
 TRAINED = {'training 64': (Net(64, 2048, 128, 512), 5, 2)}
 
 
@@ -174,6 +178,24 @@ class Drawer:
         return y.float().permute(0, 2, 3, 1).contiguous().numpy()
 
 
+class CardDrawer(Drawer):
+    """PyTorch on a CUDA card; as ours, it gives the picture's bytes to the CPU."""
+    def __init__(self, kind, net, weights, threads):
+        super().__init__(kind, net, weights, threads)
+        self.half, self.run = 'f16' in kind, self.run.cuda()
+        if self.half:
+            self.run = self.run.half()
+
+    def draw(self, z):
+        with self.torch.no_grad():
+            z = self.torch.from_numpy(z).cuda()
+            y = self.run(z.half() if self.half else z)
+            return (y.float() * 127.5 + 127.5).round().clamp(0, 255).to(self.torch.uint8).cpu()
+
+    def numpy(self, y):
+        return super().numpy(y) / 127.5 - 1
+
+
 class OnnxRuntime:
     def __init__(self, _kind, _net, weights, threads):
         import onnxruntime
@@ -262,7 +284,7 @@ def worker(kind, net, weights, threads):
     if kind == 'export':
         return export(net, weights)
     latents = np.fromfile(weights.with_suffix('.latents'), '<f4').reshape(-1, net.latent)
-    peer = (Trainer if 'training' in kind else OnnxRuntime if 'ONNX' in kind else Drawer)(kind, net, weights, threads)
+    peer = (Trainer if 'training' in kind else OnnxRuntime if 'ONNX' in kind else CardDrawer if 'CUDA' in kind else Drawer)(kind, net, weights, threads)
     print('ready', file=answers, flush=True)
     for line in sys.stdin:
         word, *rest = line.split()
@@ -327,6 +349,7 @@ def enter(entries, folder, tolerance=TOLERANCE):
             y = np.fromfile(file, '<f4')
             reference = y if reference is None else reference
             c.difference = float(np.abs(y - reference).max())
+            tolerance = TOLERANCE_CARD if 'gpu' in name or 'CUDA' in name else tolerance
             limit = (TOLERANCE_BF16 if 'bf16' in name else tolerance) * float(np.abs(reference).max())
             if not c.difference <= limit:
                 c.close()
@@ -339,7 +362,7 @@ def enter(entries, folder, tolerance=TOLERANCE):
 
 
 def compare(name, args, folder):
-    net, turns, runs = {**DRAWN, **TRAINED}[name]
+    net, turns, runs = {**DRAWN, **TRAINED, **ON_CARD}[name]
     training, weights = name in TRAINED, folder / f'{name.split()[-1]}.safetensors'
     make_weights(net, weights)
     shape = [net.resolution, net.base, net.most, net.latent]
@@ -348,6 +371,10 @@ def compare(name, args, folder):
         name, [args.peer, weights, weights.with_suffix('.latents'), '--threads', threads, *flags], env)
     if training:
         entries = [theirs('PyTorch training, channels_last'), theirs('PyTorch training, bf16 autocast'), ours('ours')]
+    elif name in ON_CARD:
+        kinds = [f'CUDA {kind}{last}{half}' for half in ('', ' f16') for kind in ('eager', 'torch.compile') for last in ('', ' channels_last')]
+        entries = [theirs('PyTorch eager'), *map(theirs, kinds), ours('ours'), ours('ours, gpu', args.threads, '--gpu', 'f32'),
+                   ours('ours, gpu f16', args.threads, '--gpu', 'f16')]
     else:
         subprocess.run([*map(str, theirs('export')[1])], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         entries = [*map(theirs, ('PyTorch eager', 'PyTorch channels_last', 'torch.compile', 'torch.compile channels_last',
@@ -398,9 +425,10 @@ def table(name, rows, failed):
         print(f'{who:36}{why}')
 
 
-def build():
+def build(args):
     """Our side from the workspace; where cargo put it."""
     command = ['cargo', 'build', '--release', '-p', 'bench', '--bin', 'peer', '--message-format', 'json']
+    command += ['--features', 'gpu'] if args.card else []
     out = subprocess.run(command, cwd=HERE, check=True, stdout=subprocess.PIPE, text=True).stdout
     return next(m['executable'] for m in map(json.loads, out.splitlines()) if m.get('executable'))
 
@@ -417,22 +445,23 @@ def about(args):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--peer', help='our side; by default it is built from the workspace')
-    parser.add_argument('--only', choices=[*DRAWN, *TRAINED], action='append', help='again for several; default: all')
+    parser.add_argument('--only', choices=[*DRAWN, *TRAINED, *ON_CARD], action='append', help='again for several; default: all')
     parser.add_argument('--threads', type=int, default=2)
     parser.add_argument('--turns', type=int, help='in place of the default of each network')
     parser.add_argument('--skip', action='append', default=[], metavar='CONTESTANT', help='as the table names it')
     parser.add_argument('--json', help='writes the figures to this file')
+    parser.add_argument('--card', action='store_true', help='on a graphics card, which PyTorch must reach through CUDA')
     parser.add_argument('--worker', nargs=6, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.worker:
         kind, weights, *shape = args.worker
         return worker(kind, Net(*map(int, shape)), Path(weights), args.threads)
-    args.peer = args.peer or build()
+    args.peer = args.peer or build(args)
     result = dict(about(args), networks={}, failed={})
     print(f'{result["cpu"]}, {result["cores"]} cores, {args.threads} threads; ' +
           ', '.join(f'{k} {v}' for k, v in result['versions'].items()))
     with tempfile.TemporaryDirectory() as folder:
-        for name in args.only or [*DRAWN, *TRAINED]:
+        for name in args.only or (ON_CARD if args.card else [*DRAWN, *TRAINED]):
             rows, failed = compare(name, args, Path(folder))
             table(name, rows, failed)
             result['networks'][name], result['failed'][name] = rows, failed

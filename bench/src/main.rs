@@ -9,7 +9,8 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::Parser;
 use frame::Image;
 use kernels::{Isa, Precision};
-use mirror::generator::{Generator, Painter};
+use mirror::generator::{Device, Generator, Painter};
+use mirror::latent::Latent;
 use nn::{Rng, Tensor};
 use std::hint::black_box;
 use std::io::Write;
@@ -44,6 +45,9 @@ struct Options {
     /// Draw with bf16 factors
     #[arg(long)]
     bf16: bool,
+    /// Draw with the first graphics card, whose memory has weights and maps as f32 or f16; pictures are then rounded to bytes
+    #[arg(long, value_parser = ["f32", "f16"])]
+    gpu: Option<String>,
 }
 
 fn main() -> Result<()> {
@@ -63,6 +67,18 @@ fn main() -> Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(feature = "gpu")]
+fn on_card(painter: Painter, generator: &Generator, storage: &str) -> Result<Painter> {
+    let storage = if storage == "f16" { gpu::Storage::F16 } else { gpu::Storage::F32 };
+    let card = gpu::CardPainter::new(gpu::Card::open_first()?, generator, storage)?;
+    Ok(gpu::proven(painter, card)?)
+}
+
+#[cfg(not(feature = "gpu"))]
+fn on_card(_: Painter, _: &Generator, _: &str) -> Result<Painter> {
+    bail!("--gpu: built without the feature gpu")
 }
 
 fn answer(value: impl std::fmt::Display) {
@@ -88,7 +104,11 @@ impl Peer {
             true => Precision::bf16().context("this CPU has no AVX512-BF16")?,
             false => Precision::F32,
         };
-        let painter = Painter::with_precision(&Generator::from_bytes(&weights)?, precision);
+        let generator = Generator::from_bytes(&weights)?;
+        let mut painter = Painter::with_precision(&generator, precision);
+        if let Some(storage) = &options.gpu {
+            painter = on_card(painter, &generator, storage)?;
+        }
         Ok(Self { painter, weights, latents, training: None })
     }
 
@@ -101,14 +121,25 @@ impl Peer {
 
     fn dump(&self, file: &Path) -> Result<f64> {
         let latents = self.latents(self.latents.len() / self.painter.latent_size())?;
-        let (pictures, ms) = timed(|| self.painter.forward(&latents));
+        let (pictures, ms) = timed(|| self.pictures(&latents));
         std::fs::write(file, pictures.data.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>())?;
         Ok(ms)
     }
 
     fn draw(&self, n: usize) -> Result<f64> {
         let latents = self.latents(n)?;
-        Ok(timed(|| self.painter.forward(&latents)).1)
+        Ok(timed(|| self.pictures(&latents)).1)
+    }
+
+    /// A card gives bytes.
+    fn pictures(&self, latents: &Tensor) -> Tensor {
+        if self.painter.device() == Device::Cpu {
+            return self.painter.forward(latents);
+        }
+        let paint = |latent: &[f32]| self.painter.paint(&Latent::new(latent.to_vec())).data;
+        let bytes = latents.rows().flat_map(paint).map(|byte| f32::from(byte) / 127.5 - 1.0);
+        let side = self.painter.resolution();
+        Tensor::new([latents.n(), side, side, 3], bytes.collect())
     }
 
     fn train(&mut self, n: usize, penalised: bool) -> Result<f64> {

@@ -176,15 +176,15 @@ pub fn train(pack: &Pack, painter: &Painter, options: &InverterOptions) -> Resul
     let rate = if options.init.is_some() { INITIALISED_RATE } else { 1.0 };
     let (began, left) = (run.fraction(), 1.0 - run.fraction());
     if options.init.is_none() {
-        let until = began + FIRST_FORWARD * left;
+        let until = later(began, FIRST_FORWARD * left);
         forward::train(&mut inverter, &train.all(), &held.all(), rate, until, &mut run, &mut rng)?;
     }
-    let time = (run.fraction(), run.fraction() + FIRST_INVERTER * left);
+    let time = (run.fraction(), later(run.fraction(), FIRST_INVERTER * left));
     bend::train(&mut inverter, &train, &strangers, (options.prior_weight, rate), time, &mut run, &mut rng)?;
 
     // The inverter goes where the forward model flatters it: what is really drawn there, up to as many pairs again, is the second
     // lesson of both.
-    let until = run.fraction() + SECOND_PAIRS * left;
+    let until = later(run.fraction(), SECOND_PAIRS * left);
     while pairs.len() < 2 * random && run.fraction() < until {
         pairs.draw(painter, &eyes, &bend::bent(&inverter, &train, &strangers, &mut rng))?;
         run.show(format!("{} pairs where the inverter goes", pairs.len() - random));
@@ -196,7 +196,7 @@ pub fn train(pack: &Pack, painter: &Painter, options: &InverterOptions) -> Resul
     let unseen = if options.init.is_some() { &more_held } else { &held };
     let look = [train.all(), more.all()].concat();
     let check = if options.init.is_some() { more_held.all() } else { [held.all(), more_held.all()].concat() };
-    let until = run.fraction() + SECOND_FORWARD * (1.0 - run.fraction());
+    let until = later(run.fraction(), SECOND_FORWARD * (1.0 - run.fraction()));
     forward::train(&mut inverter, &look, &check, rate, until, &mut run, &mut rng)?;
     let time = (run.fraction(), 1.0);
     bend::train(&mut inverter, &train, &strangers, (options.prior_weight, rate), time, &mut run, &mut rng)?;
@@ -213,6 +213,11 @@ pub fn train(pack: &Pack, painter: &Painter, options: &InverterOptions) -> Resul
     save(&inverter, &weights, &pairs, random, &explained, options.seed)?;
     run.finish();
     Ok(TrainedInverter { weights, explained })
+}
+
+/// So much of the time later, but not after its end: the fraction of a run stays at 1 from there on, and would never come to it.
+fn later(now: f32, share: f32) -> f32 {
+    (now + share).min(1.0)
 }
 
 /// The inverter of a file, to go on from.
@@ -435,5 +440,15 @@ mod tests {
         let cosine = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>() / 16.0;
         let mean = latents.windows(2).map(|w| cosine(&w[0], &w[1])).sum::<f32>() / latents.len() as f32;
         assert!(mean < 0.8, "latents of different people point the same way: cosine {mean}");
+    }
+
+    #[test]
+    fn a_lesson_of_no_time_ends() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = TrainingRun::open(folder.path(), "toy", Some(1e-9), &["a"], (0, 0.0)).unwrap();
+        // A step may take longer than all the time there was.
+        assert_eq!(run.fraction(), 1.0);
+        assert!(later(run.fraction(), 0.1) <= run.fraction(), "an end that never comes");
+        assert_eq!(later(0.25, 0.5), 0.75);
     }
 }
