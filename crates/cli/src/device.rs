@@ -85,6 +85,14 @@ pub fn cards() -> Option<Vec<String>> {
 #[cfg(not(feature = "gpu"))]
 pub fn finish() {}
 
+/// What fills a window in place of the CPU: the card that draws.
+#[cfg(all(feature = "window", not(feature = "gpu")))]
+pub fn presenter() -> Option<display::window::OpenPresenter> {
+    None
+}
+
+#[cfg(all(feature = "window", feature = "gpu"))]
+pub use with_cards::presenter;
 #[cfg(feature = "gpu")]
 pub use with_cards::{cards, finish};
 
@@ -164,6 +172,31 @@ mod with_cards {
         }
         let opened = Card::open(adapters.first().ok_or(CardError::None)?)?;
         Ok(card.insert(opened).clone())
+    }
+
+    /// A screen of the card's.
+    #[cfg(feature = "window")]
+    struct Screen(::gpu::Screen);
+
+    #[cfg(feature = "window")]
+    impl display::window::Presenter for Screen {
+        fn show(&mut self, before: &frame::Image, after: &frame::Image) {
+            self.0.show(before, after);
+        }
+
+        fn present(&mut self, size: (u32, u32), share: f32, dim: f32) -> Result<(), String> {
+            self.0.present(size, share, dim).map_err(|error| error.to_string())
+        }
+    }
+
+    /// What fills a window in place of the CPU: the card that draws.
+    #[cfg(feature = "window")]
+    pub fn presenter() -> Option<display::window::OpenPresenter> {
+        let card = frame::lock(&CARD).clone().filter(|_| IS_FASTER.get() != Some(&false))?;
+        Some(Box::new(move |window| {
+            let screen = ::gpu::Screen::new(&card, window).map_err(|error| error.to_string())?;
+            Ok(Box::new(Screen(screen)))
+        }))
     }
 
     /// Waits until the card is idle, before the program ends: one that took too long for a picture may still be at it.

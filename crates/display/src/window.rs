@@ -7,7 +7,6 @@ use mirror::live::protocol::Controls;
 use mirror::live::{Analysed, Client, Desk, Job, Look, Pipeline, Policy, RenderedView, SCENE, Session, Value};
 use softbuffer::{Context, Surface};
 use std::num::NonZeroU32;
-use std::rc::Rc;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -44,16 +43,36 @@ pub enum WindowError {
     Threads(#[from] std::io::Error),
 }
 
+/// Puts pictures on a window in place of the CPU: a graphics card.
+pub trait Presenter {
+    /// From now on the first picture dissolves into the second. Each is to stand in the middle, as large as it fits.
+    fn show(&mut self, before: &Image, after: &Image);
+
+    /// Shows so much of the second picture, and all so much darker, in a window of this size in pixels.
+    ///
+    /// # Errors
+    /// Why it cannot, in one line; it is not asked again.
+    fn present(&mut self, size: (u32, u32), share: f32, dim: f32) -> Result<(), String>;
+}
+
+/// Opens a presenter on a window, or says why not.
+pub type OpenPresenter = Box<dyn FnOnce(Arc<Window>) -> Result<Box<dyn Presenter>, String>>;
+
 /// Fills a monitor (counted from 1) with the mirror until Esc is pressed. The session has a camera of its own. `desk` darkens the window; the
-/// keys of its scenes switch them.
+/// keys of its scenes switch them. The CPU puts the pictures there, unless a presenter does.
 ///
 /// # Errors
 /// If no window can be opened there, or the mirror breaks off.
-pub fn show(session: Box<dyn Session>, monitor: usize, desk: Option<Arc<Desk>>) -> Result<(), WindowError> {
+pub fn show(
+    session: Box<dyn Session>,
+    monitor: usize,
+    desk: Option<Arc<Desk>>,
+    presenter: Option<OpenPresenter>,
+) -> Result<(), WindowError> {
     let screen = |e: &dyn std::fmt::Display| WindowError::Screen(e.to_string());
     let events = EventLoop::new().map_err(|e| screen(&e))?;
     let mirror = RunningMirror::start(session)?;
-    let mut shown = App { mirror, monitor, desk, opened: None, failure: None };
+    let mut shown = App { mirror, monitor, desk, presenter, opened: None, failure: None };
     events.run_app(&mut shown).map_err(|e| screen(&e))?;
     shown.failure.map_or(Ok(()), Err)
 }
@@ -127,23 +146,36 @@ impl Drop for RunningMirror {
     }
 }
 
-/// The window, and what is drawn in it.
+/// The window, and what puts pictures there.
 struct OpenWindow {
-    window: Rc<Window>,
-    surface: Surface<Rc<Window>, Rc<Window>>,
-    screen: Screen,
+    window: Arc<Window>,
+    output: Output,
+}
+
+enum Output {
+    Processor(Surface<Arc<Window>, Arc<Window>>, Screen),
+    Presenter(Box<dyn Presenter>, Shown),
+}
+
+impl Output {
+    fn processor(window: &Arc<Window>) -> Result<Self, WindowError> {
+        let refused = |e: softbuffer::SoftBufferError| WindowError::Screen(e.to_string());
+        let context = Context::new(window.clone()).map_err(refused)?;
+        Ok(Self::Processor(Surface::new(&context, window.clone()).map_err(refused)?, Screen::default()))
+    }
 }
 
 struct App {
     mirror: RunningMirror,
     monitor: usize,
     desk: Option<Arc<Desk>>,
+    presenter: Option<OpenPresenter>,
     opened: Option<OpenWindow>,
     failure: Option<WindowError>,
 }
 
 impl App {
-    fn open(&self, events: &ActiveEventLoop) -> Result<OpenWindow, WindowError> {
+    fn open(&mut self, events: &ActiveEventLoop) -> Result<OpenWindow, WindowError> {
         let screen = |e: &dyn std::fmt::Display| WindowError::Screen(e.to_string());
         let found = events.available_monitors().count();
         let on = self.monitor.checked_sub(1).and_then(|n| events.available_monitors().nth(n));
@@ -154,36 +186,66 @@ impl App {
             .with_position(on.position())
             .with_inner_size(on.size())
             .with_fullscreen(Some(Fullscreen::Borderless(Some(on))));
-        let window = Rc::new(events.create_window(attributes).map_err(|e| screen(&e))?);
+        let window = Arc::new(events.create_window(attributes).map_err(|e| screen(&e))?);
         window.set_cursor_visible(false);
-        let context = Context::new(window.clone()).map_err(|e| screen(&e))?;
-        let surface = Surface::new(&context, window.clone()).map_err(|e| screen(&e))?;
-        Ok(OpenWindow { window, surface, screen: Screen::default() })
+        let output = match self.presenter.take().map(|open| open(window.clone())) {
+            Some(Ok(presenter)) => Output::Presenter(presenter, Shown::default()),
+            Some(Err(why)) => {
+                tracing::warn!("{why}; the CPU fills the window");
+                Output::processor(&window)?
+            }
+            None => Output::processor(&window)?,
+        };
+        Ok(OpenWindow { window, output })
     }
 
     fn draw(&mut self) -> Result<(), WindowError> {
-        let Some(OpenWindow { window, surface, screen }) = &mut self.opened else { return Ok(()) };
+        let Some(OpenWindow { window, output }) = &mut self.opened else { return Ok(()) };
         let size = window.inner_size();
         let (Some(width), Some(height)) = (NonZeroU32::new(size.width), NonZeroU32::new(size.height)) else {
             return Ok(());
         };
-        let at = Instant::now();
-        screen.resize(size.width as usize, size.height as usize);
-        screen.darken(self.desk.as_ref().map_or(0.0, |desk| desk.dim()));
+        let (at, dim) = (Instant::now(), self.desk.as_ref().map_or(0.0, |desk| desk.dim()));
         if let Some(error) = self.mirror.failure() {
             return Err(WindowError::Mirror(error));
         }
-        if let Some(picture) = self.mirror.picture(Duration::ZERO) {
-            screen.show(&picture, at);
+        let picture = self.mirror.picture(Duration::ZERO);
+        match output {
+            Output::Processor(surface, screen) => {
+                screen.resize(size.width as usize, size.height as usize);
+                screen.darken(dim);
+                if let Some(picture) = picture {
+                    screen.show(&picture, at);
+                }
+                if !screen.step(at) {
+                    return Ok(());
+                }
+                let refused = |e: softbuffer::SoftBufferError| WindowError::Screen(e.to_string());
+                surface.resize(width, height).map_err(refused)?;
+                let mut buffer = surface.buffer_mut().map_err(refused)?;
+                screen.copy_to(&mut buffer);
+                buffer.present().map_err(refused)
+            }
+            Output::Presenter(presenter, shown) => {
+                if let Some(picture) = picture {
+                    shown.show(picture, at);
+                    presenter.show(&shown.before, &shown.after);
+                }
+                let size = (size.width, size.height);
+                let presented = shown.step(at, size, dim).map_or(Ok(()), |share| presenter.present(size, share, dim));
+                let Err(why) = presented else { return Ok(()) };
+
+                // What was there stays there.
+                tracing::warn!("{why}; the CPU fills the window from now on");
+                let last = std::mem::take(shown).after;
+                *output = Output::processor(window)?;
+                if let Output::Processor(_, screen) = output {
+                    screen.resize(size.0 as usize, size.1 as usize);
+                    screen.show(&last, at);
+                }
+                Ok(())
+            }
         }
-        if !screen.step(at) {
-            return Ok(());
-        }
-        let refused = |e: softbuffer::SoftBufferError| WindowError::Screen(e.to_string());
-        surface.resize(width, height).map_err(refused)?;
-        let mut buffer = surface.buffer_mut().map_err(refused)?;
-        screen.copy_to(&mut buffer);
-        buffer.present().map_err(refused)
     }
 }
 
@@ -243,6 +305,49 @@ fn press(desk: &Desk, key: &str) {
     if let Some(scene) = scene {
         // A scene that has gone meanwhile is not switched to.
         drop(desk.set(SCENE, Value::Word(scene.name)));
+    }
+}
+
+/// What a presenter shows.
+struct Shown {
+    before: Image,
+    after: Image,
+    dissolve: Dissolve,
+    /// When it was last presented: the window's size, the share of the second picture, and how dark.
+    presented: Option<((u32, u32), f32, f32)>,
+}
+
+impl Default for Shown {
+    /// Black.
+    fn default() -> Self {
+        let black = || Image::flat(1, 1, [0; 3]);
+        Self { before: black(), after: black(), dissolve: Dissolve::default(), presented: None }
+    }
+}
+
+impl Shown {
+    /// From `at` on, what is there gives way to a picture.
+    fn show(&mut self, picture: Image, at: Instant) {
+        let share = self.dissolve.share(at);
+        let before = std::mem::replace(&mut self.after, picture);
+        let is_alike = (before.width, before.height) == (self.before.width, self.before.height);
+        if is_alike && share < 1.0 {
+            // It had not come to be all there.
+            for (a, b) in self.before.data.iter_mut().zip(&before.data) {
+                *a = (f32::from(*a) + share * (f32::from(*b) - f32::from(*a))).round() as u8;
+            }
+        } else {
+            self.before = before;
+        }
+        self.dissolve.show(at);
+        self.presented = None;
+    }
+
+    /// How much of the second picture is there at `at`; `None` where nothing has changed since.
+    fn step(&mut self, at: Instant, size: (u32, u32), dim: f32) -> Option<f32> {
+        let share = self.dissolve.share(at);
+        let now = Some((size, share, dim));
+        (std::mem::replace(&mut self.presented, now) != now).then_some(share)
     }
 }
 
@@ -361,6 +466,31 @@ mod tests {
             .into();
         assert!(shades.is_sorted_by(|a, b| a < b) && shades[4] == 240, "{shades:?}");
         assert!(!screen.step(at(850)), "all of it is there");
+    }
+
+    #[test]
+    fn a_presenter_is_told_what_dissolves_and_only_what_changes() {
+        let (mut shown, start) = (Shown::default(), Instant::now());
+        let at = |ms: u64| start + Duration::from_millis(ms);
+        assert_eq!(shown.step(start, (4, 4), 0.0), Some(1.0), "black");
+        assert_eq!(shown.step(start, (4, 4), 0.0), None);
+        // Slow pictures, each of which dissolves into the next for 200 ms.
+        for i in 0..4 {
+            shown.show(Image::flat(2, 2, [80 * i; 3]), at(200 * u64::from(i)));
+        }
+        let half = shown.step(at(700), (4, 4), 0.0).unwrap();
+        assert!((half - 0.5).abs() < 0.05, "{half}");
+        assert_eq!((shown.before.data[0], shown.after.data[0]), (160, 240));
+        shown.show(Image::flat(2, 2, [0; 3]), at(700));
+        let between = shown.before.data[0];
+        assert!(between.abs_diff(200) <= 4 && shown.after.data[0] == 0, "it goes on from {between}");
+        assert_eq!(shown.step(at(2000), (4, 4), 0.0), Some(1.0));
+        assert_eq!(shown.step(at(2100), (4, 4), 0.0), None);
+        assert_eq!(shown.step(at(2100), (4, 4), 0.5), Some(1.0), "darker");
+        assert_eq!(shown.step(at(2100), (8, 4), 0.5), Some(1.0), "larger");
+        // A picture of another size has no pixels in common.
+        shown.show(Image::flat(3, 3, [9; 3]), at(2200));
+        assert_eq!((shown.before.width, shown.after.width), (2, 3));
     }
 
     #[test]

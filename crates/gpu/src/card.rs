@@ -8,6 +8,7 @@ use wgpu::{Backends, DeviceType, ErrorFilter};
 /// A card, or what a computer has in place of one, under one of its interfaces.
 #[derive(Clone, Debug)]
 pub struct Adapter {
+    instance: wgpu::Instance,
     adapter: wgpu::Adapter,
 }
 
@@ -18,7 +19,8 @@ impl Adapter {
         descriptor.backends = Backends::VULKAN | Backends::METAL | Backends::DX12;
         let instance = wgpu::Instance::new(descriptor);
         let found = pollster::block_on(instance.enumerate_adapters(Backends::all()));
-        let mut adapters: Vec<Self> = found.into_iter().map(|adapter| Self { adapter }).collect();
+        let mut adapters: Vec<Self> =
+            found.into_iter().map(|adapter| Self { instance: instance.clone(), adapter }).collect();
         adapters.sort_by_key(|adapter| match adapter.adapter.get_info().device_type {
             DeviceType::DiscreteGpu => 0,
             DeviceType::IntegratedGpu => 1,
@@ -88,6 +90,8 @@ pub enum CardError {
 /// A card that was opened.
 #[derive(Clone)]
 pub struct Card {
+    pub(crate) instance: wgpu::Instance,
+    pub(crate) adapter: wgpu::Adapter,
     pub(crate) device: wgpu::Device,
     pub(crate) queue: wgpu::Queue,
     name: Arc<str>,
@@ -129,7 +133,8 @@ impl Card {
         let (lost, refused) = (trouble.clone(), trouble.clone());
         device.set_device_lost_callback(move |_, why| note(&lost, format!("the card was lost: {why}")));
         device.on_uncaptured_error(Arc::new(move |e: wgpu::Error| note(&refused, one_line(&e))));
-        Ok(Self { device, queue, name: name.into(), trouble })
+        let (instance, adapter) = (adapter.instance.clone(), adapter.adapter.clone());
+        Ok(Self { instance, adapter, device, queue, name: name.into(), trouble })
     }
 
     /// Its name.

@@ -16,6 +16,8 @@ mod plan;
 #[cfg(feature = "native")]
 mod race;
 mod roofline;
+#[cfg(feature = "native")]
+mod screen;
 mod shader;
 
 #[cfg(feature = "native")]
@@ -26,3 +28,5 @@ pub use plan::{Binding, Buffer, Pixels, Plan, PlanError, Step, Storage, Work};
 #[cfg(feature = "native")]
 pub use race::{faster, proven};
 pub use roofline::Roofline;
+#[cfg(feature = "native")]
+pub use screen::Screen;

@@ -33,8 +33,10 @@ const NEED_DATA: [(&str, &str); 5] = [
 ];
 
 /// Flags that make long work short, or name what a release has beside the program: which commands get them, in place of their own.
-const SHORTER: [(&str, &str, &str); 22] = [
+const SHORTER: [(&str, &str, &str); 24] = [
     ("narcissus adopt", "--minutes", "0.03"),
+    ("narcissus adopt", "--max-resolution", "64"),
+    ("narcissus dream --count 8 --video", "--max-resolution", "32"),
     ("narcissus audit", "--people", "24"),
     ("narcissus audit", "--looks", "0"),
     ("narcissus bench", "--rounds", "2"),
@@ -44,7 +46,7 @@ const SHORTER: [(&str, &str, &str); 22] = [
     ("narcissus feedback", "--portraits", "32"),
     ("narcissus feedback", "--measured", "32"),
     ("narcissus evaluate inverter", "--samples", "10"),
-    ("narcissus evaluate inverter", "--looks", "1"),
+    ("narcissus evaluate inverter", "--looks", "0"),
     ("narcissus evaluate inverter --pairs", "--visitors", "portraits/"),
     ("narcissus evaluate inverter --features", "--visitors", "portraits/"),
     ("narcissus train gan", "--minutes", "0.05"),

@@ -211,7 +211,7 @@ pub fn run(options: &MirrorArgs, global: &Global) -> anyhow::Result<()> {
         tell_recorder()?;
         watchdog.ready();
         let (session, desk) = (SessionFactory::open(&sessions), sessions.desk.clone());
-        return Ok(display::window::show(session, options.monitor, Some(desk))?);
+        return Ok(display::window::show(session, options.monitor, Some(desk), crate::device::presenter())?);
     }
     let setup = Setup {
         listen: SocketAddr::new(options.listen, options.port),
