@@ -21,7 +21,7 @@ pub struct DeviceArgs {
         value_name = "cpu|gpu|auto"
     )]
     device: Device,
-    /// Number format of weights and maps in the card's memory: with f16 no value of a picture at 256 pixels moves by more than 3/255
+    /// Number format of weights and maps in the card's memory: with f16 values of a picture move by at most 2/255
     #[arg(
         long,
         value_enum,

@@ -27,7 +27,8 @@ const MAX_BYTES: u64 = 5_000_000;
 /// # Errors
 /// If the file cannot be written.
 pub fn open(file: Option<&Path>, verbose: u8) -> anyhow::Result<Arc<Troubles>> {
-    let ours = |level| Targets::new().with_targets(["narcissus", "display", "show"].map(|name| (name, level)));
+    let ours =
+        |level| Targets::new().with_targets(["narcissus", "display", "mirror", "show"].map(|name| (name, level)));
     let level = [LevelFilter::WARN, LevelFilter::INFO, LevelFilter::DEBUG][usize::from(verbose.min(2))];
     // What cannot be written is lost. The layers would complain about it on stderr, and panic where that is closed too.
     let words = fmt::layer().with_writer(io::stderr).without_time().with_target(false).log_internal_errors(false);

@@ -45,6 +45,10 @@ fn run(cli: Cli) -> anyhow::Result<()> {
     kernels::start_threads(global.threads.map(usize::from)).context("cannot start threads")?;
     // The threads of `mirror` wait for viewers: they must not take one of the pool for that.
     let waits = matches!(cli.command, Command::Mirror(_));
+    if !waits {
+        // The mirror has a journal of its own.
+        journal::open(None, global.verbose)?;
+    }
     let run = || match cli.command {
         Command::Mirror(options) => mirror::run(&options, global),
         Command::Reflect(options) => reflect::run(&options, global),

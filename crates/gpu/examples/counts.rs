@@ -1,6 +1,6 @@
 //! What a picture takes of a card, layer by layer, as a Markdown table: `cargo run -p gpu --example counts -- 1024`.
 
-use gpu::{Pixels, Plan, Roofline, Storage, Work};
+use gpu::{Buffer, Pixels, Plan, Roofline, Storage, Work};
 use mirror::generator::{Config, Generator};
 use nn::Rng;
 use std::time::Duration;
@@ -36,7 +36,11 @@ fn main() {
             times = [0, 1, 2, 3].map(|i| times[i] + least[i]);
         }
         row("all", steps.len(), total, times);
-        println!();
+        let buffers: usize = Buffer::ALL.into_iter().map(|buffer| plan.buffer_bytes(buffer, &steps)).sum();
+        let [weights, buffers] = [plan.weights().len(), buffers].map(|bytes| bytes as f64 / 1e6);
+        println!(
+            "\nThe card's memory holds {weights:.1} MB of weights and {buffers:.1} MB of maps, sums and pixels.\n"
+        );
     }
 }
 
