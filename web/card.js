@@ -10,10 +10,10 @@ export class Card {
   /** What the browser calls it. */
   name;
 
-  /** The browser's card; null where it has none, or a processor in disguise and that may not be (`mayBeProcessor`). */
-  static async open(mayBeProcessor) {
+  /** The browser's card; null where it has none, or only a software renderer and that may not be (`mayBeSoftware`). */
+  static async open(mayBeSoftware) {
     const adapter = await globalThis.navigator?.gpu?.requestAdapter({ powerPreference: "high-performance" });
-    if (!adapter || adapter.info.isFallbackAdapter && !mayBeProcessor) return null;
+    if (!adapter || adapter.info.isFallbackAdapter && !mayBeSoftware) return null;
     const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
     const device = await adapter.requestDevice({ requiredLimits: { maxBufferSize, maxStorageBufferBindingSize } });
     const { description, vendor, architecture } = adapter.info;
@@ -57,16 +57,10 @@ export class Card {
     return pixels;
   }
 
-  /** The milliseconds that a picture takes, of several. */
-  async time(side) {
-    const took = [], latent = new Float32Array(await this.#program(side).then(program => program.latentBytes / 4)).fill(1);
-    await this.draw(latent, side);
-    for (let i = 0; i < 5; i++) {
-      const since = performance.now();
-      await this.draw(latent, side);
-      took.push(performance.now() - since);
-    }
-    return took.sort((a, b) => a - b)[took.length >> 1];
+  /** Draws a first picture of a size, which takes longer than others. */
+  async prepare(side) {
+    const { latentBytes } = await this.#program(side);
+    await this.draw(new Float32Array(latentBytes / 4).fill(1), side);
   }
 
   /** All that pictures of a size take, made once. */

@@ -23,7 +23,7 @@ export class Module {
   // What draws, if it is not the processor.
   #device = "";
   #analysed = []; #drawn = [];
-  #since = now(); #mayShareMemory = globalThis.crossOriginIsolated;
+  #since = now(); #mayUseCard = true; #mayShareMemory = globalThis.crossOriginIsolated;
 
   /** `site` is the entry `module` of settings.json; `hear` as a Socket has it, with `fetching(share)` and `failed(key)`. */
   constructor(site, hear) {
@@ -104,7 +104,7 @@ export class Module {
       };
       half.onerror = event => this.#halves === halves && this.#broke(event.message);
       const mine = files.filter(file => isFor[which](file.name));
-      half.postMessage({ open: { which, module, threads, files: mine, views, maxResolution, device, since: this.#since } });
+      half.postMessage({ open: { which, module, threads, files: mine, views, maxResolution, device: this.#mayUseCard ? device : "cpu", since: this.#since } });
     });
     await Promise.all([open("eyes"), open("hand")]);
     if (this.#halves !== halves) return;
@@ -149,6 +149,8 @@ export class Module {
   /** A frame broke the module: the next ones are seen by a new one. */
   #broke(why) {
     console.error(why);
+    // What broke may have been what draws.
+    this.#mayUseCard = false;
     this.#hear.answered({ type: "refused", seq: 0, error: why });
     this.renew();
   }

@@ -73,7 +73,8 @@ fn main() -> Result<()> {
 fn on_card(painter: Painter, generator: &Generator, storage: &str) -> Result<Painter> {
     let storage = if storage == "f16" { gpu::Storage::F16 } else { gpu::Storage::F32 };
     let card = gpu::CardPainter::new(gpu::Card::open_first()?, generator, storage)?;
-    Ok(gpu::proven(painter, card)?)
+    let (painter, found) = gpu::proven(painter, card);
+    Ok(found.map(|()| painter)?)
 }
 
 #[cfg(not(feature = "gpu"))]

@@ -111,6 +111,8 @@ mod with_cards {
 
     /// The card that was opened: one for all packs.
     static CARD: Mutex<Option<Card>> = Mutex::new(None);
+    /// A card has drawn.
+    static HAS_DRAWN: OnceLock<()> = OnceLock::new();
     /// Whether it was faster than the CPU when that was measured.
     static IS_FASTER: OnceLock<bool> = OnceLock::new();
 
@@ -127,10 +129,18 @@ mod with_cards {
             match self.device {
                 Device::Cpu => Ok(None),
                 Device::Gpu => {
-                    let card = open(&Adapter::all()).context("--device gpu")?;
+                    open(&Adapter::all()).context("--device gpu")?;
                     Ok(Some(Box::new(move |generator: &Generator, painter: Painter| {
-                        let on_card = CardPainter::new(card.clone(), generator, storage);
-                        on_card.and_then(|on_card| proven(painter, on_card)).map_err(|e| e.to_string())
+                        let on_card = open(&Adapter::all()).and_then(|card| CardPainter::new(card, generator, storage));
+                        let (painter, found) = or_cpu(painter, on_card);
+                        // A mirror that runs goes on.
+                        if found.is_ok() {
+                            let _ = HAS_DRAWN.set(());
+                        }
+                        match found {
+                            Err(error) if HAS_DRAWN.get().is_none() => Err(error.to_string()),
+                            _ => Ok(painter),
+                        }
                     })))
                 }
                 Device::Auto => Ok(Some(Box::new(move |generator: &Generator, painter: Painter| {
@@ -145,23 +155,37 @@ mod with_cards {
         if IS_FASTER.get() == Some(&false) {
             return painter;
         }
-        // The CPU in disguise need not be tried.
+        // A software renderer need not be tried: it runs on the CPU.
         let mut adapters = Adapter::all();
         adapters.retain(|adapter| !adapter.is_cpu());
         let on_card = open(&adapters).and_then(|card| CardPainter::new(card, generator, storage));
-        match (on_card, IS_FASTER.get()) {
-            (Ok(on_card), Some(true)) => painter.with_accelerator(Box::new(on_card)),
-            (Ok(on_card), _) => {
+        if IS_FASTER.get() == Some(&true) {
+            return or_cpu(painter, on_card).0;
+        }
+        match on_card {
+            Ok(on_card) => {
                 let (painter, is_faster, words) = faster(painter, on_card, MEASURED);
                 eprintln!("device: {words}");
                 let _ = IS_FASTER.set(is_faster);
                 painter
             }
-            (Err(error), _) => {
+            Err(error) => {
                 eprintln!("device: the CPU draws: {error}");
                 painter
             }
         }
+    }
+
+    /// The painter with a card that has shown that it draws the same; otherwise the CPU draws, and the reason is told.
+    fn or_cpu(painter: Painter, on_card: Result<CardPainter, CardError>) -> (Painter, Result<(), CardError>) {
+        let (painter, found) = match on_card {
+            Ok(on_card) => proven(painter, on_card),
+            Err(error) => (painter, Err(error)),
+        };
+        if let Err(error) = &found {
+            tracing::warn!("{error}; the CPU draws");
+        }
+        (painter, found)
     }
 
     /// The card that was opened before, or the first of these.
@@ -184,7 +208,7 @@ mod with_cards {
             self.0.show(before, after);
         }
 
-        fn present(&mut self, size: (u32, u32), share: f32, dim: f32) -> Result<(), String> {
+        fn present(&mut self, size: (u32, u32), share: f32, dim: f32) -> Result<bool, String> {
             self.0.present(size, share, dim).map_err(|error| error.to_string())
         }
     }

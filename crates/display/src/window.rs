@@ -48,11 +48,12 @@ pub trait Presenter {
     /// From now on the first picture dissolves into the second. Each is to stand in the middle, as large as it fits.
     fn show(&mut self, before: &Image, after: &Image);
 
-    /// Shows so much of the second picture, and all so much darker, in a window of this size in pixels.
+    /// Shows so much of the second picture, and all so much darker, in a window of this size in pixels. Whether it did: a window that is hidden
+    /// may have to be shown again.
     ///
     /// # Errors
     /// Why it cannot, in one line; it is not asked again.
-    fn present(&mut self, size: (u32, u32), share: f32, dim: f32) -> Result<(), String>;
+    fn present(&mut self, size: (u32, u32), share: f32, dim: f32) -> Result<bool, String>;
 }
 
 /// Opens a presenter on a window, or says why not.
@@ -232,8 +233,15 @@ impl App {
                     presenter.show(&shown.before, &shown.after);
                 }
                 let size = (size.width, size.height);
-                let presented = shown.step(at, size, dim).map_or(Ok(()), |share| presenter.present(size, share, dim));
-                let Err(why) = presented else { return Ok(()) };
+                let Some(share) = shown.step(at, size, dim) else { return Ok(()) };
+                let why = match presenter.present(size, share, dim) {
+                    Ok(true) => return Ok(()),
+                    Ok(false) => {
+                        shown.presented = None;
+                        return Ok(());
+                    }
+                    Err(why) => why,
+                };
 
                 // What was there stays there.
                 tracing::warn!("{why}; the CPU fills the window from now on");

@@ -36,7 +36,7 @@ impl Adapter {
         self.adapter.get_info().name
     }
 
-    /// Whether it is the CPU in disguise, which is of no use but to prove the shaders.
+    /// Whether it is a software renderer, which runs on the CPU and is of no use but to prove the shaders.
     pub fn is_cpu(&self) -> bool {
         self.adapter.get_info().device_type == DeviceType::Cpu
     }
@@ -49,7 +49,7 @@ impl Display for Adapter {
             DeviceType::DiscreteGpu => "a card",
             DeviceType::IntegratedGpu => "beside the CPU",
             DeviceType::VirtualGpu => "of a virtual machine",
-            DeviceType::Cpu => "the CPU in disguise",
+            DeviceType::Cpu => "software on the CPU",
             DeviceType::Other => "of unknown kind",
         };
         write!(f, "{} ({:?}, {kind}", info.name, info.backend)?;
@@ -147,6 +147,14 @@ impl Card {
         frame::lock(&self.trouble).clone()
     }
 
+    /// That nothing went wrong with it so far.
+    pub(crate) fn check(&self) -> Result<(), CardError> {
+        match self.trouble() {
+            Some(why) => Err(CardError::Refused { name: self.name.to_string(), why }),
+            None => Ok(()),
+        }
+    }
+
     /// Waits until it has done all that was given to it, for so long at most. A program that ends before may take a driver with it that still
     /// works.
     pub fn finish(&self, patience: Duration) {
@@ -188,6 +196,7 @@ impl Card {
         look: impl FnOnce(&[u8]),
     ) -> Result<(), CardError> {
         let refused = |why: String| CardError::Refused { name: self.name.to_string(), why };
+        self.check()?;
         let (sender, receiver) = mpsc::channel();
         buffer.map_async(wgpu::MapMode::Read, .., move |mapped| {
             // Whoever waits may have given up.
@@ -198,10 +207,9 @@ impl Card {
             // What is asked of it next would wait behind this.
             note(&self.trouble, format!("no picture after {} ms", patience.as_millis()));
         }
-        if let Some(why) = self.trouble() {
-            return Err(refused(why));
-        }
-        let mapped = receiver.try_recv().map_err(|e| refused(one_line(&e)))?;
+        self.check()?;
+        // Another thread that polls may be just about to say so.
+        let mapped = receiver.recv_timeout(patience).map_err(|e| refused(one_line(&e)))?;
         mapped.map_err(|e| refused(one_line(&e)))?;
         look(&buffer.get_mapped_range(..).map_err(|e| refused(one_line(&e)))?);
         buffer.unmap();

@@ -28,6 +28,8 @@ struct Program {
     steps: Vec<Dispatch>,
     /// From where the picture is read.
     reading: wgpu::Buffer,
+    /// The first picture of a level takes longer.
+    has_drawn: bool,
 }
 
 /// A step, laid out on the card.
@@ -50,7 +52,7 @@ impl CardPainter {
         // What the card refuses is better known now than when somebody waits for a picture. Some drivers translate shaders only when they
         // first run.
         let first = Latent::new(vec![1.0; painter.plan.latent_size()]);
-        painter.draw(&first, painter.plan.resolution(), FIRST_PATIENCE.max(painter.patience))?;
+        painter.try_paint(&first, painter.plan.resolution())?;
         Ok(painter)
     }
 
@@ -67,17 +69,16 @@ impl CardPainter {
 
     /// The picture of a latent, at a level that the generator has colours for.
     pub(crate) fn try_paint(&self, latent: &Latent, side: usize) -> Result<Image, CardError> {
-        self.draw(latent, side, self.patience)
-    }
-
-    /// Draws, and waits for so long at most.
-    fn draw(&self, latent: &Latent, side: usize, patience: Duration) -> Result<Image, CardError> {
-        let program = frame::lock(self.program(side)?);
+        let mut program = frame::lock(self.program(side)?);
+        // What is asked of a card that hangs would wait for others who wait.
+        self.card.check()?;
+        let patience = if program.has_drawn { self.patience } else { self.patience.max(FIRST_PATIENCE) };
         program.run(&self.card, &self.plan.latent_bytes(latent));
         let mut data = Vec::with_capacity(3 * side * side);
         self.card.read(&program.reading, patience, |bytes| {
             data.extend(bytes.chunks_exact(4).flat_map(|pixel| [pixel[0], pixel[1], pixel[2]]));
         })?;
+        program.has_drawn = true;
         Ok(Image { width: side, height: side, data })
     }
 
@@ -109,7 +110,7 @@ impl Program {
         let buffers: Vec<_> = Buffer::ALL.into_iter().map(make).collect();
         let reading = card.reading(steps.last().expect("a picture takes steps").output_bytes as u64);
         let steps = steps.iter().map(|step| Dispatch::new(card, step, weights, &buffers)).collect();
-        Self { buffers, steps, reading }
+        Self { buffers, steps, reading, has_drawn: false }
     }
 
     /// Has the card draw a picture to where it is read, in one submission.
@@ -183,7 +184,7 @@ mod tests {
     use nn::{Rng, Tensor};
     use std::path::Path;
 
-    /// What takes a card milliseconds takes the CPU in disguise seconds, beside other tests minutes.
+    /// What takes a card milliseconds takes a software renderer seconds, beside other tests minutes.
     const TEST_PATIENCE: Duration = Duration::from_secs(300);
 
     /// Of every value after each block, and of the picture.
@@ -309,7 +310,9 @@ mod tests {
             [Storage::F32, Storage::F16].map(|storage| layers_on(&card, &generator, &latent, storage));
         for ((layer, a), (_, b)) in exact.iter().zip(&halves) {
             let error = worst(a, b);
-            assert!(0.0 < error && error < 0.05, "{layer}: {error}");
+            // Two of 255 in the picture, which lies from -1 to 1.
+            let most = if layer.starts_with("64") && b.len() == 3 * 64 * 64 { 2.0 / 127.5 } else { 0.05 };
+            assert!(0.0 < error && error < most, "{layer}: {error}");
         }
     }
 

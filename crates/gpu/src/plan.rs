@@ -10,8 +10,10 @@ use std::ops::Range;
 
 pub use crate::shader::Pixels;
 
-/// Invocations of a workgroup at most, and bytes of its memory: what every card has (WebGPU, section 3.6.2).
+/// Invocations of a workgroup at most, workgroups along an axis, and bytes of a workgroup's memory: what every card has (WebGPU,
+/// section 3.6.2).
 const MAX_THREADS: usize = 256;
+const MAX_WORKGROUPS: usize = 65_535;
 const MAX_WORKGROUP_BYTES: usize = 16 << 10;
 
 /// A layer of fewer workgroups would leave most of a large card idle: then several look at a share of the input maps each.
@@ -113,8 +115,10 @@ impl std::ops::AddAssign for Work {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
     /// All maps of a pixel must fit a workgroup.
-    #[error("a graphics card draws with at most {most} maps a layer, this generator has {found}")]
+    #[error("a graphics card draws with at most {most} maps at {pixels} pixels, this generator has {found}")]
     Maps {
+        /// Width and height of the level.
+        pixels: usize,
         /// How many at most.
         most: usize,
         /// How many there are.
@@ -171,9 +175,14 @@ impl Plan {
     /// If a layer has more maps than a workgroup can hold of a pixel.
     pub fn new(generator: &Generator, storage: Storage) -> Result<Self, PlanError> {
         let config = generator.config();
-        let most = 4 * MAX_THREADS;
-        if let Some(found) = (1..config.levels()).map(|stage| config.maps(stage)).find(|maps| *maps > most) {
-            return Err(PlanError::Maps { most, found });
+        for level in 2..=config.levels() {
+            // A workgroup holds all maps of four pixels at least.
+            let four_pixels = (1usize << level).pow(2) / 4;
+            let most = 4 * (MAX_THREADS / four_pixels.div_ceil(MAX_WORKGROUPS).next_power_of_two());
+            let (pixels, found) = (1 << level, config.maps(level - 1));
+            if found > most {
+                return Err(PlanError::Maps { pixels, most, found });
+            }
         }
 
         let mut blob = Blob::new(storage);
@@ -484,5 +493,38 @@ impl Tiling {
 
     fn threads(&self) -> usize {
         self.x * self.y * self.group
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mirror::generator::Config;
+    use nn::Rng;
+
+    fn plan(resolution: usize, maps: usize) -> Result<Plan, PlanError> {
+        let config = Config { resolution, fmap_base: 1 << 13, fmap_max: maps, fmap_min: 1, latent_size: 2 };
+        Plan::new(&Generator::new(config, &mut Rng::new(1)), Storage::F32)
+    }
+
+    #[test]
+    fn maps_that_do_not_fit_a_workgroup_are_refused() {
+        assert_eq!(plan(4, 1028).err(), Some(PlanError::Maps { pixels: 4, most: 1024, found: 1028 }));
+        assert!(plan(4, 1024).is_ok());
+    }
+
+    #[test]
+    fn every_step_keeps_within_what_every_card_has() {
+        for (resolution, maps) in [(4, 3), (64, 260), (256, 72), (1024, 68)] {
+            let plan = plan(resolution, maps).unwrap();
+            for step in plan.steps(resolution, Pixels::Bytes) {
+                assert!(step.workgroups.iter().all(|n| (1..=MAX_WORKGROUPS as u32).contains(n)), "{}", step.layer);
+                for (_, binding) in &step.bindings {
+                    if let Binding::Weights(bytes) = binding {
+                        assert!(bytes.start % 256 == 0 && bytes.end <= plan.weights().len(), "{}", step.layer);
+                    }
+                }
+            }
+        }
     }
 }

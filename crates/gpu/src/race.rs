@@ -10,27 +10,26 @@ use std::time::{Duration, Instant};
 /// Pictures that are drawn before any is timed.
 const WARM_UP: usize = 3;
 
-/// Of the values of a picture, so many may differ by more than so much from the CPU's.
-const MOST_FAR: f64 = 0.01;
-const FAR: u8 = 4;
+/// Of the values of a picture, this share at most may differ by more than this much from the CPU's.
+const MAX_WRONG_SHARE: f64 = 0.01;
+const ROUNDING: u8 = 4;
 
-/// The painter, with a card that draws the same.
-///
-/// # Errors
-/// If it draws something else: some drivers compute what is wrong and say nothing.
-pub fn proven(painter: Painter, card: CardPainter) -> Result<Painter, CardError> {
-    prove(&painter, &card)?;
-    Ok(painter.with_accelerator(Box::new(card)))
+/// The painter, with the card if that draws the same; or why it does not draw. Some drivers compute what is wrong and say nothing.
+pub fn proven(painter: Painter, card: CardPainter) -> (Painter, Result<(), CardError>) {
+    match prove(&painter, &card) {
+        Ok(()) => (painter.with_accelerator(Box::new(card)), Ok(())),
+        Err(error) => (painter, Err(error)),
+    }
 }
 
 fn prove(painter: &Painter, card: &CardPainter) -> Result<(), CardError> {
     let latent = Latent::gaussian(painter.latent_size(), &mut Rng::new(1)).normalised();
-    let refused = |why| CardError::Refused { name: card.name().to_owned(), why };
     let (ours, theirs) = (painter.paint(&latent), card.try_paint(&latent, painter.resolution())?);
-    let far = ours.data.iter().zip(&theirs.data).filter(|(a, b)| a.abs_diff(**b) > FAR).count();
-    let share = far as f64 / ours.data.len() as f64;
-    if share > MOST_FAR {
-        return Err(refused(format!("{:.0} % of what it draws is wrong", 100.0 * share)));
+    let wrong = ours.data.iter().zip(&theirs.data).filter(|(a, b)| a.abs_diff(**b) > ROUNDING).count();
+    let share = wrong as f64 / ours.data.len() as f64;
+    if share > MAX_WRONG_SHARE {
+        let why = format!("{:.0} % of what it draws is wrong", 100.0 * share);
+        return Err(CardError::Refused { name: card.name().to_owned(), why });
     }
     Ok(())
 }
@@ -88,11 +87,13 @@ mod tests {
             let painter = CardPainter::new(card.clone(), generator, Storage::F32).unwrap();
             painter.with_patience(Duration::from_secs(300))
         };
-        let painter = proven(Painter::new(&ours), on_card(&ours)).unwrap();
+        let (painter, found) = proven(Painter::new(&ours), on_card(&ours));
+        assert_eq!(found, Ok(()));
         assert_eq!(painter.device(), Device::Accelerator(card.name().to_owned()));
 
-        let error = proven(Painter::new(&ours), on_card(&other)).map(|p| p.device()).unwrap_err();
-        assert!(error.to_string().contains("of what it draws is wrong"), "{error}");
+        let (painter, found) = proven(Painter::new(&ours), on_card(&other));
+        assert!(found.unwrap_err().to_string().contains("of what it draws is wrong"));
+        assert_eq!(painter.device(), Device::Cpu);
         let (painter, is_faster, words) = faster(Painter::new(&ours), on_card(&other), Duration::ZERO);
         assert!(!is_faster && words.contains("is wrong"), "{words}");
         assert_eq!(painter.device(), Device::Cpu);

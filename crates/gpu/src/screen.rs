@@ -35,11 +35,11 @@ impl Screen {
         self.shading.set_pictures(&self.card, before, after);
     }
 
-    /// Shows so much of the second picture, and all so much darker, in a window of this size; not while it is hidden.
+    /// Shows so much of the second picture, and all so much darker, in a window of this size. Whether it did: not while the window is hidden.
     ///
     /// # Errors
     /// If the card or the window is lost.
-    pub fn present(&mut self, (width, height): (u32, u32), share: f32, dim: f32) -> Result<(), CardError> {
+    pub fn present(&mut self, (width, height): (u32, u32), share: f32, dim: f32) -> Result<bool, CardError> {
         use wgpu::CurrentSurfaceTexture::{Occluded, Outdated, Suboptimal, Success, Timeout};
         if (self.configured.width, self.configured.height) != (width, height) {
             (self.configured.width, self.configured.height) = (width, height);
@@ -47,10 +47,10 @@ impl Screen {
         }
         let texture = match self.surface.get_current_texture() {
             Success(texture) | Suboptimal(texture) => texture,
-            Timeout | Occluded => return Ok(()),
+            Timeout | Occluded => return Ok(false),
             Outdated => {
                 self.surface.configure(&self.card.device, &self.configured);
-                return Ok(());
+                return Ok(false);
             }
             lost => {
                 let why = self.card.trouble().unwrap_or_else(|| format!("the window was lost: {lost:?}"));
@@ -60,10 +60,7 @@ impl Screen {
         let view = texture.texture.create_view(&wgpu::TextureViewDescriptor::default());
         self.shading.draw(&self.card, &view, (width, height), share, dim);
         self.card.queue.present(texture);
-        match self.card.trouble() {
-            Some(why) => Err(CardError::Refused { name: self.card.name().to_owned(), why }),
-            None => Ok(()),
-        }
+        self.card.check().map(|()| true)
     }
 }
 

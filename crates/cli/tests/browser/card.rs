@@ -1,4 +1,4 @@
-//! The generator on the graphics card of a browser (`web/card.js`), through WebGPU. Here that is SwiftShader: a CPU in disguise.
+//! The generator on the graphics card of a browser (`web/card.js`), through WebGPU. Here that is SwiftShader, which runs on the CPU.
 
 use crate::chromium::{Eye, Page, eventually, installed};
 use crate::server::Server;
@@ -120,7 +120,7 @@ fn a_site_draws_on_the_card_what_the_processor_draws() {
 }
 
 #[test]
-fn a_processor_in_disguise_does_not_draw_where_the_faster_one_shall() {
+fn a_software_renderer_does_not_draw_where_the_faster_one_shall() {
     let (Some(chromium), Some(modules)) = (installed(), modules()) else { return };
     let (_alone, dir) = (alone(), tempfile::tempdir().unwrap());
     let site = dir.path().join("site");
