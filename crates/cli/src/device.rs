@@ -129,9 +129,9 @@ mod with_cards {
             match self.device {
                 Device::Cpu => Ok(None),
                 Device::Gpu => {
-                    open(&Adapter::all()).context("--device gpu")?;
+                    open(|_| true).context("--device gpu")?;
                     Ok(Some(Box::new(move |generator: &Generator, painter: Painter| {
-                        let on_card = open(&Adapter::all()).and_then(|card| CardPainter::new(card, generator, storage));
+                        let on_card = open(|_| true).and_then(|card| CardPainter::new(card, generator, storage));
                         let (painter, found) = or_cpu(painter, on_card);
                         // A mirror that runs goes on.
                         if found.is_ok() {
@@ -156,9 +156,7 @@ mod with_cards {
             return painter;
         }
         // A software renderer need not be tried: it runs on the CPU.
-        let mut adapters = Adapter::all();
-        adapters.retain(|adapter| !adapter.is_cpu());
-        let on_card = open(&adapters).and_then(|card| CardPainter::new(card, generator, storage));
+        let on_card = open(|adapter| !adapter.is_cpu()).and_then(|card| CardPainter::new(card, generator, storage));
         if IS_FASTER.get() == Some(&true) {
             return or_cpu(painter, on_card).0;
         }
@@ -188,13 +186,13 @@ mod with_cards {
         (painter, found)
     }
 
-    /// The card that was opened before, or the first of these.
-    fn open(adapters: &[Adapter]) -> Result<Card, CardError> {
+    /// The card that was opened before, or the first of those that will do.
+    fn open(will_do: fn(&Adapter) -> bool) -> Result<Card, CardError> {
         let mut card = frame::lock(&CARD);
         if let Some(card) = card.as_ref().filter(|card| card.trouble().is_none()) {
             return Ok(card.clone());
         }
-        let opened = Card::open(adapters.first().ok_or(CardError::None)?)?;
+        let opened = Card::open(Adapter::all().iter().find(|adapter| will_do(adapter)).ok_or(CardError::None)?)?;
         Ok(card.insert(opened).clone())
     }
 

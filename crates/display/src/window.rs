@@ -337,16 +337,12 @@ impl Shown {
     /// From `at` on, what is there gives way to a picture.
     fn show(&mut self, picture: Image, at: Instant) {
         let share = self.dissolve.share(at);
-        let before = std::mem::replace(&mut self.after, picture);
-        let is_alike = (before.width, before.height) == (self.before.width, self.before.height);
-        if is_alike && share < 1.0 {
-            // It had not come to be all there.
-            for (a, b) in self.before.data.iter_mut().zip(&before.data) {
-                *a = (f32::from(*a) + share * (f32::from(*b) - f32::from(*a))).round() as u8;
-            }
-        } else {
-            self.before = before;
+        let mut before = std::mem::replace(&mut self.after, picture);
+        if (before.width, before.height) == (self.before.width, self.before.height) {
+            // It may not have come to be all there.
+            before.dissolve_from(&self.before, share);
         }
+        self.before = before;
         self.dissolve.show(at);
         self.presented = None;
     }

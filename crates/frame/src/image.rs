@@ -41,6 +41,18 @@ impl Image {
         Self { width, height, data: (0..height).flat_map(row).copied().collect() }
     }
 
+    /// Becomes so much of itself, 0 to 1, over another of its size, which it dissolves from.
+    ///
+    /// # Panics
+    /// If their sizes differ.
+    pub fn dissolve_from(&mut self, before: &Self, share: f32) {
+        assert_eq!((self.width, self.height), (before.width, before.height), "pictures of one size");
+        for (after, before) in self.data.iter_mut().zip(&before.data) {
+            let (old, new) = (f32::from(*before), f32::from(*after));
+            *after = (old + share * (new - old)).round() as u8;
+        }
+    }
+
     /// Lays a picture onto it with its top left corner at (left, top); what does not fit is cut off.
     pub fn paste(&mut self, picture: &Self, left: usize, top: usize) {
         let (left, top) = (left.min(self.width), top.min(self.height));

@@ -66,15 +66,7 @@ pub enum CardError {
     /// There is none.
     #[error("no graphics card that Vulkan, Metal or DirectX 12 knows")]
     None,
-    /// It cannot be opened.
-    #[error("{name}: {why}")]
-    Open {
-        /// Its name.
-        name: String,
-        /// What its driver says.
-        why: String,
-    },
-    /// It refuses a shader, a buffer or a command.
+    /// It cannot be opened, or refuses a shader, a buffer or a command, or draws what is wrong.
     #[error("{name}: {why}")]
     Refused {
         /// Its name.
@@ -126,7 +118,7 @@ impl Card {
             ..wgpu::DeviceDescriptor::default()
         });
         let (device, queue) =
-            pollster::block_on(request).map_err(|e| CardError::Open { name: name.clone(), why: one_line(&e) })?;
+            pollster::block_on(request).map_err(|e| CardError::Refused { name: name.clone(), why: one_line(&e) })?;
 
         // Without this an error ends the program.
         let trouble = Arc::new(Mutex::new(None));
@@ -149,10 +141,11 @@ impl Card {
 
     /// That nothing went wrong with it so far.
     pub(crate) fn check(&self) -> Result<(), CardError> {
-        match self.trouble() {
-            Some(why) => Err(CardError::Refused { name: self.name.to_string(), why }),
-            None => Ok(()),
-        }
+        self.trouble().map_or(Ok(()), |why| Err(self.refused(why)))
+    }
+
+    pub(crate) fn refused(&self, why: String) -> CardError {
+        CardError::Refused { name: self.name.to_string(), why }
     }
 
     /// Waits until it has done all that was given to it, for so long at most. A program that ends before may take a driver with it that still
@@ -163,7 +156,8 @@ impl Card {
     }
 
     /// Lets go of it, as if it had been pulled out.
-    pub fn lose(&self) {
+    #[cfg(test)]
+    pub(crate) fn lose(&self) {
         note(&self.trouble, "the card was let go of".into());
         self.device.destroy();
     }
@@ -195,7 +189,7 @@ impl Card {
         patience: Duration,
         look: impl FnOnce(&[u8]),
     ) -> Result<(), CardError> {
-        let refused = |why: String| CardError::Refused { name: self.name.to_string(), why };
+        let refused = |error: &dyn std::error::Error| self.refused(one_line(error));
         self.check()?;
         let (sender, receiver) = mpsc::channel();
         buffer.map_async(wgpu::MapMode::Read, .., move |mapped| {
@@ -209,9 +203,9 @@ impl Card {
         }
         self.check()?;
         // Another thread that polls may be just about to say so.
-        let mapped = receiver.recv_timeout(patience).map_err(|e| refused(one_line(&e)))?;
-        mapped.map_err(|e| refused(one_line(&e)))?;
-        look(&buffer.get_mapped_range(..).map_err(|e| refused(one_line(&e)))?);
+        let mapped = receiver.recv_timeout(patience).map_err(|e| refused(&e))?;
+        mapped.map_err(|e| refused(&e))?;
+        look(&buffer.get_mapped_range(..).map_err(|e| refused(&e))?);
         buffer.unmap();
         Ok(())
     }
@@ -224,10 +218,8 @@ impl Card {
         // The last that was opened is closed first.
         let errors = scopes.into_iter().rev().map(|scope| pollster::block_on(scope.pop()));
         let error = errors.collect::<Vec<_>>().into_iter().flatten().next();
-        match error.map(|e| one_line(&e)).or_else(|| self.trouble()) {
-            Some(why) => Err(CardError::Refused { name: self.name.to_string(), why }),
-            None => Ok(made),
-        }
+        error.map_or(Ok(()), |e| Err(self.refused(one_line(&e))))?;
+        self.check().map(|()| made)
     }
 }
 

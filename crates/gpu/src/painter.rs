@@ -57,7 +57,7 @@ impl CardPainter {
     }
 
     /// The card.
-    pub fn card(&self) -> &Card {
+    pub(crate) fn card(&self) -> &Card {
         &self.card
     }
 

@@ -28,8 +28,7 @@ fn prove(painter: &Painter, card: &CardPainter) -> Result<(), CardError> {
     let wrong = ours.data.iter().zip(&theirs.data).filter(|(a, b)| a.abs_diff(**b) > ROUNDING).count();
     let share = wrong as f64 / ours.data.len() as f64;
     if share > MAX_WRONG_SHARE {
-        let why = format!("{:.0} % of what it draws is wrong", 100.0 * share);
-        return Err(CardError::Refused { name: card.name().to_owned(), why });
+        return Err(card.card().refused(format!("{:.0} % of what it draws is wrong", 100.0 * share)));
     }
     Ok(())
 }

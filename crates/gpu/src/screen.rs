@@ -17,7 +17,7 @@ impl Screen {
     /// # Errors
     /// If the card does not show there.
     pub fn new(card: &Card, window: impl Into<wgpu::SurfaceTarget<'static>>) -> Result<Self, CardError> {
-        let refused = |why: &str| CardError::Refused { name: card.name().to_owned(), why: why.to_owned() };
+        let refused = |why: &str| card.refused(why.to_owned());
         let surface = card.instance.create_surface(window).map_err(|e| refused(&e.to_string()))?;
         let offered = surface.get_capabilities(&card.adapter);
         // Pictures have the screen's bytes already.
@@ -54,7 +54,7 @@ impl Screen {
             }
             lost => {
                 let why = self.card.trouble().unwrap_or_else(|| format!("the window was lost: {lost:?}"));
-                return Err(CardError::Refused { name: self.card.name().to_owned(), why });
+                return Err(self.card.refused(why));
             }
         };
         let view = texture.texture.create_view(&wgpu::TextureViewDescriptor::default());

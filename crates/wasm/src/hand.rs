@@ -103,9 +103,7 @@ impl Hand {
     /// If nothing is due.
     pub fn paint(&self) -> Result<Vec<u8>, DueError> {
         let due = self.due.take().ok_or(DueError::Nothing)?;
-        let painter = self.renderer.painter();
-        let pictures = due.views.iter().map(|view| painter.paint_at(&view.latent, view.side)).collect();
-        Ok(Drawn::write(&self.renderer.finish(due, pictures))?)
+        Ok(Drawn::write(&self.renderer.paint(due))?)
     }
 
     /// Forgets everybody whom it drew before this epoch, see [`crate::Eyes::forget`].

@@ -10,6 +10,8 @@ use mirror::generator::{Config, Generator};
 use mirror::latent::Latent;
 use nn::{Rng, Tensor};
 use serde_json::{Value, json};
+use std::sync::MutexGuard;
+use tempfile::TempDir;
 
 /// Lets the browser use it.
 const SWIFTSHADER: [&str; 2] = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"];
@@ -99,19 +101,24 @@ fn every_block_in_the_browser_is_that_of_the_cpu() {
     }
 }
 
-#[test]
-fn a_site_draws_on_the_card_what_the_processor_draws() {
-    let (Some(chromium), Some(modules)) = (installed(), modules()) else { return };
-    let (_alone, dir) = (alone(), tempfile::tempdir().unwrap());
+/// A site that draws so many pixels by a device has reflected a visitor.
+fn reflected(device: &str, pixels: &str) -> Option<(MutexGuard<'static, ()>, TempDir, Files, Page)> {
+    let (chromium, modules) = (installed()?, modules()?);
+    let (alone, dir) = (alone(), tempfile::tempdir().unwrap());
     let site = dir.path().join("site");
-    // SwiftShader takes more than the patience for a picture of 32 pixels.
-    write_site(&site, &modules, &["--device", "gpu", "--max-resolution", "8"]);
-    let files = Files::serve(&site);
-    let film = film::visitor(dir.path());
+    write_site(&site, &modules, &["--device", device, "--max-resolution", pixels]);
+    let (files, film) = (Files::serve(&site), film::visitor(dir.path()));
     let mut page = Page::open_with(&chromium, &Eye::Film(&film), "about:blank#first", &SWIFTSHADER);
     open(&mut page, &files.url);
     page.begin();
     assert_reflected(&mut page);
+    Some((alone, dir, files, page))
+}
+
+#[test]
+fn a_site_draws_on_the_card_what_the_processor_draws() {
+    // SwiftShader takes more than the patience for a picture of 32 pixels.
+    let Some((_alone, _dir, _files, mut page)) = reflected("gpu", "8") else { return };
     // It is named once a picture of it was compared with the processor's.
     page.wait("narcissus.performance.device");
     let before = page.drawn();
@@ -121,15 +128,6 @@ fn a_site_draws_on_the_card_what_the_processor_draws() {
 
 #[test]
 fn a_software_renderer_does_not_draw_where_the_faster_one_shall() {
-    let (Some(chromium), Some(modules)) = (installed(), modules()) else { return };
-    let (_alone, dir) = (alone(), tempfile::tempdir().unwrap());
-    let site = dir.path().join("site");
-    write_site(&site, &modules, &["--device", "auto", "--max-resolution", "32"]);
-    let files = Files::serve(&site);
-    let film = film::visitor(dir.path());
-    let mut page = Page::open_with(&chromium, &Eye::Film(&film), "about:blank#first", &SWIFTSHADER);
-    open(&mut page, &files.url);
-    page.begin();
-    assert_reflected(&mut page);
+    let Some((_alone, _dir, _files, mut page)) = reflected("auto", "32") else { return };
     assert_eq!(page.value("narcissus.performance.device"), "");
 }

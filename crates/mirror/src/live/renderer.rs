@@ -104,9 +104,7 @@ impl Renderer {
     /// Draws what a frame came to, at `at` seconds. Requests must come in the order of their frames; those in between may be left out.
     /// Nothing is drawn of a request from before everybody was forgotten.
     pub fn render(&self, request: &DrawRequest, at: f64) -> Vec<RenderedView> {
-        let due = self.due(request, at);
-        let pictures = due.views.iter().map(|view| self.painter.paint_at(&view.latent, view.side)).collect();
-        self.finish(due, pictures)
+        self.paint(self.due(request, at))
     }
 
     /// What is to be drawn of a frame, at `at` seconds, for whoever draws it elsewhere: the first half of [`Renderer::render`].
@@ -128,7 +126,13 @@ impl Renderer {
         DueViews { epoch, at, views }
     }
 
-    /// The second half: what comes of the pictures of all views. Nothing, if everybody was forgotten since.
+    /// The second half: draws what is due.
+    pub fn paint(&self, due: DueViews) -> Vec<RenderedView> {
+        let pictures = due.views.iter().map(|view| self.painter.paint_at(&view.latent, view.side)).collect();
+        self.finish(due, pictures)
+    }
+
+    /// The same, where somebody else drew: what comes of the pictures of all views. Nothing, if everybody was forgotten since.
     ///
     /// # Panics
     /// If there are fewer pictures than views, or of other sizes.
@@ -150,11 +154,6 @@ impl Renderer {
 
         lock(&self.rendered).clone_from(&rendered);
         rendered
-    }
-
-    /// What draws.
-    pub fn painter(&self) -> &Painter {
-        &self.painter
     }
 
     /// What was drawn last, from left to right; nothing before the first picture.
@@ -192,10 +191,7 @@ impl Takeover {
             if (from.width, from.height) != (after.width, after.height) {
                 *from = Arc::new(from.resized(after.width, after.height));
             }
-            for (after, before) in after.data.iter_mut().zip(&from.data) {
-                let (old, new) = (f32::from(*before), f32::from(*after));
-                *after = (old + share * (new - old)).round() as u8;
-            }
+            after.dissolve_from(from, share);
         }
         false
     }
