@@ -26,7 +26,9 @@ use trouble::{Plan, Trouble};
 use verdict::{Returns, Sample, Verdict};
 
 /// From one sample of memory to the next.
-const SAMPLE: Duration = Duration::from_secs(10);
+const SAMPLE: Duration = Duration::from_secs(5);
+/// A process has taken what it needs after so long.
+const WARM_UP: Duration = Duration::from_secs(600);
 
 /// Runs `narcissus mirror --kiosk` with a film of generated faces before the browser's camera, at its full rate, and makes trouble at
 /// random: ends browser and mirror with kill -9, ends the camera, stops the mirror for 20 s, floods it with pages, fills the disk of
@@ -99,12 +101,15 @@ fn run(arguments: &Arguments, installation: &mut Installation, film: &Path) -> a
     installation.wait_for_picture(Duration::from_secs(60)).context("no picture at the beginning")?;
 
     let began = Instant::now();
+    let mut killed = Duration::ZERO;
     let mut next = plan.next(began.elapsed());
     while began.elapsed() < whole {
         // Quiet until the next trouble.
         while began.elapsed() < next.at.min(whole) {
             std::thread::sleep(SAMPLE.min(next.at.saturating_sub(began.elapsed())));
-            let sample = Sample { at: began.elapsed(), calm: plan.is_calm(began.elapsed()), ..installation.sample() };
+            let at = began.elapsed();
+            let calm = plan.is_calm(at) && at >= killed + WARM_UP;
+            let sample = Sample { at, calm, ..installation.sample() };
             curve.add(&sample, "")?;
             samples.push(sample);
         }
@@ -123,6 +128,9 @@ fn run(arguments: &Arguments, installation: &mut Installation, film: &Path) -> a
                     taken.map_or("never".into(), |t| format!("{:.1} s", t.as_secs_f64()))
                 ),
             )?;
+            if next.trouble.is_kill() {
+                killed = began.elapsed();
+            }
             returns.add(next.trouble, taken);
             evidence.gather();
             next = plan.next(began.elapsed());

@@ -7,8 +7,6 @@ use std::time::Duration;
 
 /// Memory may grow by so much an hour.
 const MAX_GROWTH_MB: f64 = 1.0;
-/// A process has taken what it needs after so long.
-const WARM_UP: Duration = Duration::from_secs(600);
 /// Over less than this a line through the samples says nothing about an hour.
 const SHORTEST: Duration = Duration::from_secs(1500);
 
@@ -102,11 +100,9 @@ impl Verdict {
         ]
     }
 
-    /// Over each stretch in which the same process was left alone, once it is warm.
+    /// Over each long stretch of samples that count.
     fn growth(&self, name: &str, of: impl Fn(&Sample) -> f64) -> Requirement {
-        let began = |process| self.samples.iter().find(|s| s.process == process).map_or(Duration::ZERO, |s| s.at);
         let stretches = self.samples.chunk_by(|a, b| (a.process, a.calm) == (b.process, b.calm)).filter(|s| s[0].calm);
-        let stretches = stretches.map(|s| &s[s.partition_point(|sample| sample.at < began(s[0].process) + WARM_UP)..]);
         let long =
             stretches.filter(|s| s.last().zip(s.first()).is_some_and(|(last, first)| last.at - first.at >= SHORTEST));
         let slopes: Vec<f64> = long
@@ -174,8 +170,8 @@ mod tests {
         assert_eq!((grows.held, grows.found.as_str()), (Some(false), "+6.00 MB/h"));
         assert_eq!(growth((0..220).map(|i| sample(i, u32::from(i > 100), true)).collect()).held, None);
         assert_eq!(growth((0..220).map(|i| sample(i, 1, false)).collect()).held, None);
-        // A process grows for ten minutes, and then no more.
-        let warming = |i: u64| Sample { mirror_mb: 100.0 + i.min(60) as f64, ..sample(i, 1, true) };
+        // A process grows for ten minutes, which do not count, and then no more.
+        let warming = |i: u64| Sample { mirror_mb: 100.0 + i.min(60) as f64, ..sample(i, 1, i >= 60) };
         assert_eq!(growth((0..220).map(warming).collect()).held, Some(true));
     }
 }
