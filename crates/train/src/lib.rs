@@ -4,6 +4,7 @@
 //! function `run`, which gives a report. Nothing here writes to stdout.
 
 pub mod archive;
+mod cholesky;
 pub mod data;
 pub mod evaluate;
 pub mod faces;

@@ -5,7 +5,7 @@ use crate::output;
 use clap::Subcommand;
 use mirror::archive::MAX_ARCHIVE_BYTES;
 use mirror::engine::{Eyes, Mirror};
-use mirror::pack::{ARCHIVE_FILE, Manifest, Pack, PackError, VISITORS_FILE, Visitors};
+use mirror::pack::{ARCHIVE_FILE, Manifest, Net, Pack, PackError, VISITORS_FILE, Visitors};
 use std::path::PathBuf;
 
 /// What to do with a pack.
@@ -15,6 +15,7 @@ Examples:
     narcissus pack info                 the built-in pack
     narcissus pack verify my-pack
     narcissus pack seal my-pack         after a net in it has been trained again
+    narcissus pack colours my-pack      its smaller pictures are paler or more glaring than the largest
     narcissus pack visitors my-pack     after a face net in it has been trained again; needs labelled portraits
     narcissus pack archive my-pack      after a face net or the inverter has been trained again; likewise")]
 pub enum PackCommand {
@@ -30,6 +31,12 @@ pub enum PackCommand {
     },
     /// Write sizes and hashes of the nets in a folder into its pack.toml
     Seal {
+        /// The pack's folder
+        folder: PathBuf,
+    },
+    /// Fit the colours of the generator's smaller pictures to those of its largest, which stays as it is, and seal the pack. Growing
+    /// generators of other programs leave them as they once were
+    Colours {
         /// The pack's folder
         folder: PathBuf,
     },
@@ -85,6 +92,18 @@ pub fn run(what: &PackCommand, global: &Global) -> anyhow::Result<()> {
                 }
                 Ok(_) => {}
             }
+        }
+        PackCommand::Colours { folder } => {
+            let pack = Pack::load(folder)?;
+            let (bytes, levels) = train::gan::colours::of_file(pack.weights(Net::Generator)?)?;
+            for [before, after] in levels {
+                output::print_line(&format_args!(
+                    "{:>4} pixels: {:.1} of 255 from the largest before, {:.1} now",
+                    before.pixels, before.mean, after.mean
+                ))?;
+            }
+            output::write_atomically(&folder.join(Net::Generator.file()), &bytes)?;
+            print_files(&mirror::pack::seal(folder)?)?;
         }
         PackCommand::Visitors { folder, data } => {
             let pack = Pack::load(folder)?;

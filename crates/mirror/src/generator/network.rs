@@ -247,6 +247,26 @@ impl Generator {
         LevelWeights { first: layer(w0, b0), second: layer(w1, b1), to_rgb: has_colours.then(|| layer(rgb[0], rgb[1])) }
     }
 
+    /// The picture of a level, `[n, 2^level, 2^level, 3]`, from its maps ([`GeneratorTape::block`]).
+    ///
+    /// # Panics
+    /// If there is no such level, or it has another number of maps.
+    pub fn colours(&self, level: usize, maps: &Tensor) -> Tensor {
+        self.to_rgb[level - 2].forward(maps)
+    }
+
+    /// Another way from a level's maps to colours: `[maps, 3]` and three biases, without run-time scale.
+    ///
+    /// # Panics
+    /// If there is no such level, or it has another number of maps.
+    pub fn set_colours(&mut self, level: usize, weight: &[f32], bias: &[f32]) {
+        let values = self.to_rgb[level - 2].params_mut().into_iter().zip([weight, bias]);
+        for (p, values) in values {
+            assert_eq!(p.value.len(), values.len(), "values of {}", p.name);
+            p.value = values.iter().map(|v| v / p.scale).collect();
+        }
+    }
+
     /// What is learned, to change it.
     pub fn params_mut(&mut self) -> Vec<&mut Param> {
         let blocks = self.blocks.iter_mut().flat_map(Layer::params_mut);

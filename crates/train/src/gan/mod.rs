@@ -6,6 +6,7 @@
 
 mod archive;
 mod augment;
+pub mod colours;
 mod complexion;
 mod dataset;
 mod discriminator;

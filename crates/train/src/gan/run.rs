@@ -1,7 +1,7 @@
 //! A GAN's training, from where it begins to the end of its schedule or of its time.
 
 use super::start::{Start, begin, load_data};
-use super::{Dataset, GanOptions, Schedule, StepFigures, Trainer, TrainingRules, discriminator, sheets};
+use super::{Dataset, GanOptions, Schedule, StepFigures, Trainer, TrainingRules, colours, discriminator, sheets};
 use crate::runs::{RunOptions, TrainingRun, say};
 use anyhow::Result;
 use mirror::generator::Config;
@@ -211,7 +211,9 @@ impl<'a> Run<'a> {
         self.trainer.save(&self.checkpoint, self.run.seconds(), &self.decisive)?;
         if self.has_drawn(plan) {
             let about = about(&self.data, self.options.seed, &self.trainer);
-            self.trainer.finished().save(&self.run.path("generator.safetensors"), &about, Dtype::F16)?;
+            let mut generator = self.trainer.finished();
+            colours::fit(&mut generator)?;
+            generator.save(&self.run.path("generator.safetensors"), &about, Dtype::F16)?;
             let discriminator = self.trainer.d.to_bytes(&about, Dtype::F16);
             host::write_atomically(&self.run.path("discriminator.safetensors"), &discriminator)?;
         }
