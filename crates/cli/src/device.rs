@@ -202,8 +202,8 @@ mod with_cards {
 
     #[cfg(feature = "window")]
     impl display::window::Presenter for Screen {
-        fn show(&mut self, before: &frame::Image, after: &frame::Image) {
-            self.0.show(before, after);
+        fn show(&mut self, row: &[std::sync::Arc<mirror::generator::Picture>], share: f32) {
+            self.0.show(row, share);
         }
 
         fn present(&mut self, size: (u32, u32), share: f32, dim: f32) -> Result<bool, String> {

@@ -88,7 +88,7 @@ fn face(picture: &Image) -> FaceReport {
 }
 
 fn analysed(image: Image, viewer: Option<u64>, report: FrameReport, controls: &Controls) -> Analysed {
-    let view = RenderedView { viewer, progress: 1.0, image: Arc::new(image), at: 0.0 };
+    let view = RenderedView { viewer, progress: 1.0, picture: Arc::new(image.into()), at: 0.0 };
     Analysed { report, controls: controls.clone(), draw: Box::new(move || vec![view.clone()]) }
 }
 

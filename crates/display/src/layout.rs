@@ -1,7 +1,9 @@
 //! Sets viewer and reflection side by side, for films.
 
 use frame::Image;
+use mirror::generator::Picture;
 use std::borrow::Borrow;
+use std::sync::Arc;
 
 /// A picture at another size for people to look at: enlarged smoothly (Catmull-Rom), shrunk by averaging.
 pub fn scaled(picture: &Image, width: usize, height: usize) -> Image {
@@ -46,6 +48,11 @@ pub fn row(pictures: &[impl Borrow<Image>]) -> Image {
         left += picture.width;
     }
     row
+}
+
+/// The reflections of a mirror in a row.
+pub(crate) fn row_of<'a>(pictures: impl IntoIterator<Item = &'a Arc<Picture>>) -> Image {
+    row(&pictures.into_iter().map(|picture| picture.pixels()).collect::<Vec<_>>())
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The pictures of a running mirror, for whoever shows them beside its page.
 
-use crate::row;
+use crate::layout::row_of;
 use axum::body::Bytes;
 use frame::Image;
 use mirror::live::RenderedView;
@@ -45,8 +45,7 @@ impl Pictures {
     /// These reflections were drawn.
     pub fn put(&self, views: &[RenderedView]) {
         if self.is_watched() && !views.is_empty() {
-            let image = row(&views.iter().map(|view| view.image.as_ref()).collect::<Vec<_>>());
-            self.newest.send_replace(Some(Arc::new(Picture::of(image))));
+            self.newest.send_replace(Some(Arc::new(Picture::of(row_of(views.iter().map(|view| &view.picture))))));
         }
     }
 
@@ -78,7 +77,7 @@ pub(crate) mod tests {
         let view = |shade: &u8| RenderedView {
             viewer: None,
             progress: 1.0,
-            image: Arc::new(Image::flat(8, 8, [*shade; 3])),
+            picture: Arc::new(Image::flat(8, 8, [*shade; 3]).into()),
             at: 0.0,
         };
         shades.iter().map(view).collect()

@@ -1,8 +1,10 @@
 //! The mirror in a window of its own that fills a screen, without a browser.
 
 use crate::dissolve::Dissolve;
+use crate::layout::row_of;
 use frame::{Image, Latest, lock};
 use mirror::engine::MirrorError;
+use mirror::generator::Picture;
 use mirror::live::protocol::Controls;
 use mirror::live::{Analysed, Client, Desk, Job, Look, Pipeline, Policy, RenderedView, SCENE, Session, Value};
 use softbuffer::{Context, Surface};
@@ -45,10 +47,11 @@ pub enum WindowError {
 
 /// Puts pictures on a window in place of the CPU: a graphics card.
 pub trait Presenter {
-    /// From now on the first picture dissolves into the second. Each is to stand in the middle, as large as it fits.
-    fn show(&mut self, before: &Image, after: &Image);
+    /// From now on what is there gives way to these pictures of one size in a row, which is to stand in the middle, as large as it fits. `share`: how
+    /// much of the row before has come to be there, the rest being the one before that. At first all is black.
+    fn show(&mut self, row: &[Arc<Picture>], share: f32);
 
-    /// Shows so much of the second picture, and all so much darker, in a window of this size in pixels. Whether it did: a window that is hidden
+    /// Shows so much of the newest row, and all so much darker, in a window of this size in pixels. Whether it did: a window that is hidden
     /// may have to be shown again.
     ///
     /// # Errors
@@ -81,7 +84,7 @@ pub fn show(
 /// What the pipeline does with the frames of a window. A frame is a moment: the session has the camera.
 struct WindowJob {
     session: Mutex<Box<dyn Session>>,
-    pictures: Latest<Image>,
+    pictures: Latest<Vec<Arc<Picture>>>,
     /// Why no more frames are analysed.
     failure: OnceLock<MirrorError>,
 }
@@ -107,7 +110,7 @@ impl Job for WindowJob {
     }
 
     fn deliver(&self, views: Vec<RenderedView>) {
-        drop(self.pictures.put(crate::row(&views.iter().map(|v| v.image.as_ref()).collect::<Vec<_>>())));
+        drop(self.pictures.put(views.into_iter().map(|view| view.picture).collect()));
     }
 }
 
@@ -131,8 +134,8 @@ impl RunningMirror {
         Ok(Self { client })
     }
 
-    /// The newest picture that was not shown yet.
-    fn picture(&self, timeout: Duration) -> Option<Image> {
+    /// The newest reflections that were not shown yet.
+    fn row(&self, timeout: Duration) -> Option<Vec<Arc<Picture>>> {
         self.client.job().pictures.take(timeout)
     }
 
@@ -210,13 +213,13 @@ impl App {
         if let Some(error) = self.mirror.failure() {
             return Err(WindowError::Mirror(error));
         }
-        let picture = self.mirror.picture(Duration::ZERO);
+        let row = self.mirror.row(Duration::ZERO);
         match output {
             Output::Processor(surface, screen) => {
                 screen.resize(size.width as usize, size.height as usize);
                 screen.darken(dim);
-                if let Some(picture) = picture {
-                    screen.show(&picture, at);
+                if let Some(row) = row {
+                    screen.show(&row_of(&row), at);
                 }
                 if !screen.step(at) {
                     return Ok(());
@@ -228,9 +231,9 @@ impl App {
                 buffer.present().map_err(refused)
             }
             Output::Presenter(presenter, shown) => {
-                if let Some(picture) = picture {
-                    shown.show(picture, at);
-                    presenter.show(&shown.before, &shown.after);
+                if let Some(row) = row {
+                    let share = shown.show(row, at);
+                    presenter.show(&shown.row, share);
                 }
                 let size = (size.width, size.height);
                 let Some(share) = shown.step(at, size, dim) else { return Ok(()) };
@@ -245,11 +248,11 @@ impl App {
 
                 // What was there stays there.
                 tracing::warn!("{why}; the CPU fills the window from now on");
-                let last = std::mem::take(shown).after;
+                let last = std::mem::take(&mut shown.row);
                 *output = Output::processor(window)?;
                 if let Output::Processor(_, screen) = output {
                     screen.resize(size.0 as usize, size.1 as usize);
-                    screen.show(&last, at);
+                    screen.show(&row_of(&last), at);
                 }
                 Ok(())
             }
@@ -317,37 +320,26 @@ fn press(desk: &Desk, key: &str) {
 }
 
 /// What a presenter shows.
+#[derive(Default)]
 struct Shown {
-    before: Image,
-    after: Image,
+    /// The newest.
+    row: Vec<Arc<Picture>>,
     dissolve: Dissolve,
     /// When it was last presented: the window's size, the share of the second picture, and how dark.
     presented: Option<((u32, u32), f32, f32)>,
 }
 
-impl Default for Shown {
-    /// Black.
-    fn default() -> Self {
-        let black = || Image::flat(1, 1, [0; 3]);
-        Self { before: black(), after: black(), dissolve: Dissolve::default(), presented: None }
-    }
-}
-
 impl Shown {
-    /// From `at` on, what is there gives way to a picture.
-    fn show(&mut self, picture: Image, at: Instant) {
+    /// From `at` on, what is there gives way to a row; how much of the one before has come to be there.
+    fn show(&mut self, row: Vec<Arc<Picture>>, at: Instant) -> f32 {
         let share = self.dissolve.share(at);
-        let mut before = std::mem::replace(&mut self.after, picture);
-        if (before.width, before.height) == (self.before.width, self.before.height) {
-            // It may not have come to be all there.
-            before.dissolve_from(&self.before, share);
-        }
-        self.before = before;
+        self.row = row;
         self.dissolve.show(at);
         self.presented = None;
+        share
     }
 
-    /// How much of the second picture is there at `at`; `None` where nothing has changed since.
+    /// How much of the newest row is there at `at`; `None` where nothing has changed since.
     fn step(&mut self, at: Instant, size: (u32, u32), dim: f32) -> Option<f32> {
         let share = self.dissolve.share(at);
         let now = Some((size, share, dim));
@@ -476,25 +468,21 @@ mod tests {
     fn a_presenter_is_told_what_dissolves_and_only_what_changes() {
         let (mut shown, start) = (Shown::default(), Instant::now());
         let at = |ms: u64| start + Duration::from_millis(ms);
+        let row = |shade: u8| vec![Arc::new(Image::flat(2, 2, [shade; 3]).into())];
         assert_eq!(shown.step(start, (4, 4), 0.0), Some(1.0), "black");
         assert_eq!(shown.step(start, (4, 4), 0.0), None);
         // Slow pictures, each of which dissolves into the next for 200 ms.
         for i in 0..4 {
-            shown.show(Image::flat(2, 2, [80 * i; 3]), at(200 * u64::from(i)));
+            assert_eq!(shown.show(row(80 * i), at(200 * u64::from(i))), 1.0);
         }
         let half = shown.step(at(700), (4, 4), 0.0).unwrap();
         assert!((half - 0.5).abs() < 0.05, "{half}");
-        assert_eq!((shown.before.data[0], shown.after.data[0]), (160, 240));
-        shown.show(Image::flat(2, 2, [0; 3]), at(700));
-        let between = shown.before.data[0];
-        assert!(between.abs_diff(200) <= 4 && shown.after.data[0] == 0, "it goes on from {between}");
+        assert_eq!(shown.show(row(0), at(700)), half, "it goes on from what is there");
+        assert_eq!(shown.row, row(0));
         assert_eq!(shown.step(at(2000), (4, 4), 0.0), Some(1.0));
         assert_eq!(shown.step(at(2100), (4, 4), 0.0), None);
         assert_eq!(shown.step(at(2100), (4, 4), 0.5), Some(1.0), "darker");
         assert_eq!(shown.step(at(2100), (8, 4), 0.5), Some(1.0), "larger");
-        // A picture of another size has no pixels in common.
-        shown.show(Image::flat(3, 3, [9; 3]), at(2200));
-        assert_eq!((shown.before.width, shown.after.width), (2, 3));
     }
 
     #[test]
@@ -539,8 +527,8 @@ mod tests {
             }
             let draw = move || {
                 let _ = may_draw.lock().unwrap().recv();
-                let image = Arc::new(Image::flat(1, 1, [frame; 3]));
-                vec![RenderedView { viewer: None, progress: 1.0, image, at: 0.0 }]
+                let picture = Arc::new(Image::flat(1, 1, [frame; 3]).into());
+                vec![RenderedView { viewer: None, progress: 1.0, picture, at: 0.0 }]
             };
             Ok(Analysed { report: Default::default(), controls: Controls::default(), draw: Box::new(draw) })
         }
@@ -557,7 +545,7 @@ mod tests {
         for _ in 0..3 {
             thread::sleep(5 * FRAME);
             let_go.send(()).unwrap();
-            frames.push(mirror.picture(Duration::from_secs(60)).expect("a picture").data[0]);
+            frames.push(mirror.row(Duration::from_secs(60)).expect("a picture")[0].pixels().data[0]);
         }
         assert!(frames.is_sorted_by(|a, b| a < b), "{frames:?}");
         // Nothing waits for the drawing any more.

@@ -1,5 +1,6 @@
 //! The graphics cards of this computer.
 
+use frame::Image;
 use std::fmt::{self, Display, Formatter};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
@@ -88,6 +89,8 @@ pub struct Card {
     pub(crate) queue: wgpu::Queue,
     name: Arc<str>,
     trouble: Arc<Mutex<Option<String>>>,
+    /// Buffers of pictures that nobody uses now.
+    pub(crate) pictures: Arc<Mutex<Vec<wgpu::Buffer>>>,
 }
 
 impl Card {
@@ -126,7 +129,7 @@ impl Card {
         device.set_device_lost_callback(move |_, why| note(&lost, format!("the card was lost: {why}")));
         device.on_uncaptured_error(Arc::new(move |e: wgpu::Error| note(&refused, one_line(&e))));
         let (instance, adapter) = (adapter.instance.clone(), adapter.adapter.clone());
-        Ok(Self { instance, adapter, device, queue, name: name.into(), trouble })
+        Ok(Self { instance, adapter, device, queue, name: name.into(), trouble, pictures: Arc::default() })
     }
 
     /// Its name.
@@ -196,18 +199,43 @@ impl Card {
             // Whoever waits may have given up.
             let _ = sender.send(mapped);
         });
-        let waited = self.device.poll(wgpu::PollType::Wait { submission_index: None, timeout: Some(patience) });
-        if waited.is_err() {
-            // What is asked of it next would wait behind this.
-            note(&self.trouble, format!("no picture after {} ms", patience.as_millis()));
-        }
-        self.check()?;
+        self.wait(patience)?;
         // Another thread that polls may be just about to say so.
         let mapped = receiver.recv_timeout(patience).map_err(|e| refused(&e))?;
         mapped.map_err(|e| refused(&e))?;
         look(&buffer.get_mapped_range(..).map_err(|e| refused(&e))?);
         buffer.unmap();
         Ok(())
+    }
+
+    /// The picture that a buffer holds once all that was submitted is done, four bytes a pixel.
+    ///
+    /// # Errors
+    /// As [`Card::read`].
+    pub(crate) fn read_picture(
+        &self,
+        buffer: &wgpu::Buffer,
+        (width, height): (usize, usize),
+        patience: Duration,
+    ) -> Result<Image, CardError> {
+        let mut data = Vec::with_capacity(3 * width * height);
+        self.read(buffer, patience, |bytes| {
+            data.extend(bytes.as_chunks::<4>().0.iter().flat_map(|[r, g, b, _]| [*r, *g, *b]));
+        })?;
+        Ok(Image { width, height, data })
+    }
+
+    /// Waits until all that was submitted is done.
+    ///
+    /// # Errors
+    /// If the card is lost, refuses what was submitted, or has not done it in time.
+    pub(crate) fn wait(&self, patience: Duration) -> Result<(), CardError> {
+        let waited = self.device.poll(wgpu::PollType::Wait { submission_index: None, timeout: Some(patience) });
+        if waited.is_err() {
+            // What is asked of it next would wait behind this.
+            note(&self.trouble, format!("no picture after {} ms", patience.as_millis()));
+        }
+        self.check()
     }
 
     /// What is made within, or why the card refuses any of it.

@@ -12,6 +12,8 @@ mod card;
 mod layout;
 #[cfg(feature = "native")]
 mod painter;
+#[cfg(feature = "native")]
+mod picture;
 mod plan;
 #[cfg(feature = "native")]
 mod race;

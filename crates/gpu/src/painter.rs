@@ -1,11 +1,12 @@
 //! Draws on a card, step by step of a plan.
 
 use crate::card::{Card, CardError};
+use crate::picture::CardPicture;
 use crate::plan::{Binding, Buffer, Pixels, Plan, Step, Storage};
 use frame::Image;
-use mirror::generator::{Accelerator, Generator};
+use mirror::generator::{Accelerator, Generator, RemotePicture};
 use mirror::latent::Latent;
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 /// A picture that takes longer will not come; nor will the first.
@@ -72,14 +73,26 @@ impl CardPainter {
         let mut program = frame::lock(self.program(side)?);
         // What is asked of a card that hangs would wait for others who wait.
         self.card.check()?;
-        let patience = if program.has_drawn { self.patience } else { self.patience.max(FIRST_PATIENCE) };
-        program.run(&self.card, &self.plan.latent_bytes(latent));
-        let mut data = Vec::with_capacity(3 * side * side);
-        self.card.read(&program.reading, patience, |bytes| {
-            data.extend(bytes.chunks_exact(4).flat_map(|pixel| [pixel[0], pixel[1], pixel[2]]));
-        })?;
+        let patience = self.patience(&program);
+        program.run(&self.card, &self.plan.latent_bytes(latent), &program.reading);
+        let image = self.card.read_picture(&program.reading, (side, side), patience)?;
         program.has_drawn = true;
-        Ok(Image { width: side, height: side, data })
+        Ok(image)
+    }
+
+    /// The same, left on the card.
+    fn try_paint_there(&self, latent: &Latent, side: usize) -> Result<Arc<CardPicture>, CardError> {
+        let mut program = frame::lock(self.program(side)?);
+        self.card.check()?;
+        let picture = CardPicture::blank(&self.card, (side, side));
+        program.run(&self.card, &self.plan.latent_bytes(latent), picture.buffer());
+        self.card.wait(self.patience(&program))?;
+        program.has_drawn = true;
+        Ok(picture)
+    }
+
+    fn patience(&self, program: &Program) -> Duration {
+        if program.has_drawn { self.patience } else { self.patience.max(FIRST_PATIENCE) }
     }
 
     fn program(&self, side: usize) -> Result<&Mutex<Program>, CardError> {
@@ -101,6 +114,10 @@ impl Accelerator for CardPainter {
     fn paint(&self, latent: &Latent, side: usize) -> Result<Image, String> {
         self.try_paint(latent, side).map_err(|error| error.to_string())
     }
+
+    fn paint_there(&self, latent: &Latent, side: usize) -> Result<Arc<dyn RemotePicture>, String> {
+        Ok(self.try_paint_there(latent, side).map_err(|error| error.to_string())?)
+    }
 }
 
 impl Program {
@@ -113,14 +130,14 @@ impl Program {
         Self { buffers, steps, reading, has_drawn: false }
     }
 
-    /// Has the card draw a picture to where it is read, in one submission.
-    fn run(&self, card: &Card, latent: &[u8]) {
+    /// Has the card draw a picture to a buffer, in one submission.
+    fn run(&self, card: &Card, latent: &[u8], to: &wgpu::Buffer) {
         self.give(card, latent);
         let mut encoder = card.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
         self.steps.iter().for_each(|step| step.add_to(&mut pass));
         drop(pass);
-        encoder.copy_buffer_to_buffer(self.buffer(Buffer::Picture), 0, &self.reading, 0, self.reading.size());
+        encoder.copy_buffer_to_buffer(self.buffer(Buffer::Picture), 0, to, 0, to.size());
         card.queue.submit([encoder.finish()]);
     }
 
@@ -329,6 +346,7 @@ mod tests {
             let (a, b) = (ours.paint_at(&latent, side), theirs.paint(&latent, side).unwrap());
             assert_eq!((a.width, a.height), (b.width, b.height));
             assert!(a.data.iter().zip(&b.data).all(|(a, b)| a.abs_diff(*b) <= 1), "at {side} pixels");
+            assert_eq!(theirs.paint_there(&latent, side).unwrap().read().unwrap(), b, "left there");
         }
     }
 
@@ -340,7 +358,9 @@ mod tests {
         let painter = painter.with_patience(TEST_PATIENCE);
         let latent = Latent::gaussian(3, &mut Rng::new(1));
         assert!(painter.paint(&latent, 8).is_ok());
+        let there = painter.paint_there(&latent, 8).unwrap();
         card.lose();
+        assert!(there.read().unwrap_err().contains("let go of"));
         let error = painter.paint(&latent, 8).unwrap_err();
         assert!(error.contains("let go of") && !error.contains('\n'), "{error}");
     }

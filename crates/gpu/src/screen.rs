@@ -1,7 +1,10 @@
 //! Shows pictures in a window from the card: enlarging and dissolving them for a large screen takes the CPU as long as drawing them.
 
 use crate::card::{Card, CardError};
-use frame::Image;
+use crate::picture::CardPicture;
+use mirror::generator::Picture;
+use std::any::Any;
+use std::sync::Arc;
 
 /// A window that a card draws to.
 pub struct Screen {
@@ -30,12 +33,13 @@ impl Screen {
         Ok(Self { card: card.clone(), surface, configured, shading })
     }
 
-    /// From now on the first picture dissolves into the second.
-    pub fn show(&mut self, before: &Image, after: &Image) {
-        self.shading.set_pictures(&self.card, before, after);
+    /// From now on what is there gives way to these pictures of one size in a row. `share`: how much of the row before has come to be there, the
+    /// rest being the one before that. Pictures of this card stay there; the pixels of others are brought to it.
+    pub fn show(&mut self, row: &[Arc<Picture>], share: f32) {
+        self.shading.show(&self.card, row, share);
     }
 
-    /// Shows so much of the second picture, and all so much darker, in a window of this size. Whether it did: not while the window is hidden.
+    /// Shows so much of the newest row, and all so much darker, in a window of this size. Whether it did: not while the window is hidden.
     ///
     /// # Errors
     /// If the card or the window is lost.
@@ -64,40 +68,84 @@ impl Screen {
     }
 }
 
-/// Draws two pictures over each other to any texture of a format.
+/// Draws two rows of pictures over each other to any texture of a format.
 struct Shading {
-    pipeline: wgpu::RenderPipeline,
+    screen: wgpu::RenderPipeline,
+    blend: wgpu::ComputePipeline,
     frame: wgpu::Buffer,
-    pictures: Option<Pictures>,
+    blended: wgpu::Buffer,
+    rows: Option<Rows>,
 }
 
-/// On the card.
-struct Pictures {
-    before: wgpu::Texture,
-    after: wgpu::Texture,
+/// What gives way, and what comes.
+struct Rows {
+    before: Row,
+    after: Row,
     bindings: wgpu::BindGroup,
 }
 
-/// The bytes of `Frame` in screen.wgsl.
-const FRAME_BYTES: u64 = 32;
+/// Pictures of one size in a row.
+#[derive(Clone)]
+struct Row {
+    /// The pictures one below the other.
+    stacked: Arc<CardPicture>,
+    count: usize,
+}
+
+impl Row {
+    fn of(card: &Card, pictures: &[Arc<Picture>]) -> Self {
+        let on_card: Vec<Arc<CardPicture>> = pictures.iter().map(|picture| on_card(card, picture)).collect();
+        let stacked = match &on_card[..] {
+            [] => CardPicture::of(card, &frame::Image::flat(1, 1, [0; 3])),
+            [one] => one.clone(),
+            all => CardPicture::stacked(card, all),
+        };
+        Self { stacked, count: pictures.len().max(1) }
+    }
+
+    /// Width and height of one of its pictures.
+    fn tile(&self) -> (usize, usize) {
+        let (width, height) = self.stacked.size();
+        (width, height / self.count)
+    }
+
+    fn size(&self) -> (usize, usize) {
+        let (width, height) = self.tile();
+        (width * self.count, height)
+    }
+}
+
+/// A picture on this card: where it was drawn, or brought there.
+fn on_card(card: &Card, picture: &Picture) -> Arc<CardPicture> {
+    let there = picture.there().cloned().map(|there| there as Arc<dyn Any + Send + Sync>);
+    let ours = there.and_then(|there| there.downcast::<CardPicture>().ok()).filter(|there| there.is_on(card));
+    ours.unwrap_or_else(|| CardPicture::of(card, picture.pixels()))
+}
+
+/// The bytes of `Frame` in screen.wgsl, and of `Blend` in blend.wgsl.
+const FRAME_BYTES: u64 = 48;
+const BLEND_BYTES: u64 = 16;
+/// Pixels of a workgroup of blend.wgsl.
+const BLENDED_AT_ONCE: u32 = 256;
 
 impl Shading {
     fn new(card: &Card, format: wgpu::TextureFormat) -> Self {
-        let module = card.device.create_shader_module(wgpu::ShaderModuleDescriptor {
-            label: Some("screen"),
-            source: wgpu::ShaderSource::Wgsl(include_str!("shaders/screen.wgsl").into()),
-        });
-        let pipeline = card.device.create_render_pipeline(&wgpu::RenderPipelineDescriptor {
+        let module = |label, source: &'static str| {
+            let source = wgpu::ShaderSource::Wgsl(source.into());
+            card.device.create_shader_module(wgpu::ShaderModuleDescriptor { label: Some(label), source })
+        };
+        let shading = module("screen", include_str!("shaders/screen.wgsl"));
+        let screen = card.device.create_render_pipeline(&wgpu::RenderPipelineDescriptor {
             label: Some("screen"),
             layout: None,
             vertex: wgpu::VertexState {
-                module: &module,
+                module: &shading,
                 entry_point: Some("corner"),
                 compilation_options: wgpu::PipelineCompilationOptions::default(),
                 buffers: &[],
             },
             fragment: Some(wgpu::FragmentState {
-                module: &module,
+                module: &shading,
                 entry_point: Some("shade"),
                 compilation_options: wgpu::PipelineCompilationOptions::default(),
                 targets: &[Some(format.into())],
@@ -108,58 +156,61 @@ impl Shading {
             multiview_mask: None,
             cache: None,
         });
-        let frame = card.buffer(FRAME_BYTES, wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST);
-        Self { pipeline, frame, pictures: None }
+        let blend = card.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label: Some("blend"),
+            layout: None,
+            module: &module("blend", include_str!("shaders/blend.wgsl")),
+            entry_point: Some("main"),
+            compilation_options: wgpu::PipelineCompilationOptions::default(),
+            cache: None,
+        });
+        let uniform = |bytes| card.buffer(bytes, wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST);
+        Self { screen, blend, frame: uniform(FRAME_BYTES), blended: uniform(BLEND_BYTES), rows: None }
     }
 
-    fn set_pictures(&mut self, card: &Card, before: &Image, after: &Image) {
-        let is_of = |texture: &wgpu::Texture, picture: &Image| {
-            (texture.width() as usize, texture.height() as usize) == (picture.width, picture.height)
+    fn show(&mut self, card: &Card, row: &[Arc<Picture>], share: f32) {
+        let after = Row::of(card, row);
+        let before = match self.rows.take() {
+            None => Row::of(card, &[]),
+            // Rows of two sizes have no pixels in common.
+            Some(Rows { before, after, .. }) if share == 1.0 || before.size() != after.size() => after,
+            Some(Rows { before, after, .. }) => self.blend(card, &before, after, share),
         };
-        let kept = self.pictures.take().filter(|p| is_of(&p.before, before) && is_of(&p.after, after));
-        let pictures = kept.unwrap_or_else(|| self.pictures_of(card, before, after));
-        write(card, &pictures.before, before);
-        write(card, &pictures.after, after);
-        self.pictures = Some(pictures);
+        let buffers = [self.frame.as_entire_binding(), before.stacked.binding(), after.stacked.binding()];
+        let bindings = bind(card, &self.screen.get_bind_group_layout(0), buffers);
+        self.rows = Some(Rows { before, after, bindings });
     }
 
-    fn pictures_of(&self, card: &Card, before: &Image, after: &Image) -> Pictures {
-        let [before, after] = [before, after].map(|picture| {
-            card.device.create_texture(&wgpu::TextureDescriptor {
-                label: Some("picture"),
-                size: extent(picture),
-                mip_level_count: 1,
-                sample_count: 1,
-                dimension: wgpu::TextureDimension::D2,
-                format: wgpu::TextureFormat::Rgba8Unorm,
-                usage: wgpu::TextureUsages::TEXTURE_BINDING | wgpu::TextureUsages::COPY_DST,
-                view_formats: &[],
-            })
-        });
-        let views = [&before, &after].map(|t| t.create_view(&wgpu::TextureViewDescriptor::default()));
-        let texture = |i: usize| wgpu::BindingResource::TextureView(&views[i]);
-        let bindings = card.device.create_bind_group(&wgpu::BindGroupDescriptor {
-            label: Some("screen"),
-            layout: &self.pipeline.get_bind_group_layout(0),
-            entries: &[
-                wgpu::BindGroupEntry { binding: 0, resource: self.frame.as_entire_binding() },
-                wgpu::BindGroupEntry { binding: 1, resource: texture(0) },
-                wgpu::BindGroupEntry { binding: 2, resource: texture(1) },
-            ],
-        });
-        Pictures { before, after, bindings }
+    /// So much of the second row over the first, which is as large.
+    fn blend(&self, card: &Card, before: &Row, Row { stacked: after, count }: Row, share: f32) -> Row {
+        let now = CardPicture::blank(card, after.size());
+        let pixels = (now.size().0 * now.size().1) as u32;
+        let values: Vec<u8> = [share.to_le_bytes(), pixels.to_le_bytes(), [0; 4], [0; 4]].concat();
+        card.queue.write_buffer(&self.blended, 0, &values);
+        let buffers = [self.blended.as_entire_binding(), before.stacked.binding(), after.binding(), now.binding()];
+        let bindings = bind(card, &self.blend.get_bind_group_layout(0), buffers);
+        let mut encoder = card.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+        pass.set_pipeline(&self.blend);
+        pass.set_bind_group(0, &bindings, &[]);
+        pass.dispatch_workgroups(pixels.div_ceil(BLENDED_AT_ONCE), 1, 1);
+        drop(pass);
+        card.queue.submit([encoder.finish()]);
+        Row { stacked: now, count }
     }
 
     /// Black before the first picture.
     fn draw(&self, card: &Card, to: &wgpu::TextureView, (width, height): (u32, u32), share: f32, dim: f32) {
-        if let Some(pictures) = &self.pictures {
+        if let Some(rows) = &self.rows {
             // In the middle, as large as it fits.
-            let (w, h) = (pictures.after.width() as f32, pictures.after.height() as f32);
+            let sizes = [&rows.before, &rows.after].map(|row| [row.size().0 as f32, row.size().1 as f32]);
+            let tiles = [&rows.before, &rows.after].map(|row| row.tile().0 as f32);
+            let [w, h] = sizes[1];
             let scale = (width as f32 / w).min(height as f32 / h);
             let [w, h] = [w, h].map(|side| (side * scale).round().max(1.0));
             let [left, top] = [(width as f32 - w) / 2.0, (height as f32 - h) / 2.0].map(f32::floor);
-            let values = [left, top, w, h, share, dim, 0.0, 0.0];
-            let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+            let values = [[left, top], [w, h], sizes[0], sizes[1], tiles, [share, dim]];
+            let bytes: Vec<u8> = values.as_flattened().iter().flat_map(|v| v.to_le_bytes()).collect();
             card.queue.write_buffer(&self.frame, 0, &bytes);
         }
 
@@ -173,9 +224,9 @@ impl Shading {
             })],
             ..wgpu::RenderPassDescriptor::default()
         });
-        if let Some(pictures) = &self.pictures {
-            pass.set_pipeline(&self.pipeline);
-            pass.set_bind_group(0, &pictures.bindings, &[]);
+        if let Some(rows) = &self.rows {
+            pass.set_pipeline(&self.screen);
+            pass.set_bind_group(0, &rows.bindings, &[]);
             pass.draw(0..3, 0..1);
         }
         drop(pass);
@@ -183,34 +234,41 @@ impl Shading {
     }
 }
 
-fn extent(picture: &Image) -> wgpu::Extent3d {
-    wgpu::Extent3d { width: picture.width as u32, height: picture.height as u32, depth_or_array_layers: 1 }
-}
-
-fn write(card: &Card, texture: &wgpu::Texture, picture: &Image) {
-    let rgba: Vec<u8> = picture.data.as_chunks::<3>().0.iter().flat_map(|[r, g, b]| [*r, *g, *b, u8::MAX]).collect();
-    let layout =
-        wgpu::TexelCopyBufferLayout { offset: 0, bytes_per_row: Some(4 * picture.width as u32), rows_per_image: None };
-    card.queue.write_texture(texture.as_image_copy(), &rgba, layout, extent(picture));
+/// Buffers for a shader, bound in this order.
+fn bind<const N: usize>(
+    card: &Card,
+    layout: &wgpu::BindGroupLayout,
+    buffers: [wgpu::BindingResource; N],
+) -> wgpu::BindGroup {
+    let entries: Vec<_> =
+        (0..).zip(buffers).map(|(binding, resource)| wgpu::BindGroupEntry { binding, resource }).collect();
+    card.device.create_bind_group(&wgpu::BindGroupDescriptor { label: None, layout, entries: &entries })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{CardPainter, Storage};
+    use frame::Image;
+    use mirror::generator::{Config, Generator, Painter};
+    use mirror::latent::Latent;
     use std::time::Duration;
 
+    const FORMAT: wgpu::TextureFormat = wgpu::TextureFormat::Rgba8Unorm;
+
+    fn card() -> Option<Card> {
+        Card::open_first().inspect_err(|why| eprintln!("skipped: {why}")).ok()
+    }
+
     /// What a screen of this size would show, as red, green and blue.
-    fn shown(card: &Card, pictures: [&Image; 2], size: (u32, u32), share: f32, dim: f32) -> Image {
-        let format = wgpu::TextureFormat::Rgba8Unorm;
-        let mut shading = card.checked(|| Shading::new(card, format)).unwrap();
-        shading.set_pictures(card, pictures[0], pictures[1]);
+    fn drawn(card: &Card, shading: &Shading, size: (u32, u32), share: f32, dim: f32) -> Image {
         let screen = card.device.create_texture(&wgpu::TextureDescriptor {
             label: None,
             size: wgpu::Extent3d { width: size.0, height: size.1, depth_or_array_layers: 1 },
             mip_level_count: 1,
             sample_count: 1,
             dimension: wgpu::TextureDimension::D2,
-            format,
+            format: FORMAT,
             usage: wgpu::TextureUsages::RENDER_ATTACHMENT | wgpu::TextureUsages::COPY_SRC,
             view_formats: &[],
         });
@@ -226,10 +284,7 @@ mod tests {
         let to = wgpu::TexelCopyBufferInfo { buffer: &reading, layout };
         encoder.copy_texture_to_buffer(screen.as_image_copy(), to, screen.size());
         card.queue.submit([encoder.finish()]);
-        let mut data = Vec::new();
-        let look = |bytes: &[u8]| data.extend(bytes.chunks_exact(4).flat_map(|pixel| [pixel[0], pixel[1], pixel[2]]));
-        card.read(&reading, Duration::from_secs(300), look).unwrap();
-        Image { width: size.0 as usize, height: size.1 as usize, data }
+        card.read_picture(&reading, (size.0 as usize, size.1 as usize), Duration::from_secs(300)).unwrap()
     }
 
     fn noise(width: usize, height: usize, seed: u64) -> Image {
@@ -238,16 +293,19 @@ mod tests {
         Image { width, height, data }
     }
 
+    fn row(pictures: &[&Image]) -> Vec<Arc<Picture>> {
+        pictures.iter().map(|picture| Arc::new((*picture).clone().into())).collect()
+    }
+
     #[test]
     fn a_picture_stands_in_the_middle_enlarged_as_the_cpu_enlarges_it() {
-        let card = match Card::open_first() {
-            Ok(card) => card,
-            Err(why) => return eprintln!("skipped: {why}"),
-        };
+        let Some(card) = card() else { return };
         let (before, after) = (noise(20, 16, 1), noise(20, 16, 2));
+        let mut shading = card.checked(|| Shading::new(&card, FORMAT)).unwrap();
+        [&before, &after].into_iter().for_each(|picture| shading.show(&card, &row(&[picture]), 1.0));
         // Larger, and smaller than the picture.
         for (size, (width, height), (left, top)) in [((192, 64), (80, 64), (56, 0)), ((64, 12), (15, 12), (24, 0))] {
-            let found = shown(&card, [&before, &after], size, 0.25, 0.5);
+            let found = drawn(&card, &shading, size, 0.25, 0.5);
             let [before, after] = [&before, &after].map(|picture| {
                 let mut large = vec![0; 3 * width * height];
                 kernels::resize_smoothly(&picture.data, (20, 16), &mut large, (width, height));
@@ -266,5 +324,61 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn pictures_stand_in_a_row() {
+        let Some(card) = card() else { return };
+        let pictures = [1, 2, 3].map(|seed| noise(16, 16, seed));
+        let mut shading = card.checked(|| Shading::new(&card, FORMAT)).unwrap();
+        shading.show(&card, &row(&[&pictures[2], &pictures[0], &pictures[1]]), 1.0);
+        shading.show(&card, &row(&pictures.each_ref()), 1.0);
+        let shown = |share| drawn(&card, &shading, (64, 16), share, 0.0);
+        for (share, order) in [(0.0, [2, 0, 1]), (1.0, [0, 1, 2])] {
+            let (found, mut wanted) = (shown(share), Image::flat(64, 16, [0; 3]));
+            order.iter().enumerate().for_each(|(i, n)| wanted.paste(&pictures[*n], 8 + 16 * i, 0));
+            assert_eq!(found, wanted);
+        }
+    }
+
+    #[test]
+    fn what_is_there_gives_way_from_where_it_came_to() {
+        let Some(card) = card() else { return };
+        let mut shading = card.checked(|| Shading::new(&card, FORMAT)).unwrap();
+        let size = (64, 64);
+        assert_eq!(drawn(&card, &shading, size, 1.0, 0.0), Image::flat(64, 64, [0; 3]), "black before the first");
+        let mut show = |side, shade: u8, share| {
+            card.checked(|| shading.show(&card, &row(&[&Image::flat(side, side, [shade; 3])]), share)).unwrap();
+            [0.0, 1.0].map(|share| drawn(&card, &shading, size, share, 0.0).pixel(32, 32)[0])
+        };
+        assert_eq!(show(8, 40, 1.0), [0, 40]);
+        assert_eq!(show(8, 200, 1.0), [40, 200]);
+        assert_eq!(show(8, 100, 0.25), [80, 100]);
+        assert_eq!(show(16, 30, 0.5), [90, 30]);
+        assert_eq!(show(16, 60, 0.5), [30, 60], "pictures of two sizes have no pixels in common");
+    }
+
+    #[test]
+    fn a_picture_that_was_left_on_the_card_is_shown_from_there() {
+        let Some(card) = card() else { return };
+        let config = Config { resolution: 16, fmap_base: 64, fmap_max: 8, fmap_min: 1, latent_size: 4 };
+        let generator = Generator::new(config, &mut nn::Rng::new(3));
+        let on_card = CardPainter::new(card.clone(), &generator, Storage::F32).unwrap();
+        let on_card = on_card.with_patience(Duration::from_secs(300));
+        let painter = Arc::new(Painter::new(&generator).with_accelerator(Box::new(on_card)));
+        let shown = |picture: &Arc<Picture>| {
+            let mut shading = card.checked(|| Shading::new(&card, FORMAT)).unwrap();
+            shading.show(&card, std::slice::from_ref(picture), 1.0);
+            drawn(&card, &shading, (64, 64), 1.0, 0.0)
+        };
+        let mut seen = Vec::new();
+        // More than the card keeps buffers of.
+        for seed in 0..12 {
+            let picture = Arc::new(painter.paint_there(&Latent::gaussian(4, &mut nn::Rng::new(seed)), 16));
+            assert!(picture.there().is_some());
+            seen.push(shown(&picture));
+            assert_eq!(seen.last(), Some(&shown(&row(&[picture.pixels()])[0])));
+        }
+        assert!(seen.windows(2).all(|two| two[0] != two[1]));
     }
 }

@@ -78,7 +78,7 @@ fn it_does_not_flash_when_visitors_or_lights_do() {
             let at = i as f64 / RATE as f64;
             let result = live.process(Some(picture), &renderer.rendered(), &Controls::default(), at).unwrap();
             if i % frames_a_picture == 0 {
-                shown = luminance(&renderer.render(&result.request, at)[0].image);
+                shown = luminance(renderer.render(&result.request, at)[0].picture.pixels());
             }
             shown
         };

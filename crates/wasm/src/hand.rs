@@ -91,7 +91,7 @@ impl Hand {
         let pictures = due.views.iter().map(|view| {
             let (picture, others) = rest.split_at(4 * view.side * view.side);
             rest = others;
-            rgb(picture, view.side, view.side)
+            rgb(picture, view.side, view.side).into()
         });
         let pictures = pictures.collect();
         Ok(Drawn::write(&self.renderer.finish(due, pictures))?)

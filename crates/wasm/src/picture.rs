@@ -43,7 +43,7 @@ impl Drawn {
     /// The message; nothing of no views.
     pub(crate) fn write(views: &[RenderedView]) -> Result<Vec<u8>, serde_json::Error> {
         let Some(first) = views.first() else { return Ok(Vec::new()) };
-        let (width, height) = (first.image.width, first.image.height);
+        let (width, height) = first.picture.size();
         let about = |view: &RenderedView| DrawnView { viewer: view.viewer, progress: view.progress };
         let views_said = views.iter().map(about).collect();
         let said = Self { width: width * views.len(), height, at: first.at, views: views_said };
@@ -54,7 +54,7 @@ impl Drawn {
         message.extend(said);
         for row in 0..height {
             for view in views {
-                let (pixels, _) = view.image.data[3 * width * row..3 * width * (row + 1)].as_chunks::<3>();
+                let (pixels, _) = view.picture.pixels().data[3 * width * row..3 * width * (row + 1)].as_chunks::<3>();
                 message.extend(pixels.iter().flat_map(|[r, g, b]| [*r, *g, *b, u8::MAX]));
             }
         }
@@ -72,8 +72,8 @@ impl Drawn {
         let row = rgb(rgba, width, height);
         let width = width / views.len();
         let view = |(i, said): (usize, DrawnView)| {
-            let image = Arc::new(row.crop(i * width, 0, width, height));
-            RenderedView { viewer: said.viewer, progress: said.progress, image, at }
+            let picture = Arc::new(row.crop(i * width, 0, width, height).into());
+            RenderedView { viewer: said.viewer, progress: said.progress, picture, at }
         };
         Ok(views.into_iter().enumerate().map(view).collect())
     }

@@ -210,7 +210,7 @@ impl Job for PageJob {
 
     fn deliver(&self, PagePicture { of, views, draw, again }: PagePicture) {
         let began = Instant::now();
-        let row = crate::row(&views.iter().map(|v| v.image.as_ref()).collect::<Vec<_>>());
+        let row = crate::layout::row_of(views.iter().map(|view| &view.picture));
         match crate::to_jpeg(&row, JPEG_QUALITY) {
             Ok(jpeg) => {
                 let size = [row.width, row.height].map(|s| s as u16);
@@ -268,7 +268,12 @@ mod tests {
             assert!(picture.as_ref().is_none_or(|p| p.width != 1), "a picture that breaks the analysis");
             let draw = move || {
                 assert!(picture.as_ref().is_none_or(|p| p.width != 2), "a picture that breaks the drawing");
-                let view = |image| RenderedView { viewer: Some(1), progress: 1.0, image: Arc::new(image), at: 0.0 };
+                let view = |image: Image| RenderedView {
+                    viewer: Some(1),
+                    progress: 1.0,
+                    picture: Arc::new(image.into()),
+                    at: 0.0,
+                };
                 picture.clone().map(view).into_iter().collect()
             };
             Ok(Analysed { report: FrameReport::default(), controls: controls.clone(), draw: Box::new(draw) })

@@ -13,12 +13,12 @@ mod painter;
 mod picture;
 mod weights;
 
-pub use accelerator::Accelerator;
+pub use accelerator::{Accelerator, RemotePicture};
 pub use config::{Config, ConfigError};
 pub use dream::{Walk, grid, samples};
 pub use kernels::{EPSILON, LEAK};
 pub use levels::{GrowError, LevelError};
 pub use network::{Generator, GeneratorTape, LayerWeights, LevelWeights};
 pub use painter::{Device, Painter};
-pub use picture::images;
+pub use picture::{Picture, images};
 pub use weights::FORMAT;

@@ -1,14 +1,14 @@
 //! The generator laid out for drawing: no tape, no allocation for maps, colours straight from the last sums.
 
-use super::accelerator::Accelerator;
+use super::accelerator::{Accelerator, RemotePicture};
 use super::network::{Generator, LayerWeights, LevelWeights};
-use super::picture::image;
+use super::picture::{Picture, image};
 use crate::latent::Latent;
 use frame::Image;
 use kernels::{ConvFilter, ConvShape, Epilogue, Isa, Precision, ToRgb, UpsampleFilter};
 use nn::{Layer, PixelNorm, Tensor};
 use std::fmt::{self, Display, Formatter};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 /// Draws at full resolution what [`Generator::forward`] draws, several times faster.
 pub struct Painter {
@@ -153,18 +153,18 @@ impl Painter {
         }
     }
 
-    /// The picture of the accelerator, if there is one that still can.
-    fn accelerated(&self, latent: &Latent, side: usize) -> Option<Image> {
+    /// What the accelerator does, if there is one that still can.
+    fn accelerated<T>(&self, paint: impl FnOnce(&dyn Accelerator) -> Result<T, String>) -> Option<T> {
         let accelerator = self.accelerator.as_ref().filter(|_| self.trouble.get().is_none())?;
-        let painted = accelerator.paint(latent, side);
-        painted
-            .inspect_err(|why| {
-                // Several threads may find out at the same time.
-                if self.trouble.set(why.clone()).is_ok() {
-                    tracing::warn!("{why}; the CPU draws from now on");
-                }
-            })
-            .ok()
+        paint(accelerator.as_ref()).inspect_err(|why| self.go_on_without(why)).ok()
+    }
+
+    /// The accelerator can no longer.
+    fn go_on_without(&self, why: &str) {
+        // Several threads may find out at the same time.
+        if self.trouble.set(why.to_owned()).is_ok() {
+            tracing::warn!("{why}; the CPU draws from now on");
+        }
     }
 
     /// Width and height of the pictures.
@@ -202,9 +202,30 @@ impl Painter {
     /// If the latent has another size than the generator's.
     pub fn paint_at(&self, latent: &Latent, most: usize) -> Image {
         let side = self.side(most);
-        if let Some(image) = self.accelerated(latent, side) {
-            return image;
+        let accelerated = self.accelerated(|accelerator| accelerator.paint(latent, side));
+        accelerated.unwrap_or_else(|| self.paint_here(latent, side))
+    }
+
+    /// The same, left with the accelerator until somebody looks at its pixels.
+    ///
+    /// # Panics
+    /// If the latent has another size than the generator's.
+    pub fn paint_there(self: &Arc<Self>, latent: &Latent, most: usize) -> Picture {
+        let side = self.side(most);
+        match self.accelerated(|accelerator| accelerator.paint_there(latent, side)) {
+            Some(there) => Picture::remote(there, self.clone(), latent.clone(), side),
+            None => self.paint_here(latent, side).into(),
         }
+    }
+
+    /// The pixels of a picture that the accelerator has; if it has lost them, drawn again.
+    pub(super) fn brought(&self, there: &dyn RemotePicture, latent: &Latent, side: usize) -> Image {
+        let read = there.read().inspect_err(|why| self.go_on_without(why));
+        read.unwrap_or_else(|_| self.paint_here(latent, side))
+    }
+
+    /// The picture of one latent at a level that has colours, drawn by the CPU.
+    fn paint_here(&self, latent: &Latent, side: usize) -> Image {
         let paint = |canvas: &mut Canvas| {
             self.draw(&Latent::batch(std::slice::from_ref(latent)), side, canvas, &mut |_| {});
             image(&canvas.maps[..side * side * 3], side, side)
@@ -218,7 +239,10 @@ impl Painter {
     /// If a latent has another size than the generator's.
     pub fn paint_all(&self, latents: &[Latent]) -> Vec<Image> {
         let side = self.resolution;
-        let accelerated: Vec<Image> = latents.iter().map_while(|latent| self.accelerated(latent, side)).collect();
+        let accelerated: Vec<Image> = latents
+            .iter()
+            .map_while(|latent| self.accelerated(|accelerator| accelerator.paint(latent, side)))
+            .collect();
         let rest = &latents[accelerated.len()..];
         let paint = |latents: &[Latent]| {
             self.with_canvas(|canvas| {
@@ -446,6 +470,40 @@ mod tests {
             self.0.store(left, std::sync::atomic::Ordering::Relaxed);
             Ok(Image::flat(side, side, [128; 3]))
         }
+
+        fn paint_there(&self, latent: &Latent, side: usize) -> Result<Arc<dyn RemotePicture>, String> {
+            let picture = self.paint(latent, side)?;
+            let looks = self.0.load(std::sync::atomic::Ordering::Relaxed) + 1;
+            Ok(Arc::new(There(picture, looks.into())))
+        }
+    }
+
+    /// Can be looked at so often.
+    #[derive(Debug)]
+    struct There(Image, std::sync::atomic::AtomicUsize);
+
+    impl RemotePicture for There {
+        fn read(&self) -> Result<Image, String> {
+            let looks = self.1.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
+            if looks > 1 { Ok(self.0.clone()) } else { Err("grey: it forgot".into()) }
+        }
+    }
+
+    #[test]
+    fn a_picture_that_stays_there_is_brought_once_or_drawn_again() {
+        let config = Config { resolution: 16, fmap_base: 64, fmap_max: 8, fmap_min: 1, latent_size: 4 };
+        let g = Generator::new(config, &mut Rng::new(3));
+        let latent = Latent::gaussian(4, &mut Rng::new(1));
+        let painter = Arc::new(Painter::new(&g).with_accelerator(Box::new(Grey(2.into()))));
+        let picture = painter.paint_there(&latent, 8);
+        assert!(picture.there().is_some() && picture.size() == (8, 8));
+        (0..3).for_each(|_| assert_eq!(*picture.pixels(), Image::flat(8, 8, [128; 3])));
+
+        let picture = painter.paint_there(&latent, 16);
+        assert_eq!(painter.device(), Device::Accelerator("grey".into()), "nobody has looked");
+        assert_eq!(*picture.pixels(), Painter::new(&g).paint(&latent));
+        assert_eq!(painter.device(), Device::FellBack { name: "grey".into(), why: "grey: it forgot".into() });
+        assert!(painter.paint_there(&latent, 16).there().is_none());
     }
 
     #[test]

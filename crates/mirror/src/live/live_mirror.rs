@@ -267,7 +267,7 @@ mod tests {
         let (_, first) = watch(&mut live, &[], 0.0, 0.1);
         let before = live.renderer.latent();
         let (_, later) = watch(&mut live, &[], 0.1, 5.0);
-        assert!(first.viewer.is_none() && later.viewer.is_none() && first.image.data.len() == later.image.data.len());
+        assert!(first.viewer.is_none() && later.viewer.is_none() && first.picture.size() == later.picture.size());
         assert_ne!(live.renderer.latent(), before);
     }
 
@@ -304,10 +304,10 @@ mod tests {
         live.renderer = Renderer::replacing(&live.renderer, mirror.painter().clone(), &settings, epoch);
         let (result, first) = step(&mut live, &[visitor(3, 0.0)], &Controls::default(), 2.0 + FRAME);
         assert_eq!((result.slots[0].viewer, first.viewer, first.progress), (before.viewer, before.viewer, 1.0));
-        assert_eq!(first.image, before.image);
+        assert_eq!(first.picture, before.picture);
         watch(&mut live, &[visitor(3, 0.0)], 2.1, 4.0);
         let (_, last) = step(&mut live, &[], &Controls::default(), 4.0);
-        assert_ne!(last.image, before.image);
+        assert_ne!(last.picture, before.picture);
     }
 
     #[test]
@@ -534,7 +534,7 @@ mod tests {
             let mut changed = visitor(3, 0.0);
             changed.features = features;
             let seen = [changed];
-            (40..80).map(|i| step(&mut live, &seen, &hold, f64::from(i) * FRAME).1.image).last()
+            (40..80).map(|i| step(&mut live, &seen, &hold, f64::from(i) * FRAME).1.picture).last()
         };
         let same = run(&visitor(3, 0.0));
         let other = somebody(FeatureVector::new([9.0; crate::features::FEATURES]).expect("finite"));

@@ -1,10 +1,10 @@
 //! Draws the reflections, each over time: how one follows its viewer, and how it changes from one viewer to another.
 
 use super::settings::LiveSettings;
-use crate::generator::Painter;
+use crate::generator::{Painter, Picture};
 use crate::latent::{Latent, smoothstep};
 use crate::motion::LatentFollower;
-use frame::{Image, lock};
+use frame::lock;
 use serde::{Deserialize, Serialize};
 use std::sync::{Arc, Mutex};
 
@@ -13,6 +13,8 @@ pub struct Renderer {
     painter: Arc<Painter>,
     /// Seconds in which a reflection becomes another.
     transition_secs: f64,
+    /// See [`LiveSettings::pictures_stay`].
+    pictures_stay: bool,
     views: Mutex<Views>,
     /// What was drawn last.
     rendered: Mutex<Vec<RenderedView>>,
@@ -29,7 +31,7 @@ struct Views {
 /// The last pictures of another renderer, which give way to the first ones of this.
 #[derive(Clone, Debug, PartialEq)]
 struct Takeover {
-    from: Vec<Arc<Image>>,
+    from: Vec<Arc<Picture>>,
     /// When the first picture was drawn.
     began: Option<f64>,
 }
@@ -61,7 +63,7 @@ pub struct RenderedView {
     /// How much of the transition from whatever was shown before is done, 0 to 1.
     pub progress: f32,
     /// The picture.
-    pub image: Arc<Image>,
+    pub picture: Arc<Picture>,
     /// When it was drawn, seconds.
     pub at: f64,
 }
@@ -89,16 +91,21 @@ pub struct DueView {
 impl Renderer {
     /// For a [`super::LiveMirror`] of the same settings.
     pub fn new(painter: Arc<Painter>, settings: &LiveSettings) -> Self {
-        let views = Mutex::new(Views::blank(&painter, settings.views, 0));
-        Self { painter, transition_secs: settings.transition_secs, views, rendered: Mutex::default() }
+        let views = Views::blank(&painter, settings.views, 0);
+        Self::showing(views, painter, settings)
     }
 
     /// The same in place of another renderer: its last pictures dissolve into the first ones of this. `epoch` is the one that now begins.
     pub(super) fn replacing(before: &Self, painter: Arc<Painter>, settings: &LiveSettings, epoch: u64) -> Self {
-        let from = before.rendered().into_iter().map(|view| view.image).collect();
+        let from = before.rendered().into_iter().map(|view| view.picture).collect();
         let takeover = Some(Takeover { from, began: None });
-        let views = Mutex::new(Views { takeover, ..Views::blank(&painter, settings.views, epoch) });
-        Self { painter, transition_secs: settings.transition_secs, views, rendered: Mutex::default() }
+        let views = Views { takeover, ..Views::blank(&painter, settings.views, epoch) };
+        Self::showing(views, painter, settings)
+    }
+
+    fn showing(views: Views, painter: Arc<Painter>, settings: &LiveSettings) -> Self {
+        let LiveSettings { transition_secs, pictures_stay, .. } = *settings;
+        Self { painter, transition_secs, pictures_stay, views: Mutex::new(views), rendered: Mutex::default() }
     }
 
     /// Draws what a frame came to, at `at` seconds. Requests must come in the order of their frames; those in between may be left out.
@@ -128,7 +135,11 @@ impl Renderer {
 
     /// The second half: draws what is due.
     pub fn paint(&self, due: DueViews) -> Vec<RenderedView> {
-        let pictures = due.views.iter().map(|view| self.painter.paint_at(&view.latent, view.side)).collect();
+        let paint = |DueView { latent, side, .. }: &DueView| match self.pictures_stay {
+            true => self.painter.paint_there(latent, *side),
+            false => self.painter.paint_at(latent, *side).into(),
+        };
+        let pictures = due.views.iter().map(paint).collect();
         self.finish(due, pictures)
     }
 
@@ -136,7 +147,7 @@ impl Renderer {
     ///
     /// # Panics
     /// If there are fewer pictures than views, or of other sizes.
-    pub fn finish(&self, due: DueViews, pictures: Vec<Image>) -> Vec<RenderedView> {
+    pub fn finish(&self, due: DueViews, pictures: Vec<Picture>) -> Vec<RenderedView> {
         assert_eq!(due.views.len(), pictures.len(), "a picture of each view");
         let mut views = lock(&self.views);
         if due.epoch != views.epoch {
@@ -144,9 +155,9 @@ impl Renderer {
         }
 
         let mut rendered: Vec<RenderedView> = (due.views.into_iter().zip(pictures))
-            .map(|(DueView { viewer, progress, side, .. }, image)| {
-                assert_eq!((image.width, image.height), (side, side), "a picture as large as was asked for");
-                RenderedView { viewer, progress, image: Arc::new(image), at: due.at }
+            .map(|(DueView { viewer, progress, side, .. }, picture)| {
+                assert_eq!(picture.size(), (side, side), "a picture as large as was asked for");
+                RenderedView { viewer, progress, picture: Arc::new(picture), at: due.at }
             })
             .collect();
         let transition_secs = self.transition_secs;
@@ -187,11 +198,12 @@ impl Takeover {
 
         let share = smoothstep(((at - began) / transition_secs) as f32);
         for (view, from) in rendered.iter_mut().zip(&mut self.from) {
-            let after = Arc::make_mut(&mut view.image);
-            if (from.width, from.height) != (after.width, after.height) {
-                *from = Arc::new(from.resized(after.width, after.height));
+            let mut after = view.picture.pixels().clone();
+            if from.size() != view.picture.size() {
+                *from = Arc::new(from.pixels().resized(after.width, after.height).into());
             }
-            after.dissolve_from(from, share);
+            after.dissolve_from(from.pixels(), share);
+            view.picture = Arc::new(after.into());
         }
         false
     }

@@ -33,7 +33,7 @@ pub fn frame_report(
             features: given.into_iter().filter(|given| *given).count(),
             of: inverter.order().len(),
             latent: inverter.config().latent_size,
-            reflection_bytes: rendered.first().map_or(0, |view| view.image.data.len()),
+            reflection_bytes: rendered.first().map_or(0, |view| 3 * view.picture.size().0 * view.picture.size().1),
         },
         eyes_closed_secs: result.eyes_closed_secs,
     }

@@ -236,7 +236,7 @@ mod tests {
         let settings = LiveSettings { arrive_secs: 0.0, transition_secs: 0.2, ..LiveSettings::default() };
         let mut session = LiveSession::of(shared.clone(), settings);
         let picture = smooth_picture(96);
-        let mut look = || (session.analyse(Some(&picture), &Controls::default()).unwrap().draw)().remove(0).image;
+        let mut look = || (session.analyse(Some(&picture), &Controls::default()).unwrap().draw)().remove(0).picture;
         let (_, mut before) = (look(), look());
         for _ in 0..3 {
             shared.replace(Arc::new(untaught(0.0)));

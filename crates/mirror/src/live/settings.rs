@@ -27,6 +27,8 @@ pub struct LiveSettings {
     pub transition_secs: f64,
     /// Seconds for which a viewer is reflected at most; then they are left to go.
     pub visit_secs: Option<f64>,
+    /// Whether pictures stay with the accelerator that drew them until somebody looks at their pixels. For whoever shows them from there.
+    pub pictures_stay: bool,
     /// What is told of the viewers. What is measured of them at all is said where the mirror is made.
     pub measures: Measures,
 }
@@ -39,6 +41,7 @@ impl Default for LiveSettings {
             arrive_secs: ARRIVE_SECS,
             transition_secs: TRANSITION_SECS,
             visit_secs: None,
+            pictures_stay: false,
             measures: Measures::default(),
         }
     }

@@ -173,11 +173,11 @@ impl ViewerSlot {
         let (is_new, is_due) = (since.is_none_or(|s| s > 0.0), since.is_none_or(|s| s >= MEASURE_SECS));
         match (self.viewer, measured) {
             (None, _) if is_new && rendered.progress >= 1.0 && self.dream.wants_feedback() => {
-                self.dream.feed_back(reader.eyes(), reader.inverter(), &rendered.image);
+                self.dream.feed_back(reader.eyes(), reader.inverter(), rendered.picture.pixels());
             }
             (Some(_), Some(viewer)) if is_due => {
                 let viewer = self.held.as_ref().unwrap_or(viewer);
-                let observation = reader.eyes().analyse_reflection(&rendered.image).ok().flatten();
+                let observation = reader.eyes().analyse_reflection(rendered.picture.pixels()).ok().flatten();
                 self.survival = observation.map(|observation| {
                     let kept = reader.inverter().kept(&viewer.features, &observation.features);
                     Survival { observation, kept }

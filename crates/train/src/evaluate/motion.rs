@@ -14,7 +14,6 @@ use nn::Rng;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
 
 /// Frames that the still face stands there.
 const STILL: usize = 90;
@@ -102,7 +101,7 @@ impl Followed {
         let Some(view) = self.renderer.render(&result.request, at).into_iter().next() else { return Ok(None) };
         // Who is hidden for a moment keeps the reflection, but there is nothing to compare it with.
         let viewer = result.faces.into_iter().find(|face| face.id.is_some() && face.id == view.viewer);
-        Ok(viewer.map(|face| (face.observation, Arc::unwrap_or_clone(view.image))))
+        Ok(viewer.map(|face| (face.observation, view.picture.pixels().clone())))
     }
 }
 

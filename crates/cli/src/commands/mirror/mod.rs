@@ -210,6 +210,8 @@ pub fn run(options: &MirrorArgs, global: &Global) -> anyhow::Result<()> {
         anyhow::ensure!(page.has_camera, "a window has no camera; hint: --source camera:NAME, or a path");
         tell_recorder()?;
         watchdog.ready();
+        // A card that draws fills the window from its own memory.
+        let sessions = LiveSessions { settings: LiveSettings { pictures_stay: true, ..settings }, ..sessions };
         let (session, desk) = (SessionFactory::open(&sessions), sessions.desk.clone());
         return Ok(display::window::show(session, options.monitor, Some(desk), crate::device::presenter())?);
     }

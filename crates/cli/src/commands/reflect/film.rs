@@ -72,7 +72,7 @@ impl Job for FilmJob {
     fn draw(&self, (frame, request): &mut Self::Request) -> Option<Image> {
         let views = self.renderer.render(request, frame.at);
         // Where nobody is, the film stays black.
-        let reflection = views.iter().find(|view| view.viewer.is_some()).map(|view| view.image.as_ref());
+        let reflection = views.iter().find(|view| view.viewer.is_some()).map(|view| view.picture.pixels());
 
         let [width, height] = self.size;
         let is_fitting = (frame.image.width, frame.image.height) == (width, height);
