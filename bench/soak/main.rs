@@ -34,7 +34,7 @@ const WARM_UP: Duration = Duration::from_secs(600);
 /// random: ends browser and mirror with kill -9, ends the camera, stops the mirror for 20 s, floods it with pages, fills the disk of
 /// its log. The part of systemd is played by this program: it ends what is left of a mirror and starts it again half a second later.
 ///
-/// In each hour browser and mirror are killed within the first ten minutes (a third of a shorter run); the rest of it shows whether
+/// Browser and mirror are killed within the first quarter; the rest shows, from ten minutes after the last kill on, whether
 /// memory grows. Needs Linux and Chromium; filling the disk needs the right to mount.
 #[derive(Parser)]
 #[command(after_help = "Example:\n    target/release/soak --minutes 180 --seed 1 --out soak")]
