@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 /// A picture that takes longer will not come; nor will the first.
-const PATIENCE: Duration = Duration::from_millis(1500);
+pub(crate) const PATIENCE: Duration = Duration::from_millis(1500);
 const FIRST_PATIENCE: Duration = Duration::from_secs(20);
 
 /// Draws a generator's pictures on a card.
@@ -70,29 +70,34 @@ impl CardPainter {
 
     /// The picture of a latent, at a level that the generator has colours for.
     pub(crate) fn try_paint(&self, latent: &Latent, side: usize) -> Result<Image, CardError> {
-        let mut program = frame::lock(self.program(side)?);
-        // What is asked of a card that hangs would wait for others who wait.
-        self.card.check()?;
-        let patience = self.patience(&program);
-        program.run(&self.card, &self.plan.latent_bytes(latent), &program.reading);
-        let image = self.card.read_picture(&program.reading, (side, side), patience)?;
-        program.has_drawn = true;
-        Ok(image)
+        self.with_program(side, |program, patience| {
+            program.run(&self.card, &self.plan.latent_bytes(latent), &program.reading);
+            self.card.read_picture(&program.reading, (side, side), patience)
+        })
     }
 
     /// The same, left on the card.
     fn try_paint_there(&self, latent: &Latent, side: usize) -> Result<Arc<CardPicture>, CardError> {
-        let mut program = frame::lock(self.program(side)?);
-        self.card.check()?;
-        let picture = CardPicture::blank(&self.card, (side, side));
-        program.run(&self.card, &self.plan.latent_bytes(latent), picture.buffer());
-        self.card.wait(self.patience(&program))?;
-        program.has_drawn = true;
-        Ok(picture)
+        self.with_program(side, |program, patience| {
+            let picture = CardPicture::blank(&self.card, (side, side));
+            program.run(&self.card, &self.plan.latent_bytes(latent), picture.buffer());
+            self.card.wait(patience).map(|()| picture)
+        })
     }
 
-    fn patience(&self, program: &Program) -> Duration {
-        if program.has_drawn { self.patience } else { self.patience.max(FIRST_PATIENCE) }
+    /// Draws with the program of a level, which nobody else uses meanwhile, and with patience for it.
+    fn with_program<T>(
+        &self,
+        side: usize,
+        draw: impl FnOnce(&Program, Duration) -> Result<T, CardError>,
+    ) -> Result<T, CardError> {
+        let mut program = frame::lock(self.program(side)?);
+        // What is asked of a card that hangs would wait for others who wait.
+        self.card.check()?;
+        let patience = if program.has_drawn { self.patience } else { self.patience.max(FIRST_PATIENCE) };
+        let drawn = draw(&program, patience)?;
+        program.has_drawn = true;
+        Ok(drawn)
     }
 
     fn program(&self, side: usize) -> Result<&Mutex<Program>, CardError> {
@@ -207,15 +212,6 @@ mod tests {
     /// Of every value after each block, and of the picture.
     const TOLERANCE: f32 = 1e-3;
 
-    fn card() -> Option<Card> {
-        let card = Card::open_first();
-        if let Err(error) = &card {
-            assert_eq!(*error, CardError::None);
-            eprintln!("skipped: {error}");
-        }
-        card.ok()
-    }
-
     /// A generator of noise, with biases.
     fn generator(config: Config) -> Generator {
         let mut rng = Rng::new(config.resolution as u64);
@@ -285,7 +281,7 @@ mod tests {
 
     #[test]
     fn every_block_is_that_of_the_cpu_whatever_the_number_of_maps() {
-        let Some(card) = card() else { return };
+        let Some(card) = Card::of_a_test() else { return };
         let shapes = [
             (4, 8, 3, 1, 5),
             (8, 64, 17, 1, 9),
@@ -303,7 +299,7 @@ mod tests {
 
     #[test]
     fn a_bias_may_be_that_of_a_pixel() {
-        let Some(card) = card() else { return };
+        let Some(card) = Card::of_a_test() else { return };
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/foreign/gan-zoo.pth");
         let generator = import::read_generator(&file, import::ImportOptions::default()).unwrap();
         assert!(generator.pixel_biases());
@@ -312,14 +308,14 @@ mod tests {
 
     #[test]
     fn every_block_of_1024_pixels_is_that_of_the_cpu() {
-        let Some(card) = card() else { return };
+        let Some(card) = Card::of_a_test() else { return };
         let config = Config { resolution: 1024, fmap_base: 8192, fmap_max: 128, fmap_min: 1, latent_size: 64 };
         compare(&card, &generator(config));
     }
 
     #[test]
     fn halves_draw_nearly_the_same() {
-        let Some(card) = card() else { return };
+        let Some(card) = Card::of_a_test() else { return };
         let config = Config { resolution: 64, fmap_base: 2048, fmap_max: 64, fmap_min: 1, latent_size: 64 };
         let generator = generator(config);
         let latent = Latent::gaussian(config.latent_size, &mut Rng::new(5));
@@ -335,7 +331,7 @@ mod tests {
 
     #[test]
     fn a_card_paints_what_the_cpu_paints_at_every_level() {
-        let Some(card) = card() else { return };
+        let Some(card) = Card::of_a_test() else { return };
         let config = Config { resolution: 64, fmap_base: 512, fmap_max: 32, fmap_min: 1, latent_size: 16 };
         let generator = generator(config);
         let (ours, theirs) = (Painter::new(&generator), CardPainter::new(card, &generator, Storage::F32).unwrap());
@@ -352,7 +348,7 @@ mod tests {
 
     #[test]
     fn a_card_that_is_lost_says_so() {
-        let Some(card) = card() else { return };
+        let Some(card) = Card::of_a_test() else { return };
         let config = Config { resolution: 8, fmap_base: 16, fmap_max: 4, fmap_min: 1, latent_size: 3 };
         let painter = CardPainter::new(card.clone(), &generator(config), Storage::F32).unwrap();
         let painter = painter.with_patience(TEST_PATIENCE);

@@ -1,14 +1,12 @@
 //! Pictures in the memory of a card.
 
 use crate::card::{Card, CardError};
+use crate::painter::PATIENCE;
 use frame::{Image, lock};
 use mirror::generator::RemotePicture;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
-/// How long it may take to bring a picture here.
-const PATIENCE: Duration = Duration::from_millis(1500);
 /// Buffers that nobody uses are kept for the next pictures; more than so many are of sizes that are no longer drawn.
 const KEPT: usize = 8;
 

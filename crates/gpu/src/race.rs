@@ -76,10 +76,7 @@ mod tests {
 
     #[test]
     fn a_card_that_draws_something_else_is_refused() {
-        let card = match Card::open_first() {
-            Ok(card) => card,
-            Err(why) => return eprintln!("skipped: {why}"),
-        };
+        let Some(card) = Card::of_a_test() else { return };
         let config = Config { resolution: 16, fmap_base: 64, fmap_max: 8, fmap_min: 1, latent_size: 4 };
         let [ours, other] = [1, 2].map(|seed| Generator::new(config, &mut Rng::new(seed)));
         let on_card = |generator| {

@@ -85,7 +85,6 @@ struct Rows {
 }
 
 /// Pictures of one size in a row.
-#[derive(Clone)]
 struct Row {
     /// The pictures one below the other.
     stacked: Arc<CardPicture>,
@@ -256,10 +255,6 @@ mod tests {
 
     const FORMAT: wgpu::TextureFormat = wgpu::TextureFormat::Rgba8Unorm;
 
-    fn card() -> Option<Card> {
-        Card::open_first().inspect_err(|why| eprintln!("skipped: {why}")).ok()
-    }
-
     /// What a screen of this size would show, as red, green and blue.
     fn drawn(card: &Card, shading: &Shading, size: (u32, u32), share: f32, dim: f32) -> Image {
         let screen = card.device.create_texture(&wgpu::TextureDescriptor {
@@ -299,7 +294,7 @@ mod tests {
 
     #[test]
     fn a_picture_stands_in_the_middle_enlarged_as_the_cpu_enlarges_it() {
-        let Some(card) = card() else { return };
+        let Some(card) = Card::of_a_test() else { return };
         let (before, after) = (noise(20, 16, 1), noise(20, 16, 2));
         let mut shading = card.checked(|| Shading::new(&card, FORMAT)).unwrap();
         [&before, &after].into_iter().for_each(|picture| shading.show(&card, &row(&[picture]), 1.0));
@@ -328,7 +323,7 @@ mod tests {
 
     #[test]
     fn pictures_stand_in_a_row() {
-        let Some(card) = card() else { return };
+        let Some(card) = Card::of_a_test() else { return };
         let pictures = [1, 2, 3].map(|seed| noise(16, 16, seed));
         let mut shading = card.checked(|| Shading::new(&card, FORMAT)).unwrap();
         shading.show(&card, &row(&[&pictures[2], &pictures[0], &pictures[1]]), 1.0);
@@ -343,7 +338,7 @@ mod tests {
 
     #[test]
     fn what_is_there_gives_way_from_where_it_came_to() {
-        let Some(card) = card() else { return };
+        let Some(card) = Card::of_a_test() else { return };
         let mut shading = card.checked(|| Shading::new(&card, FORMAT)).unwrap();
         let size = (64, 64);
         assert_eq!(drawn(&card, &shading, size, 1.0, 0.0), Image::flat(64, 64, [0; 3]), "black before the first");
@@ -360,7 +355,7 @@ mod tests {
 
     #[test]
     fn a_picture_that_was_left_on_the_card_is_shown_from_there() {
-        let Some(card) = card() else { return };
+        let Some(card) = Card::of_a_test() else { return };
         let config = Config { resolution: 16, fmap_base: 64, fmap_max: 8, fmap_min: 1, latent_size: 4 };
         let generator = Generator::new(config, &mut nn::Rng::new(3));
         let on_card = CardPainter::new(card.clone(), &generator, Storage::F32).unwrap();
