@@ -15,6 +15,8 @@ const BACK_OFF: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs
 const WELL: Duration = Duration::from_secs(10);
 /// Threads that may hang in a driver at a time.
 const MAX_HANGING: usize = 3;
+/// A source for whose frames nobody has asked for so long is let go, so that a camera's lamp burns only while somebody looks.
+const UNASKED: Duration = Duration::from_secs(30);
 /// From one look at the source to the next.
 const WATCH: Duration = Duration::from_millis(100);
 
@@ -23,15 +25,17 @@ pub struct Stream {
     shared: Arc<Shared>,
 }
 
-#[derive(Default)]
 struct Shared {
     slot: Mutex<Slot>,
     ended: AtomicBool,
+    /// After how long without a question the source is let go.
+    unasked: Duration,
 }
 
-#[derive(Default)]
 struct Slot {
     newest: Option<(Arc<Image>, Instant)>,
+    /// When somebody asked for the newest frame last.
+    asked: Instant,
     /// Which opening of the source may put frames here: one that hung and woke late may not.
     opening: u64,
 }
@@ -45,10 +49,16 @@ impl Shared {
     fn ended(&self) -> bool {
         self.ended.load(Ordering::Relaxed)
     }
+
+    /// Whether somebody still asks for its frames.
+    fn wanted(&self) -> bool {
+        !self.ended() && self.lock().asked.elapsed() < self.unasked
+    }
 }
 
 impl Stream {
     /// Opens the source on a thread of its own, and again whenever it ends, fails or hangs; each failure is said to `complain`, in words.
+    /// When nobody has asked for a frame for half a minute, it is closed until somebody asks.
     ///
     /// # Errors
     /// If the system has no thread left.
@@ -56,7 +66,16 @@ impl Stream {
         open: impl Fn() -> Result<Box<dyn FrameSource>, CameraError> + Send + Sync + 'static,
         complain: impl Fn(&str) + Send + 'static,
     ) -> std::io::Result<Self> {
-        let shared = Arc::new(Shared::default());
+        Self::start_within(UNASKED, open, complain)
+    }
+
+    fn start_within(
+        unasked: Duration,
+        open: impl Fn() -> Result<Box<dyn FrameSource>, CameraError> + Send + Sync + 'static,
+        complain: impl Fn(&str) + Send + 'static,
+    ) -> std::io::Result<Self> {
+        let slot = Mutex::new(Slot { newest: None, asked: Instant::now(), opening: 0 });
+        let shared = Arc::new(Shared { slot, ended: AtomicBool::new(false), unasked });
         let watched = shared.clone();
         thread::Builder::new()
             .name("camera watch".into())
@@ -64,9 +83,11 @@ impl Stream {
         Ok(Self { shared })
     }
 
-    /// The newest frame; `None` before the first, and when the source has stalled for two seconds.
+    /// The newest frame; `None` before the first, when the source has stalled for two seconds, and when it was let go and must be opened
+    /// first.
     pub fn newest(&self) -> Option<Arc<Image>> {
-        let slot = self.shared.lock();
+        let mut slot = self.shared.lock();
+        slot.asked = Instant::now();
         slot.newest.as_ref().filter(|(_, at)| at.elapsed() < STALLED).map(|(frame, _)| frame.clone())
     }
 }
@@ -87,6 +108,10 @@ fn watch(
     let mut hanging: Vec<thread::JoinHandle<()>> = Vec::new();
     let mut wait = BACK_OFF[0];
     while !shared.ended() {
+        if !shared.wanted() {
+            thread::sleep(WATCH);
+            continue;
+        }
         hanging.retain(|t| !t.is_finished());
         if hanging.len() < MAX_HANGING {
             // A thread opens the source and reads it.
@@ -144,8 +169,11 @@ fn watch(
 fn read(shared: &Shared, open: &Opener, opening: u64) -> Result<(), CameraError> {
     let mut source = open()?;
     while let Some(frame) = source.next_frame()? {
+        if !shared.wanted() {
+            return Ok(());
+        }
         let mut slot = shared.lock();
-        if shared.ended() || slot.opening != opening {
+        if slot.opening != opening {
             return Ok(());
         }
         slot.newest = Some((Arc::new(frame), Instant::now()));
@@ -196,6 +224,39 @@ mod tests {
         if !words.is_empty() {
             assert!(complaints.lock().unwrap()[0].contains(words));
         }
+    }
+
+    /// Gives frames for ever, and says when it is let go.
+    struct Endless(Arc<AtomicU64>);
+
+    impl FrameSource for Endless {
+        fn next_frame(&mut self) -> Result<Option<Image>, CameraError> {
+            thread::sleep(Duration::from_millis(5));
+            Ok(Some(Image::flat(1, 1, [9; 3])))
+        }
+    }
+
+    impl Drop for Endless {
+        fn drop(&mut self) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    #[test]
+    fn a_source_nobody_asks_is_let_go_until_somebody_asks() {
+        let (let_go, complaints) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+        let (counted, told) = (let_go.clone(), complaints.clone());
+        let open = move || -> Result<Box<dyn FrameSource>, CameraError> { Ok(Box::new(Endless(counted.clone()))) };
+        let complain = move |_: &str| {
+            told.fetch_add(1, Ordering::SeqCst);
+        };
+        let stream = Stream::start_within(Duration::from_millis(300), open, complain).unwrap();
+        eventually(|| stream.newest().is_some());
+        eventually(|| let_go.load(Ordering::SeqCst) == 1);
+        thread::sleep(STALLED);
+        assert!(stream.newest().is_none(), "nothing is looked at meanwhile");
+        eventually(|| stream.newest().is_some());
+        assert_eq!(complaints.load(Ordering::SeqCst), 0, "that is no failure");
     }
 
     #[test]

@@ -67,7 +67,7 @@ pub trait SessionFactory: Send + Sync + 'static {
         None
     }
 
-    /// The newest frame where the server has its own camera, or pictures that stand in for one.
+    /// The newest frame where the server has its own camera, or pictures that stand in for one; `None` outside the opening hours.
     fn camera_frame(&self) -> Option<Arc<Image>> {
         None
     }

@@ -162,8 +162,8 @@ impl LiveSession {
 impl Session for LiveSession {
     fn analyse(&mut self, picture: Option<&Image>, controls: &Controls) -> Result<Analysed, MirrorError> {
         self.follow();
-        let own = self.feed.as_ref().and_then(|newest| newest());
         let is_closed = self.desk.as_ref().is_some_and(|desk| desk.is_closed());
+        let own = self.feed.as_ref().filter(|_| !is_closed).and_then(|newest| newest());
         let picture = own.as_deref().or(picture).filter(|_| !is_closed);
         let rendered = self.renderer.rendered();
         let controls = match &self.desk {
@@ -206,6 +206,7 @@ mod tests {
     use super::*;
     use crate::engine::tests::untaught;
     use crate::features::tests::smooth_picture;
+    use crate::live::Closed;
     use std::sync::atomic::AtomicUsize;
 
     #[test]
@@ -278,5 +279,23 @@ mod tests {
         let Analysed { report, controls, .. } = analyse();
         assert_eq!((controls.features, heard.load(Ordering::SeqCst)), (Some(2), 7));
         assert!(report.views.iter().all(|view| view.viewer.is_none()) && !report.faces.is_empty());
+    }
+
+    #[test]
+    fn a_mirror_that_is_closed_does_not_even_ask_its_camera() {
+        let (mirror, asked) = (untaught(0.0), Arc::new(AtomicUsize::new(0)));
+        let (desk, counted, frame) =
+            (Arc::new(Desk::new(mirror.inverter(), &["en"])), asked.clone(), Arc::new(smooth_picture(96)));
+        let mut session =
+            LiveSession::new(&mirror, LiveSettings::default()).with_desk(desk.clone()).with_feed(Arc::new(move || {
+                counted.fetch_add(1, Ordering::SeqCst);
+                Some(frame.clone())
+            }));
+        let mut faces = || session.analyse(None, &Controls::default()).unwrap().report.faces.len();
+        assert!(faces() > 0);
+        desk.set_closed(Some(Closed { until: None }));
+        assert_eq!((faces(), asked.load(Ordering::SeqCst)), (0, 1));
+        desk.set_closed(None);
+        assert!(faces() > 0);
     }
 }

@@ -178,6 +178,6 @@ impl SessionFactory for LiveSessions {
     }
 
     fn camera_frame(&self) -> Option<Arc<Image>> {
-        self.source.newest()
+        (!self.desk.is_closed()).then(|| self.source.newest())?
     }
 }
