@@ -56,6 +56,7 @@ impl Show {
 impl FrameSource for Show {
     /// Never the last.
     fn next_frame(&mut self) -> Result<Option<Image>, CameraError> {
+        let mut failure = None;
         // A video without a single frame must not be opened over and over without a pause.
         for _ in 0..=self.inputs.len() {
             let mut playing = match self.now.take() {
@@ -70,7 +71,11 @@ impl FrameSource for Show {
                 Playing::Video { reader, due } => {
                     sleep(due.saturating_duration_since(Instant::now()));
                     *due += Duration::from_secs_f64(reader.info().seconds_a_frame());
-                    reader.next_frame()?
+                    // A film that breaks off in the middle ends there; the next input is shown.
+                    reader.next_frame().unwrap_or_else(|error| {
+                        failure = Some(error);
+                        None
+                    })
                 }
             };
             if let Some(image) = image {
@@ -79,7 +84,7 @@ impl FrameSource for Show {
                 return Ok(Some(image));
             }
         }
-        Ok(None)
+        failure.map_or(Ok(None), Err)
     }
 }
 

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 /// A source that gives no frame for so long hangs.
 const STALLED: Duration = Duration::from_secs(2);
+/// So long it may take to the first frame: some cameras are slow to start.
+const OPENING: Duration = Duration::from_secs(20);
 /// First and longest wait before it is opened again; each is twice the one before.
 const BACK_OFF: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(30)];
 /// A source that gave frames for so long was well: the wait begins anew.
@@ -109,6 +111,8 @@ fn watch(
     let mut wait = BACK_OFF[0];
     while !shared.ended() {
         if !shared.wanted() {
+            // Nobody's picture stays in memory over night.
+            shared.lock().newest = None;
             thread::sleep(WATCH);
             continue;
         }
@@ -135,7 +139,7 @@ fn watch(
             // It is watched until it ends or gives nothing any more.
             let stalled = || {
                 let last = shared.lock().newest.as_ref().map(|(_, at)| *at).filter(|at| *at > began);
-                last.unwrap_or(began).elapsed() >= STALLED
+                last.map_or_else(|| began.elapsed() >= OPENING, |last| last.elapsed() >= STALLED)
             };
             while !reader.is_finished() && !stalled() && !shared.ended() {
                 thread::sleep(WATCH);
@@ -253,7 +257,7 @@ mod tests {
         let stream = Stream::start_within(Duration::from_millis(300), open, complain).unwrap();
         eventually(|| stream.newest().is_some());
         eventually(|| let_go.load(Ordering::SeqCst) == 1);
-        thread::sleep(STALLED);
+        eventually(|| stream.shared.lock().newest.is_none());
         assert!(stream.newest().is_none(), "nothing is looked at meanwhile");
         eventually(|| stream.newest().is_some());
         assert_eq!(complaints.load(Ordering::SeqCst), 0, "that is no failure");

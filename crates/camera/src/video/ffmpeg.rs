@@ -75,8 +75,15 @@ impl FfmpegReader {
 
 impl FrameSource for FfmpegReader {
     fn next_frame(&mut self) -> Result<Option<Image>, CameraError> {
-        if let Ok(Some(image)) = Image::read_ppm(&mut self.pipe) {
-            return Ok(Some(image));
+        match Image::read_ppm(&mut self.pipe) {
+            Ok(Some(image)) => return Ok(Some(image)),
+            Ok(None) => {}
+            // Broken off, or no picture that we take: then it would wait for ever for somebody to read the rest.
+            Err(_) => {
+                let _ = self.child.kill();
+                let _ = self.child.wait();
+                return Err(CameraError::Damaged(self.path.clone()));
+            }
         }
         // It ended: well, or in the middle.
         let status = self.child.wait().map_err(|source| CameraError::Io { path: self.path.clone(), source })?;

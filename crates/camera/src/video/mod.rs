@@ -114,6 +114,43 @@ fn fitted(width: usize, height: usize) -> (usize, usize) {
 mod tests {
     use super::*;
 
+    /// A film that ffmpeg makes of its test picture; `None`, said, without ffmpeg.
+    fn film(path: &std::path::Path, filter: &str) -> Option<()> {
+        let Ok(mut ffmpeg) = host::ffmpeg() else {
+            eprintln!("skipped: ffmpeg is not in PATH");
+            return None;
+        };
+        ffmpeg.args([
+            "-loglevel",
+            "error",
+            "-y",
+            "-f",
+            "lavfi",
+            "-i",
+            "testsrc=duration=2:rate=10:size=320x240",
+            "-vf",
+            filter,
+        ]);
+        assert!(ffmpeg.arg(path).status().unwrap().success());
+        Some(())
+    }
+
+    #[test]
+    fn a_film_of_pictures_that_nobody_takes_is_refused_not_waited_for_and_does_not_end_a_show() {
+        let dir = tempfile::tempdir().unwrap();
+        let [wide, picture] = ["wide.mp4", "b.png"].map(|name| dir.path().join(name));
+        // Pixels so wide that a picture of square ones has more than 16,384 a side.
+        if film(&wide, "setsar=100/1").is_none() {
+            return;
+        }
+        assert!(matches!(VideoReader::open(&wide), Err(CameraError::Damaged(_))));
+        Image::flat(2, 2, [20; 3]).save(&picture).unwrap();
+        let mut show = crate::Show::new(vec![crate::Input::Video(wide.clone()), crate::Input::Picture(picture)]);
+        assert_eq!(show.next_frame().unwrap().expect("it never ends").width, 2);
+        let mut alone = crate::Show::new(vec![crate::Input::Video(wide)]);
+        assert!(matches!(alone.next_frame(), Err(CameraError::Damaged(_))));
+    }
+
     #[test]
     fn the_shorter_side_counts() {
         assert_eq!(fitted(1920, 1080), (853, 480));

@@ -30,7 +30,11 @@ pub(super) fn decode_heic(bytes: &[u8], max_side: usize) -> Result<Image, ImageE
     if child(bytes, b"mdat").is_none() {
         return Err(damaged("it is cut short".into()));
     }
-    let options = heifer::Options { max_threads: 0, max_pixels: MAX_PIXELS as u64 };
+    // Pictures made of other pictures may name one of them over and over, each time as large as it likes.
+    if child(bytes, b"meta").is_some_and(|meta| meta.windows(4).any(|name| name == b"iovl")) {
+        return Err(damaged("it is laid over others".into()));
+    }
+    let options = heifer::Options { max_threads: 0, max_pixels: MAX_PIXELS.min(max_side * max_side) as u64 };
     let picture = heifer::decode_srgb_rgba8(bytes, &options)
         // A colour space that it cannot convert, such as HDR's, is taken as it is.
         .or_else(|_| heifer::decode_rgba8(bytes, &options))
