@@ -14,6 +14,15 @@ use crate::{direct, winograd};
 use rayon::prelude::*;
 use std::sync::OnceLock;
 
+/// What is made once for all calls. Making it uses the pool, whose threads may come to the same place meanwhile by other work that they take up:
+/// to wait for each other in a lock, they would wait for themselves. So two may make it, and the first stays.
+pub(crate) fn laid_out<T>(slot: &OnceLock<T>, make: impl FnOnce() -> T) -> &T {
+    if slot.get().is_none() {
+        drop(slot.set(make()));
+    }
+    slot.get_or_init(|| unreachable!("it was set"))
+}
+
 /// Output pixels whose gradients are scattered at a time.
 const BLOCK: usize = 256;
 
@@ -88,15 +97,15 @@ impl ConvFilter {
         let weights = ConvWeights { weight: &self.weight, c_in: g.c_in, c_out: g.c_out, turned: self.turned };
         match Algorithm::of(&g) {
             Algorithm::Winograd => {
-                let kernels = self.winograd.get_or_init(|| WinogradKernels::new(self.isa, weights, Precision::F32));
+                let kernels = laid_out(&self.winograd, || WinogradKernels::new(self.isa, weights, Precision::F32));
                 winograd::forward(self.isa, kernels, g, x, y, epilogue);
             }
             Algorithm::WinogradSmall => {
-                let kernels = self.small.get_or_init(|| WinogradKernels::new(self.isa, weights, Precision::F32));
+                let kernels = laid_out(&self.small, || WinogradKernels::new(self.isa, weights, Precision::F32));
                 winograd::forward(self.isa, kernels, g, x, y, epilogue);
             }
             Algorithm::Direct => {
-                let kernels = self.direct.get_or_init(|| direct::DirectKernels::new(weights));
+                let kernels = laid_out(&self.direct, || direct::DirectKernels::new(weights));
                 direct::forward(self.isa, kernels, g, x, y, epilogue);
             }
         }

@@ -2,6 +2,7 @@
 
 use crate::bf16::Precision;
 use crate::conv::add_bias_gradient;
+use crate::conv::laid_out;
 use crate::epilogue::Epilogue;
 use crate::pictures::{ConvWeights, Pictures};
 use crate::schemes::{Enlarged, EnlargedPixel};
@@ -64,10 +65,10 @@ impl UpsampleFilter {
         let pictures = Pictures { x, h, w, c: self.c_in };
         let weights = ConvWeights { weight: &self.weight, c_in: self.c_in, c_out: self.c_out, turned: false };
         if few(n, (h, w)) {
-            let kernels = self.pixels.get_or_init(|| WinogradKernels::new(self.isa, weights, self.precision));
+            let kernels = laid_out(&self.pixels, || WinogradKernels::new(self.isa, weights, self.precision));
             winograd::forward_enlarged(self.isa, kernels, n, pictures, rows, y, epilogue);
         } else {
-            let kernels = self.tiles.get_or_init(|| WinogradKernels::new(self.isa, weights, self.precision));
+            let kernels = laid_out(&self.tiles, || WinogradKernels::new(self.isa, weights, self.precision));
             winograd::forward_enlarged(self.isa, kernels, n, pictures, rows, y, epilogue);
         }
     }

@@ -18,7 +18,8 @@ pub fn worst_gradient_error(layer: &mut dyn Layer, x: &Tensor, rng: &mut Rng) ->
     let mut worst = 0.0f32;
     let mut compare = |got: f32, plus: f64, minus: f64, scale: f32| {
         let want = ((plus - minus) / f64::from(2.0 * STEP)) as f32;
-        worst = worst.max((got - want).abs() / scale.max(1e-3));
+        let error = (got - want).abs() / scale.max(1e-3);
+        worst = if error.is_finite() { worst.max(error) } else { f32::INFINITY };
     };
     let rms = |v: &[f32]| (v.iter().map(|v| v * v).sum::<f32>() / v.len().max(1) as f32).sqrt();
 

@@ -6,7 +6,7 @@
 use crate::Param;
 use half::f16;
 use safetensors::{Dtype as FileType, SafeTensors, tensor::TensorView};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Why weights could not be read or written.
@@ -128,8 +128,23 @@ pub fn write_each(weights: &Weights, dtype_of: impl Fn(&str) -> Dtype) -> Vec<u8
     let views = bytes.iter().map(|(name, shape, (file_type, data))| {
         (name.as_str(), TensorView::new(*file_type, (*shape).clone(), data).expect("as many bytes as the shape says"))
     });
-    let metadata: HashMap<_, _> = weights.metadata.clone().into_iter().collect();
-    safetensors::serialize(views, Some(metadata)).expect("tensors in memory always serialise")
+    let file = safetensors::serialize(views, None).expect("tensors in memory always serialise");
+    with_metadata(&file, &weights.metadata)
+}
+
+/// A safetensors file with metadata. The crate would write them in an order that changes from run to run: the same weights should make the
+/// same file.
+fn with_metadata(file: &[u8], metadata: &BTreeMap<String, String>) -> Vec<u8> {
+    // The length of the header, the header (a JSON object, filled up with spaces to a multiple of eight bytes), the tensors.
+    const ALIGNMENT: usize = 8;
+    let (length, rest) = file.split_first_chunk().expect("a safetensors file begins with a length");
+    let (header, tensors) = rest.split_at(u64::from_le_bytes(*length) as usize);
+    let said = serde_json::to_vec(metadata).expect("words always serialise");
+    let names = header.trim_ascii().strip_prefix(b"{").expect("the header is an object");
+    let comma: &[u8] = if names == b"}" { b"" } else { b"," };
+    let mut header = [b"{\"__metadata__\":", &said[..], comma, names].concat();
+    header.resize(header.len().next_multiple_of(ALIGNMENT), b' ');
+    [&(header.len() as u64).to_le_bytes(), &header[..], tensors].concat()
 }
 
 /// Parameters as a file holds them.
@@ -240,6 +255,19 @@ mod tests {
         // [out 2, in 1, row 0, column 2] of the file is [row 0, column 2, in 1, out 2] in memory.
         let memory = a.params()[0].value[(2 * 2 + 1) * 3 + 2] * a.params()[0].scale;
         assert_eq!(values[((2 * 2 + 1) * 3) * 3 + 2], memory);
+    }
+
+    #[test]
+    fn the_same_weights_make_the_same_file_with_all_their_metadata() {
+        let metadata: BTreeMap<String, String> = (0..20).map(|i| (format!("key \"{i}\""), "x".repeat(i))).collect();
+        let tensors = BTreeMap::from([("a".to_owned(), (vec![2], vec![0.5, -2.0]))]);
+        let weights = Weights { metadata: metadata.clone(), tensors };
+        let file = write(&weights, Dtype::F32);
+        assert_eq!(file, write(&weights, Dtype::F32));
+        let back = read(&file).unwrap();
+        assert_eq!((back.metadata, back.tensors), (weights.metadata, weights.tensors));
+        let nothing = Weights { metadata, ..Weights::default() };
+        assert_eq!(read(&write(&nothing, Dtype::F32)).unwrap().metadata, nothing.metadata);
     }
 
     #[test]
