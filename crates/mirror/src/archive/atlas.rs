@@ -151,6 +151,8 @@ impl Atlas {
                 all.filter(|(other, _)| *other != member).map(|(_, distance)| distance).fold(f32::INFINITY, f32::min)
             })
             .collect();
+        // The only one has no other.
+        distances.retain(|distance| distance.is_finite());
         distances.sort_by(f32::total_cmp);
         distances
     }

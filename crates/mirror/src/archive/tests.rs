@@ -119,6 +119,7 @@ fn an_archive_of_nobody_or_of_one_has_nobody_near() {
         let atlas = Atlas::new(Archive::of(people(count)), &Measures::default(), true);
         let standing = standing(&atlas, &features(&mut Rng::new(3)));
         assert_eq!((standing.nearest.len(), atlas.is_empty()), (count, count == 0));
+        assert!(standing.nearest.iter().all(|member| !member.near), "{count}");
         assert!(atlas.points().x.len() == count);
     }
 }

@@ -15,6 +15,8 @@ const SAME_PLACE_IOU: f32 = 0.8;
 pub const STILL_SECS: usize = 20;
 /// Faces that are followed at a time; the largest win.
 const MAX_FACES: usize = 32;
+/// By how much the area of a newcomer must be larger, as faces of about one size would take turns from frame to frame.
+const LARGER: f32 = 1.5;
 /// Least overlap (intersection over union) with the place before.
 const MIN_IOU: f32 = 0.2;
 /// Farthest step between two frames without overlap, in widths of the face, and the largest change of its width.
@@ -86,18 +88,36 @@ impl Tracker {
             }
         }
 
-        // The others begin tracks of their own, the largest first, as far as there is room.
+        // The others begin tracks of their own, the largest first. Where there is no room, one yields that matters less.
         let mut new: Vec<usize> = (0..faces.len()).filter(|f| names[*f].is_none()).collect();
         new.sort_by(|a, b| area(&faces[*b].0).total_cmp(&area(&faces[*a].0)));
-        for f in new.into_iter().take(MAX_FACES.saturating_sub(self.tracks.len())) {
+        for f in new {
+            let (rect, landmarks) = faces[f];
+            if self.tracks.len() >= MAX_FACES {
+                let Some(yields) = self.least(&rect, at) else { break };
+                let gone = self.tracks.swap_remove(yields).id;
+                names.iter_mut().filter(|name| **name == Some(gone)).for_each(|name| *name = None);
+            }
             self.named += 1;
             names[f] = Some(self.named);
-            let (rect, landmarks) = faces[f];
             let mut movement = Movement::default();
             movement.add(&rect, landmarks, at);
             self.tracks.push(Track { id: self.named, rect, since: at, last: at, movement });
         }
         names
+    }
+
+    /// Which track yields to a newcomer: a painted face that is not seen now, else the smallest painted one, else the smallest, if the newcomer is
+    /// larger.
+    fn least(&self, newcomer: &Rect, at: f64) -> Option<usize> {
+        let is_unseen = |t: &Track| t.is_still() && t.last < at;
+        let rank = |t: &Track| (!is_unseen(t), !t.is_still());
+        let least = self
+            .tracks
+            .iter()
+            .enumerate()
+            .min_by(|(_, a), (_, b)| rank(a).cmp(&rank(b)).then(area(&a.rect).total_cmp(&area(&b.rect))));
+        least.filter(|(_, t)| is_unseen(t) || LARGER * area(&t.rect) < area(newcomer)).map(|(i, _)| i)
     }
 
     /// A track that is still kept.
@@ -258,5 +278,23 @@ mod tests {
         let mut tracker = Tracker::new();
         assert_eq!(tracker.follow(&faces, 0.0).iter().flatten().count(), MAX_FACES);
         assert_eq!(tracker.follow(&faces, 0.1).iter().flatten().count(), MAX_FACES);
+    }
+
+    #[test]
+    fn who_comes_before_a_wall_of_portraits_is_followed() {
+        let mut wall: Vec<(Rect, Landmarks)> = (0..40).map(|i| face(60.0 * i as f32, 20.0 + (i % 7) as f32)).collect();
+        let mut tracker = Tracker::new();
+        let mut look = |wall: &[(Rect, Landmarks)], at: f64| {
+            let faces: Vec<(Rect, &Landmarks)> = wall.iter().map(|(r, l)| (*r, l)).collect();
+            tracker.follow(&faces, at)
+        };
+        let before = (0..30 * 25).map(|i| look(&wall, f64::from(i) / 30.0)).last().unwrap();
+        wall.push(face(3000.0, 80.0));
+        let with_somebody: Vec<_> = (0..5).map(|i| look(&wall, 25.0 + f64::from(i) / 30.0)).collect();
+        let newcomer = with_somebody[0][40];
+        assert!(newcomer.is_some() && with_somebody.iter().all(|names| names[40] == newcomer));
+        // Of the portraits one had to yield, one of the smallest; the others are who they were.
+        let changed = (0..40).filter(|i| with_somebody[4][*i] != before[*i]).count();
+        assert_eq!((changed, with_somebody[4].iter().flatten().count()), (1, MAX_FACES));
     }
 }

@@ -36,10 +36,11 @@ impl Picture {
 
     /// The pixels. If an accelerator has lost them, the CPU draws the picture again.
     pub fn pixels(&self) -> &Image {
-        self.pixels.get_or_init(|| {
-            let Remote { picture, painter, latent } = self.remote.as_ref().expect("pixels, or where they are");
-            painter.brought(picture.as_ref(), latent, self.size.0)
-        })
+        // Not within the lock: drawing needs the pool, whose threads may ask for these pixels, too. The first that are there stay.
+        if let (None, Some(Remote { picture, painter, latent })) = (self.pixels.get(), &self.remote) {
+            drop(self.pixels.set(painter.brought(picture.as_ref(), latent, self.size.0)));
+        }
+        self.pixels.get().expect("pixels, or where they are")
     }
 
     /// Where it lies, if an accelerator drew it and left it there.

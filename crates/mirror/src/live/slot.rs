@@ -115,6 +115,10 @@ impl ViewerSlot {
         if let Some(rendered) = rendered {
             self.analyse_rendered(reader, rendered, observation.filter(|_| controls.measure));
         }
+        if !controls.measure {
+            // What was measured before says nothing of what is drawn now.
+            self.survival = None;
+        }
 
         let latent = match (&self.last, viewer) {
             (Some(last), Some(_)) => last.latent.clone(),

@@ -84,6 +84,8 @@ pub struct PageSettings {
     pub numbers: Vec<NumberDescription>,
     /// Whether the mirror has a camera of its own, so that the page needs none.
     pub has_camera: bool,
+    /// A part of the name of the camera that the page uses; empty: the one that the browser takes.
+    pub camera: String,
     /// Whether eyes that stay closed for three seconds begin and end a visit.
     pub gesture: bool,
     /// By how many degrees the page turns its camera's pictures clockwise, unless somebody chose otherwise there: 0, 90, 180 or 270.
@@ -94,6 +96,8 @@ pub struct PageSettings {
     pub module: Option<ModuleSettings>,
     /// What is in force in this house.
     pub house: House,
+    /// What the people who run the mirror ask of the page's look; `null` where nobody can.
+    pub look: Option<Look>,
 }
 
 /// What is in force in a house, for visitors to read and pages to obey.
@@ -179,11 +183,13 @@ impl Default for PageSettings {
             groups: Group::ALL.to_vec(),
             numbers: Vec::new(),
             has_camera: false,
+            camera: String::new(),
             gesture: false,
             rotate: 0,
             mirror: true,
             module: None,
             house: House::default(),
+            look: None,
         }
     }
 }
