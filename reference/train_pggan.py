@@ -415,7 +415,7 @@ def train(a):
         replace(lambda f: save_file(averaged.export(), f, meta), path('generator.safetensors'))
         meta['format'] = 'narcissus-pggan-discriminator-1'
         replace(lambda f: save_file(D.export(), f, meta), path('discriminator.safetensors'))
-        replace(lambda f: torch.save(dict(G=G.state_dict(), D=D.state_dict(), Gs=averaged.state_dict(), at=at,
+        replace(lambda f: torch.save(dict(G=G.state_dict(), D=D.state_dict(), Gs=averaged.state_dict(), at=at, lod=float(top - level + fade),
                                           opt_g=opt_g.state_dict(), opt_d=opt_d.state_dict()), f), path('checkpoint.pt'))
         with torch.no_grad(), amp:
             x = averaged(seen, level, fade)

@@ -94,8 +94,12 @@ def write_torch(folder, out):
     smooth = keep('genforce', ports.genforce([6, 5, 5], latent, rng), latent)
     torch.save_archive(dict(generator_smooth=smooth, discriminator=collections.OrderedDict()), f'{folder}/genforce.pth')
     averaged = keep('twin', ports.twin(depths, latent, rng), latent)
-    torch.save_archive(dict(G=collections.OrderedDict(), Gs=averaged, nimg=1000, level=4, fade=0.0, args=dict(data='x', minutes=1.5)),
-                       f'{folder}/twin-checkpoint.pth')
+    # As reference/train_pggan.py writes it; stopped while the last level faded in; as it was written before; and without a word of that.
+    state = dict(G=collections.OrderedDict(), D=collections.OrderedDict(), Gs=averaged, at=dict(pictures=1000, seconds=2.5))
+    torch.save_archive(dict(state, lod=0.0), f'{folder}/twin-checkpoint.pth')
+    torch.save_archive(dict(state, lod=0.75), f'{folder}/twin-fading.pth')
+    torch.save_archive(dict(state, nimg=1000, level=4, fade=0.0, args=dict(data='x', minutes=1.5)), f'{folder}/twin-old.pth')
+    torch.save_archive(state, f'{folder}/twin-untold.pth')
 
 def main():
     if sys.argv[1] == '--full':

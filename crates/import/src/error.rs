@@ -90,6 +90,11 @@ pub enum FormatError {
     /// Its archive is damaged, or none of PyTorch's.
     #[error(transparent)]
     Archive(#[from] ArchiveError),
+    /// A checkpoint of our trainer's twin that lacks what its drawing depends on.
+    #[error(
+        "the checkpoint does not say how far its training was\nhint: generator.safetensors, which its trainer writes beside it, does"
+    )]
+    Untold,
     /// It has numbers that no tensor speaks of.
     #[error("storage \"{0}\" is in the file, but no tensor of it")]
     StrayStorage(String),

@@ -84,8 +84,8 @@ fn safetensors_of_something_else_are_named() {
 #[test]
 fn pytorch_checkpoints_draw_what_their_programs_define() {
     let golden = goldens();
-    for name in ["gan-zoo", "gan-zoo-legacy", "proggan", "proggan-old", "genforce", "twin-checkpoint"] {
-        let key = name.trim_end_matches("-checkpoint");
+    for name in ["gan-zoo", "gan-zoo-legacy", "proggan", "proggan-old", "genforce", "twin-checkpoint", "twin-old"] {
+        let key = if name.starts_with("twin") { "twin" } else { name };
         let z = latents(&golden.tensors[&format!("{key}/z")]);
         let generator = read(&format!("{name}.pth"), Network::Gs);
         assert!(generator.metadata().contains_key("imported_from"), "{name}");
@@ -104,6 +104,11 @@ fn a_checkpoint_says_what_it_lacks() {
     let error = refusal("proggan.pth", options(Network::Gs, Some(8)));
     assert!(error.contains("no layer from maps to colours at 8 pixels, only at 16"), "{error}");
     assert!(read_generator(&fixture("gan-zoo.pth"), options(Network::G, Some(8))).is_ok());
+    let error = refusal("twin-untold.pth", ImportOptions::default());
+    assert!(error.contains("does not say how far its training was") && error.contains("hint: "), "{error}");
+    let error = refusal("twin-fading.pth", ImportOptions::default());
+    assert!(error.contains("--max-resolution"), "{error}");
+    assert!(read_generator(&fixture("twin-fading.pth"), options(Network::Gs, Some(8))).is_ok());
     for file in ["gan-zoo.pth", "golden.safetensors"] {
         let error = read_discriminator(&fixture(file)).err().unwrap().to_string();
         assert!(error.contains("Karras' programs only"), "{error}");

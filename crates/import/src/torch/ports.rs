@@ -196,10 +196,13 @@ fn twin(state: &StateDict, root: &View) -> Result<Blueprint, FormatError> {
     let to_rgb = |level| layer(&format!("ToRGB_lod{}", levels - level), 1.0).map(Some);
     let to_rgb = (2..=levels).map(to_rgb).collect::<Result<_, _>>()?;
 
-    // How far training was, the file says in other words.
-    let level = root.find("level")?.map_or(Ok(levels as f64), |v| v.number())?;
-    let fade = root.find("fade")?.map_or(Ok(0.0), |v| v.number())?;
-    let lod = levels as f64 - level + fade;
+    // How far training was; older checkpoints say it in other words.
+    let number = |name| root.find(name)?.map(|v| v.number()).transpose();
+    let lod = match (number("lod")?, number("level")?, number("fade")?) {
+        (Some(lod), ..) => lod,
+        (None, Some(level), fade) => levels as f64 - level + fade.unwrap_or(0.0),
+        (None, None, _) => return Err(FormatError::Untold),
+    };
     Ok(Blueprint {
         dense: layer("4x4/Dense", SQRT2 / 4.0)?,
         convs,
