@@ -65,13 +65,19 @@ impl Sorting {
             [] => !name.eq_ignore_ascii_case("file"),
             by => by.iter().any(|b| b.eq_ignore_ascii_case(name)),
         };
-        let columns: Vec<_> = all.filter(is_meant).filter_map(|name| sort(name, &rows)).collect();
+        let mut columns: Vec<_> = all.filter(is_meant).filter_map(|name| sort(name, &rows)).collect();
         for name in by {
             let sorts = columns.iter().any(|(column, _)| column.name.eq_ignore_ascii_case(name));
             ensure!(
                 sorts,
                 "column \"{name}\" does not sort people: expected one of the table's, with at most {MOST_GROUPS} different words"
             );
+        }
+        // What is measured in the pictures has these names already.
+        for (column, _) in &mut columns {
+            if [SKIN, HUE].iter().any(|measured| column.name.eq_ignore_ascii_case(measured)) {
+                column.name += " of the table";
+            }
         }
         Ok(Self { columns })
     }
