@@ -186,8 +186,8 @@ impl<'a> Run<'a> {
         if self.tally.steps == 0 || !(self.is_turn(plan) || self.tally.since.elapsed() > LOG_EVERY) {
             return Ok(());
         }
+        self.expect_sound()?;
         let (row, kimg) = (self.tally.row(&self.trainer), self.kimg());
-        anyhow::ensure!(row.iter().all(|v| v.is_finite()), "diverged after {kimg:.1} kimg; the checkpoint is older");
         self.run.log(self.trainer.steps, &row)?;
         let [_, lod, .., augment, _, rate] = row;
         self.run.show(format!("{kimg:.1} kimg, lod {lod:.2}, augment {augment:.2}, {rate:.1} pictures/s"));
@@ -208,15 +208,30 @@ impl<'a> Run<'a> {
         if self.trainer.steps == 0 || !(plan.is_last || self.run.checkpoint_due()) {
             return Ok(());
         }
+        // What went wrong since the last row of the log must not take the place of the last good checkpoint.
+        self.expect_sound()?;
         self.trainer.save(&self.checkpoint, self.run.seconds(), &self.decisive)?;
         if self.has_drawn(plan) {
             let about = about(&self.data, self.options.seed, &self.trainer);
             let mut generator = self.trainer.finished();
-            colours::fit(&mut generator)?;
+            if plan.is_last {
+                // As long as thousands of pictures take; `pack colours` does it for a run that was interrupted.
+                colours::fit(&mut generator)?;
+            }
             generator.save(&self.run.path("generator.safetensors"), &about, Dtype::F16)?;
             let discriminator = self.trainer.d.to_bytes(&about, Dtype::F16);
             host::write_atomically(&self.run.path("discriminator.safetensors"), &discriminator)?;
         }
+        self.run.checkpoint_written();
+        Ok(())
+    }
+
+    /// Losses and weights are numbers.
+    fn expect_sound(&self) -> Result<()> {
+        let weights = [self.trainer.g.params(), self.trainer.d.params()].concat();
+        let is_sound = self.tally.row(&self.trainer).iter().all(|v| v.is_finite())
+            && weights.iter().all(|p| p.value.iter().all(|v| v.is_finite()));
+        anyhow::ensure!(is_sound, "diverged after {:.1} kimg; the checkpoint is older", self.kimg());
         Ok(())
     }
 

@@ -240,7 +240,7 @@ struct PairsFile {
 }
 
 /// Pairs say what some eyes see in some generator's pictures: with other nets they are wrong.
-fn decisive(pack: &Pack) -> Result<RunOptions> {
+pub(crate) fn decisive(pack: &Pack) -> Result<RunOptions> {
     let mut options = RunOptions::of("inverter");
     for (net, name) in [
         (Net::Generator, "--pack with the generator"),
@@ -357,6 +357,7 @@ fn draw(
         ));
         if run.checkpoint_due() {
             pairs.save(&file.path, &file.options)?;
+            run.checkpoint_written();
         }
     }
     pairs.save(&file.path, &file.options)?;

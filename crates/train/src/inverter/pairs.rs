@@ -6,9 +6,10 @@ use anyhow::{Context, Result};
 use frame::Image;
 use mirror::engine::{Eyes, Observation};
 use mirror::features::{FEATURES, FeatureVector};
-use mirror::generator::Painter;
+use mirror::generator::{Generator, Painter};
 use mirror::inverter::{FeatureSelection, Inverter, LIMIT, Population};
 use mirror::latent::{Latent, onto_sphere};
+use mirror::pack::{Net, Pack};
 use nn::Rng;
 use rayon::prelude::*;
 use std::path::Path;
@@ -105,19 +106,21 @@ impl Pairs {
     /// Reads them back, to be gone on with.
     ///
     /// # Errors
-    /// As [`Pairs::load`], or if they were made under other options.
+    /// If the file is damaged, belongs to a generator with other latents, or was made under other options.
     pub fn resume(path: &Path, latent_size: usize, options: &RunOptions) -> Result<Self> {
         let file = Checkpoint::load(path)?;
         file.expect_options(options).with_context(|| path.display().to_string())?;
         Self::of_file(&file, path, latent_size)
     }
 
-    /// Reads them back.
+    /// Reads those that a pack's nets have drawn and seen.
     ///
     /// # Errors
-    /// If the file is damaged or belongs to a generator with other latents.
-    pub fn load(path: &Path, latent_size: usize) -> Result<Self> {
-        Self::of_file(&Checkpoint::load(path)?, path, latent_size)
+    /// As [`Pairs::resume`].
+    pub fn of_pack(path: &Path, pack: &Pack) -> Result<Self> {
+        let latent_size = pack.open(Net::Generator, Generator::from_bytes)?.config().latent_size;
+        Self::resume(path, latent_size, &super::decisive(pack)?)
+            .context("pairs of other nets; hint: --pack names theirs, and `train inverter` draws new ones")
     }
 
     fn of_file(file: &Checkpoint, path: &Path, latent_size: usize) -> Result<Self> {
@@ -274,7 +277,7 @@ mod tests {
         assert_eq!((again.len(), again.found()), (2, pairs.found()));
         assert_eq!(again.thumbnails, pairs.thumbnails);
         assert_eq!(again.rng.next_u64(), pairs.rng.next_u64());
-        assert!(Pairs::load(&path, 8).is_err());
+        assert!(Pairs::resume(&path, 8, &nets("a")).is_err());
         let error = format!("{:#}", Pairs::resume(&path, 4, &nets("b")).err().unwrap());
         assert!(
             error.contains("pairs.safetensors: --resume: the run had --pack a, this command asks for --pack b"),

@@ -16,7 +16,7 @@ pub(super) const SIZES: [(usize, f32); 3] = [(192, 0.0), (320, 0.72 * 256.0), (5
 /// Size of the crop in whose pixels the landmarks are.
 const LANDMARKS_IN: usize = 320;
 
-/// The most characters of a name; what is longer loses its beginning.
+/// The most bytes of a name, of which file systems take 255; what is longer loses its beginning.
 const LONGEST: usize = 120;
 
 const HEADER: [&str; 20] = [
@@ -72,7 +72,12 @@ impl OutputFolder {
     /// A name for the crops of a picture that no other has: its path with hyphens. Names that differ in capitals only are one on some systems.
     pub fn name_for(&mut self, file: &PictureFile) -> String {
         let path = file.within.rsplit_once('.').map_or(file.within.as_str(), |(stem, _)| stem).replace('/', "-");
-        let stem: String = path.chars().skip(path.chars().count().saturating_sub(LONGEST)).collect();
+        // Its end, where names that are next to each other differ.
+        let mut from = path.len().saturating_sub(LONGEST);
+        while !path.is_char_boundary(from) {
+            from += 1;
+        }
+        let stem = &path[from..];
         let numbered = (2..).map(|n| format!("{stem}-{n}.png"));
         let free = std::iter::once(format!("{stem}.png")).chain(numbered).find(|n| self.names.insert(n.to_lowercase()));
         free.expect("there are more numbers than pictures")

@@ -108,7 +108,8 @@ pub trait Lesson: Sync {
         self.network(rng)
     }
 
-    /// Corrects labels by a net that was trained before: it may know better than the labels.
+    /// Corrects labels by the net that a run begins with: it may know better than the labels. A run that goes on has its labels from
+    /// [`Lesson::restore`].
     fn relabel(&mut self, _net: &Self::Net) {}
 
     /// Draws a sample.
@@ -201,6 +202,7 @@ pub fn train<L: Lesson>(lesson: L, options: &LessonOptions) -> Result<TrainedNet
             });
             state.log(&mut run, validation.as_ref())?;
             state.checkpoint(run.seconds()).save(&checkpoint_path)?;
+            run.checkpoint_written();
             if let Some(validation) = validation {
                 words = format!(", {}", validation.words);
                 let trained = state.write_weights(&run, validation)?;
@@ -228,8 +230,9 @@ struct TrainingState<L: Lesson> {
     /// Where the samples' seeds come from.
     rng: Rng,
     step: u64,
-    /// Running means of [`Lesson::LOSSES`].
+    /// Running means of [`Lesson::LOSSES`] over the steps since the run began or went on; no numbers before the first of these.
     losses: Vec<f32>,
+    steps_now: u64,
     grads: Vec<Vec<f32>>,
     batch: u32,
     /// The highest learning rate.
@@ -257,7 +260,8 @@ impl<L: Lesson> TrainingState<L> {
             adam: Adam::new(rate, 0.9, 0.999),
             rng,
             step: 0,
-            losses: vec![0.0; L::LOSSES.len()],
+            losses: vec![f32::NAN; L::LOSSES.len()],
+            steps_now: 0,
             batch: options.batch.unwrap_or(L::BATCH),
             rate,
             seed: options.seed,
@@ -271,7 +275,7 @@ impl<L: Lesson> TrainingState<L> {
             }
             false => 0.0,
         };
-        if options.init.is_some() || options.resume {
+        if options.init.is_some() {
             state.lesson.relabel(&state.average);
         }
         Ok((state, spent))
@@ -294,8 +298,14 @@ impl<L: Lesson> TrainingState<L> {
         self.step += 1;
         let share = (RECENT / (RECENT + self.step as f32 - 1.0)).min(1.0);
         nn::average_towards(self.average.params_mut(), &self.net.params(), share);
-        let steps = (self.step as f32).min(AVERAGED);
-        self.losses.iter_mut().zip(losses).for_each(|(mean, loss)| *mean += (loss - *mean) / steps);
+        self.steps_now += 1;
+        match self.steps_now {
+            1 => self.losses = losses,
+            steps => {
+                let steps = (steps as f32).min(AVERAGED);
+                self.losses.iter_mut().zip(losses).for_each(|(mean, loss)| *mean += (loss - *mean) / steps);
+            }
+        }
         Ok(())
     }
 
@@ -399,10 +409,12 @@ mod tests {
 
         fn save(&self, checkpoint: &mut Checkpoint) {
             checkpoint.put_number("batches", f64::from(self.batches));
+            checkpoint.put_number("began", f64::from(self.began));
         }
 
         fn restore(&mut self, checkpoint: &Checkpoint) -> Result<()> {
             self.batches = checkpoint.number("batches")? as u32;
+            self.began = checkpoint.number("began")? as f32;
             Ok(())
         }
     }
@@ -427,7 +439,17 @@ mod tests {
         let trained = train(Doubling::default(), &options(true, 0.03)).unwrap();
         let second = row(&log());
         assert!(second[0] > first[0] && second[1] > first[1], "{second:?} after {first:?}");
-        assert!((second[6] - first[4]).abs() < 1e-4, "{second:?} after {first:?}");
+        assert_eq!(second[6], 0.0, "labels stay as the run has them");
+        // The loss is what it was, or less: not the mean with a beginning at 0.
+        assert!(second[3] > 0.0 && second[3] < 0.1, "{second:?} after {first:?}");
+        let init = LessonOptions { out: None, init: Some(trained.weights.clone()), ..options(false, 0.01) };
+        let other = tempfile::tempdir().unwrap();
+        train(Doubling::default(), &LessonOptions { out: Some(other.path().to_owned()), ..init }).unwrap();
+        let begun = row(&std::fs::read_to_string(other.path().join("log.csv")).unwrap());
+        assert!(
+            (begun[6] - second[4]).abs() < 1e-3,
+            "a run that begins with a net asks it: {begun:?} after {second:?}"
+        );
         assert_eq!((second[0], first[0]), (second[7], first[7]), "the lesson's own state goes on, too");
         assert_eq!(trained.weights, out.path().join("doubling.safetensors"));
         assert!(trained.weights.exists() && trained.steps as f32 == second[0]);

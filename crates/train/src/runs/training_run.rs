@@ -122,13 +122,14 @@ impl TrainingRun {
         self.log.write_all(row.as_bytes()).with_context(|| format!("{}", self.path("log.csv").display()))
     }
 
-    /// True about once a minute: time to write a checkpoint.
-    pub fn checkpoint_due(&mut self) -> bool {
-        let due = self.last_checkpoint.elapsed() >= CHECKPOINT_EVERY;
-        if due {
-            self.last_checkpoint = Instant::now();
-        }
-        due
+    /// Whether it is time to write a checkpoint: a minute after the last was written.
+    pub fn checkpoint_due(&self) -> bool {
+        self.last_checkpoint.elapsed() >= CHECKPOINT_EVERY
+    }
+
+    /// A checkpoint was written. However long that took, the next is due in a minute.
+    pub fn checkpoint_written(&mut self) {
+        self.last_checkpoint = Instant::now();
     }
 
     /// A file of the run's folder.

@@ -99,7 +99,7 @@ pub fn run(pack: &Pack, options: &InverterEvaluation) -> Result<InverterReport> 
 
     // The models beside the mirror's own.
     let table = match &options.pairs {
-        Some(path) => Some(Pairs::load(path, size)?.scored(judge.reader.inverter()).split(10)),
+        Some(path) => Some(Pairs::of_pack(path, pack)?.scored(judge.reader.inverter()).split(10)),
         None => None,
     };
     let mut models: Vec<Box<dyn Model + '_>> = Vec::new();

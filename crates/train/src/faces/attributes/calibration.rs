@@ -12,7 +12,8 @@ pub(super) fn outputs_of(net: &Sequential, examples: &[Example]) -> Vec<[f32; OU
     examples.par_iter().map(|e| logits(net, &upright.sample(&e.patch, CROP, false))).collect()
 }
 
-/// Accuracy of the gender, women and men counting equally, and mean absolute error of the age, years.
+/// Accuracy of the gender, women and men counting equally where both are there, and mean absolute error of the age, years; no numbers where
+/// nobody's is known.
 pub(super) fn held_out_figures(logits: &[[f32; OUTPUTS]], examples: &[Example]) -> (f32, f32) {
     let (mut right, mut seen) = ([0.0f32; 2], [0.0f32; 2]);
     let (mut off, mut aged) = (0.0, 0.0f32);
@@ -28,7 +29,8 @@ pub(super) fn held_out_figures(logits: &[[f32; OUTPUTS]], examples: &[Example]) 
             aged += 1.0;
         }
     }
-    (0.5 * (right[0] / seen[0].max(1.0) + right[1] / seen[1].max(1.0)), off / aged.max(1.0))
+    let shares: Vec<f32> = right.iter().zip(seen).filter(|(_, seen)| *seen > 0.0).map(|(r, seen)| r / seen).collect();
+    (shares.iter().sum::<f32>() / shares.len() as f32, off / aged)
 }
 
 /// The temperatures under which the held-out labels are likeliest; women and men count equally.
@@ -59,8 +61,18 @@ pub(super) fn calibrate(logits: &[[f32; OUTPUTS]], examples: &[Example]) -> Cali
 
     // Strangers, whom the net knows worse than the members held out, must not find it too sure: of the age never surer than it was
     // taught to be. Of the gender it was taught to be less sure than it is right, by blends and smoothed labels.
-    let (age_temperature, gender_temperature) = (best_temperature(1.0, age_cost), best_temperature(0.5, gender_cost));
-    Calibration { age_temperature, gender_temperature }
+    let has = |label: fn(&Example) -> bool| examples.iter().any(label);
+    let unknown = Calibration::default();
+    Calibration {
+        age_temperature: match has(|e| e.label.age.is_some()) {
+            true => best_temperature(1.0, age_cost),
+            false => unknown.age_temperature,
+        },
+        gender_temperature: match has(|e| e.label.female.is_some()) {
+            true => best_temperature(0.5, gender_cost),
+            false => unknown.gender_temperature,
+        },
+    }
 }
 
 /// The cheapest temperature from `least` to 4, in steps of 2 %.
@@ -78,6 +90,20 @@ mod tests {
 
     fn patch() -> Patch {
         Patch { image: Image { width: 1, height: 1, data: vec![0; 3] }, points: Vec::new() }
+    }
+
+    #[test]
+    fn of_whom_nothing_is_known_nothing_is_said() {
+        let label = Label { age: None, female: None };
+        let nobody = || Example { patch: patch(), turned: None, label, era: 0, dated: None };
+        let (accuracy, error) = held_out_figures(&[[0.0; OUTPUTS]], &[nobody()]);
+        assert!(accuracy.is_nan() && error.is_nan());
+        assert_eq!(calibrate(&[[0.0; OUTPUTS]], &[nobody()]), Calibration::default());
+        // Of women only, all of whom it knows.
+        let woman = Example { label: Label { female: Some((1.0, 1.0)), ..label }, ..nobody() };
+        let mut sure = [0.0; OUTPUTS];
+        sure[AGE_BINS] = 3.0;
+        assert_eq!(held_out_figures(&[sure], &[woman]).0, 1.0);
     }
 
     #[test]

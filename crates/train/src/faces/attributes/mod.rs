@@ -20,10 +20,10 @@ mod loss;
 use self::calibration::{calibrate, held_out_figures, outputs_of};
 use self::drawing::{draw, draws};
 use self::examples::{Example, OWN_TABLE, own_faces, portraits};
-use self::labels::{Label, PriorShift};
+use self::labels::{AgeLabel, Label, PriorShift};
 use self::loss::loss;
 use crate::data::{self, Negative};
-use crate::runs::{self, Lesson, LessonOptions, TrainedNet, Validation, backpropagate, data_root, say};
+use crate::runs::{self, Checkpoint, Lesson, LessonOptions, TrainedNet, Validation, backpropagate, data_root, say};
 use anyhow::Result;
 use frame::Image;
 use mirror::face::attributes::{
@@ -37,6 +37,9 @@ use std::path::Path;
 const DROPPED: f32 = 0.4;
 
 /// The archive's people.
+/// The name of the ages in a checkpoint.
+const AGES: &str = "ages";
+
 struct People {
     examples: Vec<Example>,
     held_out: Vec<Example>,
@@ -83,6 +86,26 @@ impl Lesson for People {
         (self.cumulative, self.shift) = draws(&self.examples);
     }
 
+    /// The ages as they were corrected, years and what they are off by; -1 of whom none is known.
+    fn save(&self, checkpoint: &mut Checkpoint) {
+        let age = |e: &Example| e.label.age.map_or([-1.0; 2], |age| [age.years, age.sigma]);
+        checkpoint.put_values(AGES, &self.examples.iter().flat_map(age).collect::<Vec<f32>>());
+    }
+
+    fn restore(&mut self, checkpoint: &Checkpoint) -> Result<()> {
+        let ages = checkpoint.values(AGES)?;
+        let (expected, found) = (self.examples.len(), ages.len() / 2);
+        anyhow::ensure!(
+            expected == found,
+            "--resume: the run had --data with {found} faces to learn from, this command asks for one with {expected}"
+        );
+        for (example, age) in self.examples.iter_mut().zip(ages.chunks_exact(2)) {
+            example.label.age = (age[0] >= 0.0).then(|| AgeLabel { years: age[0], sigma: age[1] });
+        }
+        (self.cumulative, self.shift) = draws(&self.examples);
+        Ok(())
+    }
+
     fn network(&self, values: &mut impl Initializer) -> Sequential {
         network(values)
     }
@@ -113,8 +136,13 @@ impl Lesson for People {
             (AGE_TEMPERATURE_KEY.to_owned(), format!("{:.4}", calibration.age_temperature)),
             (GENDER_TEMPERATURE_KEY.to_owned(), format!("{:.4}", calibration.gender_temperature)),
         ]);
-        let right = accuracy * 100.0;
-        let words = format!("gender {right:.1} % right (women and men counting equally), age off by {error:.1} years");
+        let gender = match accuracy.is_nan() {
+            true => "nobody's gender is known".to_owned(),
+            false => format!("gender {:.1} % right (women and men counting equally)", accuracy * 100.0),
+        };
+        let age =
+            if error.is_nan() { "nobody's age is known".to_owned() } else { format!("age off by {error:.1} years") };
+        let words = format!("{gender}, {age}");
         Validation { figures: vec![accuracy, error], words, metadata }
     }
 }
@@ -129,7 +157,7 @@ pub fn train(options: &LessonOptions) -> Result<TrainedNet> {
 
 #[cfg(test)]
 mod tests {
-    use super::labels::{AgeLabel, Dated};
+    use super::labels::Dated;
     use super::*;
     use crate::faces::deform::Patch;
     use nn::Layer;

@@ -65,7 +65,7 @@ pub fn run(pack: &Pack, options: &OrderOptions) -> Result<OrderReport> {
     let generator = pack.open(Net::Generator, Generator::from_bytes)?;
     let size = generator.config().latent_size;
     let pairs = match &options.drawn {
-        Some(path) => Pairs::load(path, size)?,
+        Some(path) => Pairs::of_pack(path, pack)?,
         None => {
             let (eyes, painter) = (Eyes::new(pack)?, Painter::new(&generator));
             let bar = bar(options.samples as u64, "faces");
