@@ -138,8 +138,11 @@ fn start(browser: &Path, url: &str) -> io::Result<(Child, Profile)> {
         .args(arguments(browser, &profile.path, url))
         // What it leaves beside its profile when it is killed goes with the profile.
         .env("TMPDIR", &profile.path)
-        // The service manager hears from the mirror only.
+        // The service manager hears from the mirror only, and secrets are for it alone.
         .env_remove("NOTIFY_SOCKET")
+        .env_remove("NARCISSUS_TOKEN")
+        .env_remove("NARCISSUS_STAFF_TOKEN")
+        .env_remove(crate::commands::mirror::STAFF_CERTIFICATE)
         .stderr(Stdio::null())
         .spawn()?;
     #[cfg(unix)]

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 
 /// Pictures a second in the film.
 const RATE: u32 = 30;
-/// A mirror that has drawn nothing for so long is not recorded until it draws again.
+/// A mirror that has drawn nothing for so long is not recorded until it draws again, nor is one outside its hours.
 const PAUSE: Duration = Duration::from_secs(2);
 /// How often a thread that waits looks whether it is to end.
 const WAKE: Duration = Duration::from_millis(20);
@@ -26,7 +26,8 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Begins. A file that is there already is kept: a number is put behind the name. `desk` tells the pages that they are recorded.
+    /// Begins. A file that is there already is kept: a number is put behind the name. So is one that a mirror left which was killed, as in a power
+    /// cut: it gets its name now. `desk` tells the pages that they are recorded.
     ///
     /// # Errors
     /// If there is no ffmpeg, or no file can be written there.
@@ -44,7 +45,8 @@ impl Recorder {
             if let Some(desk) = &desk {
                 desk.set_recording(true);
             }
-            if let Err(error) = record(&to, watching, &is_ended) {
+            let is_closed = || desk.as_ref().is_some_and(|desk| desk.is_closed());
+            if let Err(error) = record(&to, watching, is_closed, &is_ended) {
                 tracing::error!(%error, "the recording broke off; what there is of it is kept");
             }
             if let Some(desk) = &desk {
@@ -76,12 +78,24 @@ fn free_name(path: &Path) -> PathBuf {
         None => path.with_file_name(format!("{stem}-{n}")),
     };
     let names = std::iter::once(path.to_owned()).chain((2..).map(numbered));
-    names.into_iter().find(|name| !name.exists()).unwrap_or_else(|| path.to_owned())
+    names.into_iter().find(|name| !is_taken(name)).unwrap_or_else(|| path.to_owned())
+}
+
+/// Whether there is a film of this name, or one that was killed before it got its name, which it then gets.
+fn is_taken(name: &Path) -> bool {
+    let left = host::temporary_beside(name);
+    let is_left = left.metadata().is_ok_and(|about| about.len() > 0);
+    if is_left && !name.exists() {
+        let named = std::fs::rename(&left, name);
+        tracing::warn!(film = %name.display(), ?named, "an earlier mirror was killed while it recorded: its film is kept");
+    }
+    is_left || name.exists()
 }
 
 fn record(
     path: &Path,
     mut pictures: watch::Receiver<Option<Arc<Picture>>>,
+    is_closed: impl Fn() -> bool,
     ended: &AtomicBool,
 ) -> Result<(), VideoError> {
     let mut film: Option<(VideoWriter, [usize; 2])> = None;
@@ -92,7 +106,7 @@ fn record(
             newest = pictures.borrow_and_update().clone();
             came = Instant::now();
         }
-        let (Some(picture), true) = (&newest, came.elapsed() < PAUSE) else {
+        let (Some(picture), true) = (&newest, came.elapsed() < PAUSE && !is_closed()) else {
             std::thread::sleep(WAKE);
             due = Instant::now();
             continue;
@@ -169,6 +183,18 @@ mod tests {
         }
         assert!(shades.len() > 15 && shades[0] > 180 && *shades.last().unwrap() < 60, "{shades:?}");
         assert!(!pictures.is_watched());
+    }
+
+    #[test]
+    fn what_a_mirror_left_that_was_killed_gets_its_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, empty) = (dir.path().join("day.mp4"), dir.path().join("night.mp4"));
+        std::fs::write(host::temporary_beside(&path), "half a day").unwrap();
+        assert_eq!(free_name(&path), dir.path().join("day-2.mp4"));
+        assert_eq!(std::fs::read(&path).unwrap(), b"half a day");
+        assert!(!host::temporary_beside(&path).exists());
+        std::fs::write(host::temporary_beside(&empty), []).unwrap();
+        assert_eq!(free_name(&empty), empty);
     }
 
     #[test]

@@ -190,7 +190,7 @@ async fn linger(mut stream: TcpStream) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use crate::server::Setup;
     use crate::server::tests::{ask, start, start_tls};
     use std::io::{ErrorKind, Read, Write};
@@ -210,7 +210,7 @@ mod tests {
         stream
     }
 
-    fn page(address: &str) -> WebSocket<TcpStream> {
+    pub fn page(address: &str) -> WebSocket<TcpStream> {
         let mut request = format!("ws://{address}/ws").into_client_request().unwrap();
         request.headers_mut().insert("Origin", format!("http://{address}").parse().unwrap());
         tungstenite::client(request, open(address, b"")).unwrap().0
@@ -226,12 +226,12 @@ mod tests {
     }
 
     /// A frame without a picture.
-    fn empty_frame(seq: u8) -> Message {
+    pub fn empty_frame(seq: u8) -> Message {
         Message::binary([b'M', b'F', mirror::live::protocol::VERSION, 0, seq, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0].to_vec())
     }
 
     /// The next words of the server; its questions whether we live are answered on the way.
-    fn words(page: &mut WebSocket<TcpStream>) -> String {
+    pub fn words(page: &mut WebSocket<TcpStream>) -> String {
         loop {
             if let Message::Text(text) = page.read().expect("the page is still served") {
                 return text.as_str().to_owned();

@@ -1,11 +1,14 @@
 //! Who may use the server: its own page. Any other site in the same browser could reach loopback too.
 
-use axum::http::{HeaderMap, HeaderName, header};
+use axum::http::{HeaderMap, HeaderName, Uri, header};
 use std::net::SocketAddr;
 
 /// Name of the cookie that carries the token. Cookies are the same for all ports of a host: the staff's has another.
 const COOKIE: &str = "narcissus";
 const STAFF_COOKIE: &str = "narcissus-staff";
+
+/// How long a browser keeps it, seconds: as long as a show hangs.
+const COOKIE_SECS: u32 = 365 * 86_400;
 
 /// Where the page lives, and what else it must know.
 #[derive(Clone, Debug)]
@@ -62,7 +65,8 @@ impl Guard {
     /// Checks a request: it must name this server as its host, so that no foreign name was bent to point here, come from its own
     /// page where it says where it comes from, and know the token where there is one.
     pub fn check(&self, headers: &HeaderMap) -> Access {
-        let is_host = |host: &str| self.hosts.iter().any(|name| name == host);
+        // Names are the same in capitals; browsers write them small.
+        let is_host = |host: &str| self.hosts.iter().any(|name| name.eq_ignore_ascii_case(host));
         let origin_fits =
             |origin: &str| origin.strip_prefix(self.scheme).and_then(|o| o.strip_prefix("://")).is_some_and(is_host);
         if !only(headers, header::HOST).is_some_and(is_host) || !only(headers, header::ORIGIN).is_none_or(origin_fits) {
@@ -80,7 +84,14 @@ impl Guard {
     pub fn cookie_for(&self, query: &str) -> Option<String> {
         let said = query.split('&').find_map(|pair| pair.strip_prefix("token="))?;
         let token = self.token.as_ref().filter(|token| same(said, token))?;
-        Some(format!("{}={token}; Path=/; HttpOnly; Secure; SameSite=Strict", self.cookie))
+        Some(format!("{}={token}; Path=/; HttpOnly; Secure; SameSite=Strict; Max-Age={COOKIE_SECS}", self.cookie))
+    }
+
+    /// The same address without the token, on this server whatever it says.
+    pub fn without_token(uri: &Uri) -> String {
+        let rest = uri.query().unwrap_or_default().split('&').filter(|pair| !pair.starts_with("token="));
+        let (path, query) = (uri.path().trim_start_matches('/'), rest.collect::<Vec<_>>().join("&"));
+        if query.is_empty() { format!("/{path}") } else { format!("/{path}?{query}") }
     }
 }
 
@@ -145,6 +156,7 @@ mod tests {
         let cookie = guard.cookie_for("token=sesame").unwrap();
         let (pair, flags) = cookie.split_once(';').unwrap();
         assert!(flags.contains("HttpOnly") && flags.contains("Secure") && flags.contains("SameSite=Strict"));
+        assert!(flags.contains("Max-Age="), "it outlives the browser");
         let judge =
             |host: &str, name: HeaderName, value: &str| guard.check(&headers(&[(header::HOST, host), (name, value)]));
         assert_eq!(judge("mirror.example", header::COOKIE, &format!("x=y; {pair}")), Access::Allowed);
@@ -158,6 +170,28 @@ mod tests {
         assert_eq!(staff.check(&page), Access::NoToken);
         page.insert(header::COOKIE, "narcissus=x; narcissus-staff=sesame".parse().unwrap());
         assert_eq!(staff.check(&page), Access::Allowed);
+    }
+
+    #[test]
+    fn a_name_is_the_same_in_capitals() {
+        let guard = Guard::remote("Johns-Mac.local", 7860, "sesame".into());
+        let knows = |host: &str| {
+            let origin = format!("https://{host}");
+            let said = [(header::HOST, host), (header::ORIGIN, &origin), (header::AUTHORIZATION, "Bearer sesame")];
+            guard.check(&headers(&said)) == Access::Allowed
+        };
+        assert!(knows("johns-mac.local:7860") && knows("Johns-Mac.local:7860") && !knows("johns-mac.example:7860"));
+    }
+
+    #[test]
+    fn the_token_leaves_the_address_and_the_rest_stays() {
+        for (asked, stays) in [
+            ("/?token=sesame", "/"),
+            ("/view?only=1&token=sesame&shape=round", "/view?only=1&shape=round"),
+            ("//evil.example/?token=sesame", "/evil.example/"),
+        ] {
+            assert_eq!(Guard::without_token(&asked.parse().unwrap()), stays);
+        }
     }
 
     #[test]

@@ -36,6 +36,8 @@ struct State {
     latencies: VecDeque<Duration>,
     /// When the last picture was ready, and whether it showed somebody.
     last: Option<(Instant, bool)>,
+    /// When the last frame was analysed of viewers who have agreed to that.
+    agreed: Option<Instant>,
 }
 
 /// A stage that may get stuck.
@@ -93,6 +95,16 @@ impl Metrics {
         state.frames += 1;
         state.refused += u64::from(refused);
         keep(&mut state.analysed, Instant::now());
+    }
+
+    /// The viewers in a frame have agreed to be looked at.
+    pub fn agreed(&self) {
+        self.lock().agreed = Some(Instant::now());
+    }
+
+    /// Whether those who are there have agreed to be looked at.
+    pub fn was_agreed_lately(&self) -> bool {
+        self.lock().agreed.is_some_and(|at| at.elapsed() < LATELY)
     }
 
     /// A picture was drawn.

@@ -10,6 +10,7 @@ mod desk;
 pub(crate) mod files;
 mod guard;
 mod metrics;
+mod outbox;
 mod page;
 mod routes;
 mod setup;
@@ -29,7 +30,7 @@ use guard::Guard;
 use mirror::live::{Pipeline, Policy};
 use routes::Door;
 use site::Site;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::time::Instant;
@@ -47,6 +48,8 @@ pub struct Addresses {
     pub page: String,
     /// The staff's, if they have one.
     pub staff: Option<String>,
+    /// Where a browser of this computer finds the mirror's page.
+    pub kiosk: String,
 }
 
 /// Why a server ended.
@@ -117,11 +120,18 @@ async fn listen(
     sessions: Arc<dyn SessionFactory>,
     ready: impl FnOnce(&Addresses),
 ) -> Result<Ended, ServerError> {
-    let Setup { listen, remote, settings, staff } = setup;
+    let Setup { listen, remote, kiosk, settings, staff } = setup;
     check_protection(listen, remote.as_ref().map(|remote| remote.token.as_str()))?;
 
     // The addresses are taken before anything is started.
     let (listener, address) = bind(listen).await?;
+
+    // The kiosk's browser knows no token, and its new profile vouches for no certificate: it has a door of its own, on loopback.
+    let kiosk = match kiosk && remote.is_some() {
+        true => Some(bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?),
+        false => None,
+    };
+    let kiosk = kiosk.map(|(listener, address)| (listener, Arc::new(Door::new(Guard::local(address)))));
 
     let (guard, certificate) = match remote {
         None => (Guard::local(address), None),
@@ -144,7 +154,11 @@ async fn listen(
     };
 
     let door = Arc::new(Door::new(guard));
-    let addresses = Addresses { page: door.url(), staff: staff.as_ref().map(|(.., door)| door.url()) };
+    let addresses = Addresses {
+        page: door.url(),
+        staff: staff.as_ref().map(|(.., door)| door.url()),
+        kiosk: kiosk.as_ref().map_or_else(|| door.url(), |(_, door)| door.url()),
+    };
     let site = Arc::new(Site {
         sessions,
         pipeline: Pipeline::start(Policy::Newest).map_err(ServerError::Broken)?,
@@ -166,11 +180,20 @@ async fn listen(
             None => std::future::pending().await,
         }
     };
+    let for_kiosk = async {
+        match kiosk {
+            Some((listener, door)) => {
+                connection::accept_all(&listener, None, &routes::router(site.clone(), door)).await;
+            }
+            None => std::future::pending().await,
+        }
+    };
     tracing::info!(url = addresses.page, "the mirror is open");
     ready(&addresses);
     tokio::select! {
         () = connection::accept_all(&listener, certificate, &router) => (),
         () = for_staff => (),
+        () = for_kiosk => (),
         () = house => (),
         () = site.restart.notified() => return Ok(Ended::Restart),
     }
@@ -198,6 +221,7 @@ fn check_protection(listen: SocketAddr, token: Option<&str>) -> Result<(), Serve
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use super::connection::tests::{empty_frame, page, words};
     use super::*;
     use frame::Image;
     use mirror::engine::MirrorError;
@@ -205,12 +229,18 @@ pub(crate) mod tests {
     use mirror::live::{Analysed, Session};
     use std::io::{Read, Write};
     use std::net::TcpStream;
+    use std::path::Path;
+    use tungstenite::Message;
 
     struct Nobody;
 
     impl SessionFactory for Nobody {
         fn open(&self) -> Box<dyn Session> {
             Box::new(Self)
+        }
+
+        fn camera_frame(&self) -> Option<Arc<Image>> {
+            Some(Arc::new(Image::flat(8, 8, [90; 3])))
         }
     }
 
@@ -234,9 +264,9 @@ pub(crate) mod tests {
     pub(super) fn ask(address: &str, path: &str, headers: &str) -> String {
         let mut stream = TcpStream::connect(address).unwrap();
         write!(stream, "GET {path} HTTP/1.1\r\n{headers}Connection: close\r\n\r\n").unwrap();
-        let mut reply = String::new();
-        stream.read_to_string(&mut reply).unwrap();
-        reply
+        let mut reply = Vec::new();
+        stream.read_to_end(&mut reply).unwrap();
+        String::from_utf8_lossy(&reply).into_owned()
     }
 
     #[test]
@@ -250,7 +280,7 @@ pub(crate) mod tests {
             ("/policy", "policy.js"),
             (
                 "/settings.json",
-                r#""has_camera":false,"gesture":false,"rotate":0,"mirror":true,"module":null,"house":{"measures":{"#,
+                r#""has_camera":false,"camera":"","gesture":false,"rotate":0,"mirror":true,"module":null,"house":{"measures":{"#,
             ),
             ("/healthz", "ok"),
             ("/metrics", "narcissus_frames_total 0"),
@@ -259,7 +289,41 @@ pub(crate) mod tests {
             assert!(reply.starts_with("http/1.1 200") && reply.contains(word), "{reply}");
             assert!(reply.contains("default-src 'none'") && !reply.contains("unsafe-inline"), "{reply}");
         }
-        assert!(ask(&address, "/camera.jpg", &host).starts_with("HTTP/1.1 204"));
+    }
+
+    #[test]
+    fn what_the_server_s_own_camera_sees_is_shown_while_somebody_has_agreed() {
+        let address = start(Setup::local(0));
+        let camera = || ask(&address, "/camera.jpg", &format!("Host: {address}\r\n"))[9..12].to_owned();
+        assert_eq!(camera(), "204");
+        let mut page = page(&address);
+        for (seq, waiting, answer) in [(1, true, "204"), (2, false, "200")] {
+            let controls = Controls { waiting, ..Controls::default() };
+            page.send(Message::Text(serde_json::to_string(&controls).unwrap().into())).unwrap();
+            page.send(empty_frame(seq)).unwrap();
+            assert!(words(&mut page).contains("analysed"));
+            assert_eq!(camera(), answer);
+        }
+    }
+
+    #[test]
+    fn a_kiosk_needs_no_token_where_others_do() {
+        let dir = tempfile::tempdir().unwrap();
+        let (remote, _) = remote(dir.path(), "0123456789abcdef");
+        let listen = SocketAddr::from(([0, 0, 0, 0], 0));
+        let of = |setup: Setup| {
+            let (tell, hear) = std::sync::mpsc::channel();
+            std::thread::spawn(move || serve(setup, Nobody, |addresses| tell.send(addresses.clone()).unwrap()));
+            hear.recv().unwrap()
+        };
+        let addresses: Addresses = of(Setup { listen, remote: Some(remote), kiosk: true, ..Setup::local(0) });
+        assert!(addresses.page.starts_with("https://localhost:"), "{addresses:?}");
+        let address = addresses.kiosk.strip_prefix("http://").unwrap();
+        assert!(address.starts_with("127.0.0.1:"), "{address}");
+        assert!(ask(address, "/", &format!("Host: {address}\r\n")).contains("<title>Narcissus</title>"));
+        assert!(ask(address, "/", "Host: evil.example\r\n").starts_with("HTTP/1.1 403"));
+        let alone = of(Setup { kiosk: true, ..Setup::local(0) });
+        assert_eq!(alone.kiosk, alone.page);
     }
 
     #[test]
@@ -298,19 +362,23 @@ pub(crate) mod tests {
         assert!(matches!(serve(setup, Nobody, |_| ()), Err(ServerError::Certificate { .. })));
     }
 
-    /// A server with a certificate of its own for `localhost`: its `host:port`, and whom its clients trust.
-    pub(super) fn start_tls(token: &str) -> (String, rustls::RootCertStore) {
-        let dir = tempfile::tempdir().unwrap();
+    /// How others reach a server with a certificate of its own for `localhost`, which lies in `folder`, and whom they trust.
+    fn remote(folder: &Path, token: &str) -> (RemoteAccess, rustls::RootCertStore) {
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-        let (certificate, key) = (dir.path().join("cert.pem"), dir.path().join("key.pem"));
+        let (certificate, key) = (folder.join("cert.pem"), folder.join("key.pem"));
         std::fs::write(&certificate, made.cert.pem()).unwrap();
         std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
-        let remote = RemoteAccess { name: "localhost".into(), certificate, key, token: token.into() };
-        let listen = SocketAddr::from(([0, 0, 0, 0], 0));
-        let address = start(Setup { listen, remote: Some(remote), ..Setup::local(0) });
         let mut roots = rustls::RootCertStore::empty();
         roots.add(made.cert.der().clone()).unwrap();
-        (address, roots)
+        (RemoteAccess { name: "localhost".into(), certificate, key, token: token.into() }, roots)
+    }
+
+    /// A server that others reach so: its `host:port`, and whom its clients trust.
+    pub(super) fn start_tls(token: &str) -> (String, rustls::RootCertStore) {
+        let dir = tempfile::tempdir().unwrap();
+        let (remote, roots) = remote(dir.path(), token);
+        let listen = SocketAddr::from(([0, 0, 0, 0], 0));
+        (start(Setup { listen, remote: Some(remote), ..Setup::local(0) }), roots)
     }
 
     /// The reply of a server that speaks TLS to a request.

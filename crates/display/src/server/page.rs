@@ -1,10 +1,10 @@
 //! What the pipeline does with the frames of one page: decode and analyse, draw, encode, and answer each.
 
 use super::metrics::{Metrics, Stage};
+use super::outbox::Outbox;
 use super::site::SessionFactory;
 use crate::pictures::JPEG_QUALITY;
 use axum::body::Bytes;
-use axum::extract::ws::Message;
 use frame::{Image, ImageError, lock};
 use mirror::engine::MirrorError;
 use mirror::live::protocol::{Answer, Controls, FrameHeader, PictureHeader, ProtocolError, State};
@@ -13,8 +13,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use tokio::sync::mpsc::UnboundedSender;
 
+/// How a JPEG begins. No other decoder is open to pages: some spend memory before they know how large a picture is.
+const JPEG: &[u8] = &[0xff, 0xd8, 0xff];
 /// Longest side of a frame's picture, pixels.
 const MAX_SIDE: usize = 2048;
 
@@ -29,8 +30,10 @@ pub struct PageJob {
     /// One that broke on a picture has forgotten everybody, so that its lock may be taken again.
     session: Mutex<Box<dyn Session>>,
     controls: Mutex<Controls>,
-    /// Messages on their way to the page.
-    answers: UnboundedSender<Message>,
+    /// The way to the page.
+    outbox: Outbox,
+    /// Whether somebody may agree there to be looked at: a page asks for that.
+    asks: bool,
     metrics: Arc<Metrics>,
     desk: Option<Arc<Desk>>,
     /// The step of the desk that the page was told of.
@@ -73,6 +76,8 @@ enum RefusedFrame {
     Protocol(#[from] ProtocolError),
     #[error(transparent)]
     Picture(#[from] ImageError),
+    #[error("a frame's picture is a JPEG")]
+    NoJpeg,
     #[error("{announced:?} pixels announced, {found:?} came")]
     Size { announced: [usize; 2], found: [usize; 2] },
     #[error(transparent)]
@@ -83,9 +88,14 @@ enum RefusedFrame {
 
 impl PageJob {
     /// For one page.
-    pub fn new(sessions: &dyn SessionFactory, answers: UnboundedSender<Message>, metrics: Arc<Metrics>) -> Self {
-        let session = Mutex::new(sessions.open());
-        Self { session, controls: Mutex::default(), answers, metrics, desk: sessions.desk(), told: AtomicU64::new(0) }
+    pub fn new(sessions: &dyn SessionFactory, outbox: Outbox, metrics: Arc<Metrics>) -> Self {
+        let (session, desk) = (Mutex::new(sessions.open()), sessions.desk());
+        Self { session, controls: Mutex::default(), outbox, asks: true, metrics, desk, told: AtomicU64::new(0) }
+    }
+
+    /// For nobody but those who watch beside the pages, with these controls.
+    pub fn without_page(self, controls: Controls) -> Self {
+        Self { controls: Mutex::new(controls), asks: false, ..self }
     }
 
     /// Tells the page how the desk wants it to look, whenever that may have changed.
@@ -117,21 +127,16 @@ impl PageJob {
 
     fn answer(&self, answer: &Answer) {
         match serde_json::to_string(answer) {
-            Ok(text) => self.send(Message::Text(text.into())),
+            Ok(text) => self.outbox.answer(text),
             Err(error) => tracing::error!(%error, "an answer cannot be written as JSON"),
         }
     }
 
-    /// A page that is gone needs no answer.
-    fn send(&self, message: Message) {
-        let _ = self.answers.send(message);
-    }
-
     /// Decodes a frame and lets the session analyse it.
     fn decode_and_analyse(&self, message: &[u8], controls: &Controls) -> Result<Analysed, RefusedFrame> {
-        let picture = decode(message)?;
-        let mut session = lock(&self.session);
         // One picture that breaks the mirror must not end it for a season; the panic itself is on stderr already.
+        let picture = catch_unwind(|| decode(message)).map_err(|_| RefusedFrame::Broken)??;
+        let mut session = lock(&self.session);
         let analysed = catch_unwind(AssertUnwindSafe(|| session.analyse(picture.as_ref(), controls)));
         if analysed.is_err() {
             session.forget();
@@ -151,6 +156,9 @@ fn decode(message: &[u8]) -> Result<Option<Image>, RefusedFrame> {
     let (header, jpeg) = FrameHeader::split(message)?;
     if !header.has_picture() && jpeg.is_empty() {
         return Ok(None);
+    }
+    if !jpeg.starts_with(JPEG) {
+        return Err(RefusedFrame::NoJpeg);
     }
     let image = Image::decode_within(jpeg, MAX_SIDE)?;
     let (announced, found) = ([header.width, header.height].map(usize::from), [image.width, image.height]);
@@ -176,6 +184,9 @@ impl Job for PageJob {
         let header = FrameHeader::lenient(&frame.message);
         match result {
             Ok(Analysed { report, controls, draw }) => {
+                if self.asks && !controls.waiting {
+                    self.metrics.agreed();
+                }
                 let performance = self.metrics.performance();
                 self.answer(&Answer::Analysed { seq: header.seq, report: &report, controls: &controls, performance });
                 let of = Origin { header, at: frame.at, analyse: began.elapsed() };
@@ -190,7 +201,7 @@ impl Job for PageJob {
 
     /// Whoever is reflected moves from picture to picture. What is dreamt of nobody does not: the page lets it dissolve, which costs less.
     fn moves(&self, request: &PageRequest) -> bool {
-        request.reflects && !self.answers.is_closed()
+        request.reflects && !self.outbox.is_closed()
     }
 
     fn draw(&self, request: &mut PageRequest) -> Option<PagePicture> {
@@ -215,7 +226,7 @@ impl Job for PageJob {
             Ok(jpeg) => {
                 let size = [row.width, row.height].map(|s| s as u16);
                 let header = PictureHeader { frame: of.header, size, times: [of.analyse, draw, began.elapsed()] };
-                self.send(Message::Binary(header.join(&jpeg).into()));
+                self.outbox.show(header.join(&jpeg).into());
                 let latency = (!again).then(|| of.at.elapsed());
                 self.metrics.shown(views.iter().any(|v| v.viewer.is_some()), latency);
             }
@@ -230,14 +241,16 @@ impl Job for PageJob {
 
 #[cfg(test)]
 mod tests {
+    use super::super::outbox::{Outgoing, outbox};
     use super::*;
+    use axum::extract::ws::Message;
+    use futures_util::FutureExt;
     use mirror::inverter::Inverter;
     use mirror::live::protocol::{FrameReport, VERSION};
     use mirror::live::{Client, Pipeline, Policy};
     use mirror::pack::{Net, Pack};
     use serde_json::{Value, json};
     use std::sync::atomic::AtomicUsize;
-    use tokio::sync::mpsc::error::TryRecvError;
 
     /// How long what must come may take on the busiest of computers.
     const PATIENCE: Duration = Duration::from_secs(120);
@@ -287,7 +300,7 @@ mod tests {
     struct Bench {
         pipeline: Pipeline<PageJob>,
         client: Arc<Client<PageJob>>,
-        answers: tokio::sync::mpsc::UnboundedReceiver<Message>,
+        answers: Outgoing,
         forgotten: Arc<AtomicUsize>,
     }
 
@@ -296,7 +309,7 @@ mod tests {
     }
 
     fn bench_with(desk: Option<Arc<Desk>>) -> Bench {
-        let (send, answers) = tokio::sync::mpsc::unbounded_channel();
+        let (send, answers) = outbox();
         let forgotten = Arc::new(AtomicUsize::new(0));
         let job = PageJob::new(&Echoes { forgotten: forgotten.clone(), desk }, send, Arc::default());
         Bench { pipeline: Pipeline::start(Policy::Newest).unwrap(), client: Client::new(job), answers, forgotten }
@@ -322,11 +335,9 @@ mod tests {
         fn answer(&mut self) -> Message {
             let began = Instant::now();
             loop {
-                match self.answers.try_recv() {
-                    Err(TryRecvError::Empty) if began.elapsed() < PATIENCE => {
-                        std::thread::sleep(Duration::from_micros(100));
-                    }
-                    answer => return answer.unwrap(),
+                match self.answers.next().now_or_never() {
+                    None if began.elapsed() < PATIENCE => std::thread::sleep(Duration::from_micros(100)),
+                    answer => return answer.flatten().expect("an answer"),
                 }
             }
         }
@@ -386,7 +397,8 @@ mod tests {
         let (whole, large) = (jpeg(8), jpeg(2049));
         for (bytes, word) in [
             (message(VERSION, 5, 8, &whole[..60]), "JPEG"),
-            (message(VERSION, 5, 8, b"Dear diary"), "not a picture"),
+            (message(VERSION, 5, 8, b"Dear diary"), "is a JPEG"),
+            (message(VERSION, 5, 8, &Image::flat(8, 8, [90; 3]).to_png()), "is a JPEG"),
             (message(VERSION, 5, 9, &whole), "[9, 9] pixels announced, [8, 8] came"),
             (message(VERSION, 5, 2049, &large), "at most 2048 a side"),
             (message(VERSION, 5, 0, &whole), "[0, 0] pixels announced"),
@@ -452,6 +464,6 @@ mod tests {
     fn the_way_to_a_page_ends_with_the_pipeline() {
         let Bench { pipeline, client, mut answers, .. } = bench();
         drop((pipeline, client));
-        assert!(answers.blocking_recv().is_none());
+        assert_eq!(answers.next().now_or_never(), Some(None));
     }
 }

@@ -12,6 +12,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use mirror::generator::Device;
+use mirror::live::Permission;
 use std::sync::Arc;
 
 /// Quality of the JPEG of what the server's own camera sees.
@@ -76,14 +77,18 @@ async fn only_our_page(State(door): State<Arc<Door>>, request: Request, next: Ne
     match door.guard.check(request.headers()) {
         Access::Allowed => {}
         Access::Foreign => {
-            return (StatusCode::FORBIDDEN, "only the mirror's own page may look into it\n").into_response();
+            let why = format!("only the mirror's own page may look into it; its address is {}\n", door.url());
+            return (StatusCode::FORBIDDEN, why).into_response();
         }
         Access::NoToken => {
             let cookie = request.uri().query().and_then(|query| door.guard.cookie_for(query));
             return match cookie {
                 // The token leaves the address bar at once.
-                Some(cookie) => (StatusCode::SEE_OTHER, [(header::SET_COOKIE, cookie), (header::LOCATION, "/".into())])
-                    .into_response(),
+                Some(cookie) => {
+                    let headers =
+                        [(header::SET_COOKIE, cookie), (header::LOCATION, Guard::without_token(request.uri()))];
+                    (StatusCode::SEE_OTHER, headers).into_response()
+                }
                 None => (StatusCode::FORBIDDEN, "the mirror's token is missing or wrong\n").into_response(),
             };
         }
@@ -105,10 +110,11 @@ async fn only_our_page(State(door): State<Arc<Door>>, request: Request, next: Ne
 }
 
 async fn settings(State(site): State<Arc<Site>>) -> Response {
-    let settings = match site.sessions.mirror() {
+    let mut settings = match site.sessions.mirror() {
         Some(mirror) => site.settings.clone().with_reader(mirror.reader()),
         None => site.settings.clone(),
     };
+    settings.look = site.sessions.desk().map(|desk| desk.look());
     match serde_json::to_string(&settings) {
         Ok(text) => ([(header::CONTENT_TYPE, "application/json")], text).into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
@@ -127,8 +133,14 @@ async fn health(State(site): State<Arc<Site>>) -> Response {
     }
 }
 
-/// The newest frame of the server's own camera; "no content" where the page uses its own.
+/// The newest frame of the server's own camera; "no content" where the page uses its own, the house does not show it, or nobody has agreed to
+/// be looked at.
 async fn camera(State(site): State<Arc<Site>>) -> Response {
+    let house = site.sessions.desk();
+    let shows = house.is_none_or(|desk| [Permission::Panel, Permission::Steps].iter().any(|p| desk.rules().permit(*p)));
+    if !shows || !site.metrics.was_agreed_lately() {
+        return StatusCode::NO_CONTENT.into_response();
+    }
     let encode = move || crate::to_jpeg(site.sessions.camera_frame()?.as_ref(), CAMERA_JPEG_QUALITY).ok();
     match tokio::task::spawn_blocking(encode).await {
         Ok(Some(jpeg)) => ([(header::CONTENT_TYPE, "image/jpeg")], jpeg).into_response(),

@@ -12,6 +12,8 @@ pub struct Setup {
     pub listen: SocketAddr,
     /// Needed where other computers can reach that address.
     pub remote: Option<RemoteAccess>,
+    /// Whether a browser of this computer shows the page, which then needs neither certificate nor token.
+    pub kiosk: bool,
     /// What the page is told.
     pub settings: PageSettings,
     /// The desk of the staff, if there is one.
@@ -22,7 +24,7 @@ impl Setup {
     /// For this computer only.
     pub fn local(port: u16) -> Self {
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        Self { listen, remote: None, settings: PageSettings::default(), staff: None }
+        Self { listen, remote: None, kiosk: false, settings: PageSettings::default(), staff: None }
     }
 }
 

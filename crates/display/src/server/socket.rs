@@ -1,6 +1,7 @@
 //! The conversation with one page.
 
 use super::connection::PATIENCE;
+use super::outbox::outbox;
 use super::page::{IncomingFrame, PageJob};
 use super::site::Site;
 use axum::body::Bytes;
@@ -70,8 +71,8 @@ impl Drop for PagePermit {
 ///
 /// A page may be silent as long as it answers the question whether it lives, which browsers do for hidden pages too.
 async fn converse(mut socket: WebSocket, site: &Site) {
-    let (answers, mut answered) = tokio::sync::mpsc::unbounded_channel();
-    let client = Client::new(PageJob::new(site.sessions.as_ref(), answers, site.metrics.clone()));
+    let (outbox, mut outgoing) = outbox();
+    let client = Client::new(PageJob::new(site.sessions.as_ref(), outbox, site.metrics.clone()));
     // Whether everybody is forgotten since the last frame, whether the question is open, and until when the page may be silent.
     let (mut forgotten, mut asked, mut deadline) = (false, false, Instant::now() + SILENCE);
     loop {
@@ -112,7 +113,7 @@ async fn converse(mut socket: WebSocket, site: &Site) {
                     _ => {}
                 }
             }
-            Some(answer) = answered.recv() => {
+            Some(answer) = outgoing.next() => {
                 if !matches!(timeout(PATIENCE, socket.send(answer)).await, Ok(Ok(()))) {
                     break;
                 }

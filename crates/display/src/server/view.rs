@@ -5,9 +5,10 @@
 
 use super::connection::{PATIENCE, Stream};
 use super::files::{self, File};
+use super::outbox::outbox;
 use super::page::{IncomingFrame, PageJob};
 use super::site::Site;
-use crate::pictures::{Picture, Pictures};
+use crate::pictures::{JPEG_QUALITY, Picture, Pictures};
 use axum::body::{Body, Bytes};
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{Extension, State};
@@ -15,8 +16,9 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Router, http::HeaderValue};
+use futures_util::FutureExt;
 use mirror::live::Client;
-use mirror::live::protocol::FrameHeader;
+use mirror::live::protocol::{Controls, FrameHeader};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -75,12 +77,13 @@ async fn connect(State(site): State<Arc<Site>>, headers: HeaderMap, upgrade: Web
 
 async fn show(mut socket: WebSocket, mut view: View, site: &Site) {
     let desk = site.sessions.desk();
-    let mut told = 0.0;
+    // A page that comes back may still be dark.
+    let mut told = None;
     loop {
         let dim = desk.as_ref().map_or(0.0, |desk| desk.dim());
         let mut message = None;
-        if dim != told {
-            told = dim;
+        if told != Some(dim) {
+            told = Some(dim);
             message = Some(Message::Text(format!("{{\"dim\":{dim}}}").into()));
         } else {
             tokio::select! {
@@ -112,6 +115,18 @@ fn newest(view: &mut View) -> Option<Bytes> {
     picture.map(|picture| picture.jpeg()).filter(|jpeg| !jpeg.is_empty())
 }
 
+/// The same, darker by a share: what a page does with its style.
+fn darker(view: &mut View, dim: f32) -> Option<Bytes> {
+    if dim <= 0.0 {
+        return newest(view);
+    }
+    let mut image = view.pictures.borrow_and_update().as_ref()?.image.clone();
+    for value in &mut image.data {
+        *value = (f32::from(*value) * (1.0 - dim)) as u8;
+    }
+    crate::to_jpeg(&image, JPEG_QUALITY).map(Bytes::from).ok()
+}
+
 /// Every picture as a part of one answer that never ends (`multipart/x-mixed-replace`).
 async fn stream(State(site): State<Arc<Site>>, Extension(connection): Extension<Stream>) -> Response {
     let view = match watch_mirror(&site) {
@@ -119,14 +134,21 @@ async fn stream(State(site): State<Arc<Site>>, Extension(connection): Extension<
         Err(refused) => return refused.into_response(),
     };
     connection.begin();
-    let parts = futures_util::stream::unfold(view, |mut view| async move {
+    let desk = site.sessions.desk();
+    let parts = futures_util::stream::unfold((view, desk, 0.0), |(mut view, desk, shown)| async move {
         loop {
-            view.pictures.changed().await.ok()?;
-            if let Some(jpeg) = newest(&mut view) {
+            let changed = timeout(DESK_LOOK, view.pictures.changed()).await;
+            let dim = desk.as_ref().map_or(0.0, |desk| desk.dim());
+            match changed {
+                Ok(changed) => changed.ok()?,
+                Err(_) if dim == shown => continue,
+                Err(_) => {}
+            }
+            if let Some(jpeg) = darker(&mut view, dim) {
                 let head =
                     format!("--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {}\r\n\r\n", jpeg.len());
                 let part = [head.as_bytes(), &jpeg, b"\r\n"].concat();
-                return Some((Ok::<_, std::convert::Infallible>(Bytes::from(part)), view));
+                return Some((Ok::<_, std::convert::Infallible>(Bytes::from(part)), (view, desk, dim)));
             }
         }
     });
@@ -147,15 +169,18 @@ pub(super) async fn look_for_views(site: Arc<Site>) {
         if !is_needed() {
             continue;
         }
-        let (answers, mut answered) = tokio::sync::mpsc::unbounded_channel();
-        let client = Client::new(PageJob::new(site.sessions.as_ref(), answers, site.metrics.clone()));
+        let (outbox, mut outgoing) = outbox();
+        // Where visitors agree by a gesture, a page asks them for it: nobody can agree here.
+        let controls = Controls { waiting: site.settings.gesture, ..Controls::default() };
+        let job = PageJob::new(site.sessions.as_ref(), outbox, site.metrics.clone());
+        let client = Client::new(job.without_page(controls));
         let mut seq = 0;
         while is_needed() {
             seq += 1;
             let frame = IncomingFrame { message: FrameHeader::without_picture(seq).into(), at: Instant::now() };
             drop(site.pipeline.submit(&client, frame));
             // Nobody reads what it answers.
-            while answered.try_recv().is_ok() {}
+            while outgoing.next().now_or_never().flatten().is_some() {}
             sleep(FRAME).await;
         }
     }

@@ -4,6 +4,8 @@ mod session;
 mod source;
 mod staff;
 
+pub use staff::CERTIFICATE as STAFF_CERTIFICATE;
+
 use crate::kiosk::Kiosk;
 use crate::options::{Drawing, Global, MountingArgs, Size, Switch, build_mirror, open_pack_at};
 use crate::watchdog::Watchdog;
@@ -25,14 +27,16 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// The live mirror: a page for the browser, camera in, reflection out.
+/// The live mirror: opens a page for the browser, camera in, reflection out.
 ///
 /// Prints the address and serves until it is interrupted, to this computer only. The browser asks for leave to use
 /// the camera. No frame is stored or sent anywhere. When nobody is there the mirror looks at its own dreams. Faces that never move,
 /// such as painted ones, are let go after a while. GET /healthz says whether it lives, /metrics what it has done.
 ///
-/// --listen opens it to other computers. That needs a certificate and its key (PEM), the name they are for, and a token of at least
-/// 16 letters: whoever opens https://NAME:PORT/?token=TOKEN may look. Others can read a flag, so give the token as
+/// --kiosk needs a browser of Chromium's kind, or Firefox.
+///
+/// --listen opens it to other computers. That needs a certificate and its key (PEM; mkcert, for example, makes them), the name they
+/// are for, and a token of at least 16 letters: whoever opens https://NAME:PORT/?token=TOKEN may look. Others can read a flag, so give the token as
 /// NARCISSUS_TOKEN or in the configuration file.
 #[derive(clap::Args, Debug)]
 #[command(after_long_help = "\
@@ -52,6 +56,9 @@ pub struct MirrorArgs {
     /// What it looks through: browser (its camera), camera:NAME, or a path of pictures and videos
     #[arg(long, default_value = "browser")]
     pub source: String,
+    /// A part of the name of the browser's camera, where it has several [default: the one that it takes by itself]
+    #[arg(long, value_name = "NAME", hide_short_help = true)]
+    pub camera: Option<String>,
     /// The port of the page; 0 takes any that is free
     #[arg(long, default_value_t = 7860)]
     pub port: u16,
@@ -72,7 +79,7 @@ pub struct MirrorArgs {
     /// Visitors begin and end by closing their eyes for three seconds
     #[arg(long)]
     pub gesture: bool,
-    /// Send what every look comes to, as OSC, which --osc-in takes: see `narcissus osc`
+    /// Send what is found in each analysed frame, as OSC: see `narcissus osc`
     #[arg(long, value_name = "HOST:PORT")]
     pub osc_out: Option<String>,
     /// Take OSC that sets controls, at this port of this computer only, or at an address
@@ -95,22 +102,22 @@ pub struct MirrorArgs {
     /// What is measured of visitors and told, what they may do, when it is open: a TOML file, see docs/show.md
     #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,
-    /// Whether members of the archive are named whom a viewer lies nearest to [default: on, unless the policy says otherwise]
+    /// Whether the archive's members are named to whom a viewer lies nearest [default: on, unless the policy says otherwise]
     #[arg(long, value_name = "ON|OFF", hide_short_help = true)]
     pub names: Option<Switch>,
-    /// Write what is drawn (never what is seen) into an mp4 file; one that is there already is kept
+    /// Write what is drawn (never what is seen) into an mp4 file; one that is there already is kept. Needs ffmpeg
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
     /// Also serve a page for the telephones of the staff, in the same network: see docs/show.md
     #[arg(long, value_name = "[ADDR:]PORT", num_args = 0..=1, default_missing_value = staff::PORT, value_parser = staff::address)]
     pub staff: Option<SocketAddr>,
-    /// Who knows it may use that page; drawn anew at each start unless it is said
+    /// The secret word of the staff's page [default: a new one at each start]
     #[arg(long, value_name = "TOKEN", requires = "staff", hide_short_help = true, hide_default_value = true)]
     pub staff_token: Option<String>,
     /// Write what happens into a file, JSON a line, 10 MB at most
     #[arg(long, value_name = "FILE")]
     pub log: Option<PathBuf>,
-    /// Listen here, also for other computers: see --help
+    /// Listen at this address, also for other computers; needs --certificate, --key and --token
     #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST), value_name = "ADDR", hide_short_help = true)]
     pub listen: IpAddr,
     /// The name by which other computers call this one [default: the address]
@@ -122,7 +129,7 @@ pub struct MirrorArgs {
     /// The certificate's private key
     #[arg(long, value_name = "FILE", hide_short_help = true)]
     pub key: Option<PathBuf>,
-    /// Who knows it may look from another computer
+    /// The secret word by which others may look from another computer: at least 16 letters
     #[arg(long, value_name = "TOKEN", hide_short_help = true, hide_default_value = true)]
     pub token: Option<String>,
     #[command(flatten)]
@@ -136,7 +143,12 @@ pub struct MirrorArgs {
 /// Runs it.
 pub fn run(options: &MirrorArgs, global: &Global) -> anyhow::Result<()> {
     let troubles = journal::open(options.log.as_deref(), global.verbose)?;
+    let this_program = std::env::current_exe();
     let source = source::open(&options.source, options.mounting)?;
+    anyhow::ensure!(
+        options.camera.is_none() || source.stream.is_none(),
+        "--camera chooses among the browser's cameras, and --source takes another; hint: --source camera:NAME"
+    );
     let program = options.kiosk.then(|| {
         browser::find().context("no browser found to fill the screen; hint: `narcissus doctor` names those that do")
     });
@@ -156,6 +168,7 @@ pub fn run(options: &MirrorArgs, global: &Global) -> anyhow::Result<()> {
     };
     let page = PageSettings {
         has_camera: source.stream.is_some(),
+        camera: options.camera.clone().unwrap_or_default(),
         gesture: options.gesture,
         // A browser's camera is turned by the page.
         rotate: 90 * u16::from(options.mounting.mounting(true).quarters),
@@ -208,6 +221,7 @@ pub fn run(options: &MirrorArgs, global: &Global) -> anyhow::Result<()> {
     if options.window {
         anyhow::ensure!(options.staff.is_none(), "a window has no server, so that there is no page for the staff");
         anyhow::ensure!(page.has_camera, "a window has no camera; hint: --source camera:NAME, or a path");
+        anyhow::ensure!(!page.gesture, "a window asks nobody to agree: --gesture needs the page; hint: --kiosk");
         tell_recorder()?;
         watchdog.ready();
         // A card that draws fills the window from its own memory.
@@ -218,6 +232,7 @@ pub fn run(options: &MirrorArgs, global: &Global) -> anyhow::Result<()> {
     let setup = Setup {
         listen: SocketAddr::new(options.listen, options.port),
         remote: options.remote_access()?,
+        kiosk: options.kiosk,
         settings: page,
         staff: options.staff_setup()?,
     };
@@ -234,12 +249,14 @@ pub fn run(options: &MirrorArgs, global: &Global) -> anyhow::Result<()> {
         }
         watchdog.ready();
         // The page then begins by itself: nobody is there to press its button.
-        window = program.map(|program| Kiosk::open(program, format!("{url}/#kiosk"), pictures));
+        window = program.map(|program| Kiosk::open(program, format!("{}/#kiosk", addresses.kiosk), pictures));
     })?;
     drop((window, recorder, doorkeeper));
     announced?;
     match for_staff {
-        Some(staff) if ended == Ended::Restart => staff::start_again(&staff),
+        Some(staff) if ended == Ended::Restart => {
+            staff::start_again(&this_program.context("this program cannot be found")?, &staff)
+        }
         _ => Ok(()),
     }
 }
@@ -305,6 +322,12 @@ impl MirrorArgs {
     fn remote_access(&self) -> anyhow::Result<Option<RemoteAccess>> {
         match (&self.certificate, &self.key, &self.token) {
             (None, None, None) => Ok(None),
+            (Some(_), Some(_), Some(_)) if self.name.is_none() && self.listen.is_unspecified() => {
+                anyhow::bail!(
+                    "--listen {}: others cannot call it that; hint: --name NAME, the name of this computer in the certificate",
+                    self.listen
+                )
+            }
             (Some(certificate), Some(key), Some(token)) => Ok(Some(RemoteAccess {
                 name: self.name.clone().unwrap_or_else(|| staff::host_name(self.listen)),
                 certificate: certificate.clone(),

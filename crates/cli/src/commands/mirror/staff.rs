@@ -13,7 +13,7 @@ use std::path::Path;
 /// The port of the staff's page, unless another is said.
 pub const PORT: &str = "7861";
 /// The certificate that a mirror gives to the one that takes its place, so that telephones trust that too.
-const CERTIFICATE: &str = "NARCISSUS_STAFF_PEM";
+pub const CERTIFICATE: &str = "NARCISSUS_STAFF_PEM";
 /// What separates certificate and key in it.
 const THEN: &str = "\n---\n";
 /// Bytes of a token that is drawn.
@@ -108,9 +108,9 @@ pub fn tell(url: &str, staff: &StaffSetup) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Runs the program again, in place of this process where the system can do that; telephones that know the staff's page go on to.
-pub fn start_again(staff: &StaffSetup) -> anyhow::Result<()> {
-    let program = std::env::current_exe().context("this program cannot be found")?;
+/// Runs the program again, in place of this process where the system can do that; telephones that know the staff's page go on to. `program` is
+/// where it was when it began: where another version has taken its place since then, that begins.
+pub fn start_again(program: &Path, staff: &StaffSetup) -> anyhow::Result<()> {
     let mut command = std::process::Command::new(program);
     command.args(std::env::args_os().skip(1)).env("NARCISSUS_STAFF_TOKEN", &staff.token);
     command.env(CERTIFICATE, [&staff.certificate.chain, THEN, &staff.certificate.key].concat());
