@@ -2,9 +2,10 @@
 
 import { ArchiveMap } from "./map.js";
 import { label, nearness } from "./members.js";
+import { Announcer } from "./verdict.js";
 import { number, offerLanguages, preferred, say, speak, whenSpoken, write } from "./words.js";
 
-const RETRY_MS = 700, FAINT = "#6f6a61";
+const RETRY_MS = 700, ANNOUNCE_MS = 500, FAINT = "#6f6a61";
 const part = id => document.getElementById(id);
 const element = (tag, properties, ...children) => {
   const made = Object.assign(document.createElement(tag), properties);
@@ -17,6 +18,7 @@ const points = answer.ok ? await answer.json() : { x: [], y: [], source: [], yea
 const member = i => ({ name: points.name?.[i], source: points.source[i], year: points.year[i] });
 const map = new ArchiveMap(part("map"), i => label(member(i)));
 map.points = points;
+const announcer = new Announcer(part("status"));
 
 /** A value's place in bands that begin at these numbers. */
 const band = starts => value => (value === null ? null : starts.findLastIndex(start => value >= start));
@@ -73,12 +75,18 @@ function tell() {
   const list = ({ standing: { nearest } }) => element("ul", {}, ...nearest.map(one =>
     element("li", {}, label(one), element("small", { textContent: nearness(one) }))));
   const all = viewers.flatMap(viewer => [element("h2", { textContent: say("nearest") }), list(viewer)]);
-  const text = say(isThere ? "archive_nobody" : "server_gone");
-  const told = all.length ? all : [element("p", { textContent: text })];
-  // A screen reader hears of what changed, not of every look.
-  const said = told.map(part => part.textContent).join("\n");
-  if (said !== part("viewers").dataset.said) part("viewers").replaceChildren(...told);
-  part("viewers").dataset.said = said;
+  const told = all.length ? all : [element("p", { textContent: nobody() })];
+  const shown = told.map(part => part.textContent).join("\n");
+  if (shown !== part("viewers").dataset.shown) part("viewers").replaceChildren(...told);
+  part("viewers").dataset.shown = shown;
+}
+
+const nobody = () => say(isThere ? "archive_nobody" : "server_gone");
+
+/** A screen reader hears whom, not how near at every look. */
+function announce() {
+  const names = viewers.map(({ standing: { nearest } }) => nearest.map(label).join(", ")).join("; ");
+  announcer.tell(names || nobody(), names ? `${say("nearest")}: ${names}` : nobody());
 }
 
 function listen() {
@@ -108,7 +116,8 @@ whenSpoken(() => {
 
 part("colour").addEventListener("change", paint);
 for (const name of ["pointermove", "pointerdown"]) part("map").addEventListener(name, event => choose(map.at(event.offsetX, event.offsetY)));
-part("map").addEventListener("pointerleave", () => choose(null));
+// A finger that is lifted leaves, too: what it touched stays.
+part("map").addEventListener("pointerleave", event => event.pointerType === "touch" || choose(null));
 part("map").addEventListener("keydown", event => {
   const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
   if (event.key === "Escape") choose(null);
@@ -120,6 +129,7 @@ part("map").addEventListener("keydown", event => {
 await speak(preferred());
 await offerLanguages(() => {});
 listen();
+setInterval(announce, ANNOUNCE_MS);
 
 /** For whoever looks in with the browser's console. */
 globalThis.archive = { points, get viewers() { return viewers; }, get chosen() { return chosen; }, choose };

@@ -23,7 +23,8 @@ onmessage = async ({ data }) => {
   } catch (error) {
     // After a trap the instance is of no use; its answer is the panic's words.
     const isTrap = error instanceof WebAssembly.RuntimeError, why = isTrap ? `${error.message}: ${text(answer())}` : error.message;
-    postMessage(isTrap || data.open ? { broken: why } : { refused: { seq: data.look?.seq ?? 0, why } });
+    // So it is where a picture cannot be had: nothing would ask for another.
+    postMessage(isTrap || data.open || data.draw ? { broken: why } : { refused: { seq: data.look?.seq ?? 0, why } });
   }
 };
 

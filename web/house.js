@@ -12,6 +12,19 @@ export const measured = ({ measures }) =>
 /** The notice of the house, if it has one of its own: none or one. */
 export const own = ({ notice }) => [notice[spoken()]].filter(Boolean);
 
+/** What becomes of pictures; `isFilmed`: what is drawn is recorded. */
+export function stored({ sends_numbers: sends }, isFilmed) {
+  if (isFilmed) return [say("film_is_stored"), ...(sends ? [say("numbers_are_sent")] : [])].join(" ");
+  return say(sends ? "pictures_stay" : "nothing_is_stored");
+}
+
+/** The same in short, for the wall; or the house's own words. */
+export function onTheWall({ notice, sends_numbers: sends }, isFilmed) {
+  if (Object.keys(notice).length) return say("notice_on_the_wall");
+  if (isFilmed) return [say("notice_with_film"), ...(sends ? [say("numbers_are_sent")] : [])].join(" ");
+  return say(sends ? "notice_with_numbers" : "notice_on_the_wall");
+}
+
 /** Whether anything is judged that may be wrong, and told. */
 export const judges = ({ measures }) => ["age", "gender"].some(group => measures[group] === "told");
 
@@ -28,12 +41,13 @@ const ofArchive = ({ nearest, names }) => [
 ];
 
 /** Headings and what stands under each. */
-function rules({ measures, visitors, visit_secs: secs, hours, notice, sends_numbers: sends, archive }) {
+function rules(house, isFilmed) {
+  const { measures, visitors, visit_secs: secs, hours, archive } = house;
   const as = how => GROUPS.filter(group => measures[group] === how).map(group => say(`measure_${group}`));
   const kinds = ["told", "hidden", "off"].filter(how => as(how).length);
   return [
     ["house_measures", kinds.map(how => `${say(`measure_${how}`)}: ${list(as(how))}.`)],
-    ["house_pictures", [...own({ notice }), say(sends ? "pictures_stay" : "nothing_is_stored")]],
+    ["house_pictures", [...own(house), stored(house, isFilmed)]],
     ...(archive ? [["house_archive", ofArchive(archive)]] : []),
     ["house_may", visitors.length ? visitors.map(what => say(`may_${what}`)) : [say("may_nothing")]],
     ["house_visit", [secs ? say("visit_minutes", { n: number(secs / 60, Number.isInteger(secs / 60) ? 0 : 1) }) : say("visit_free")]],
@@ -42,9 +56,9 @@ function rules({ measures, visitors, visit_secs: secs, hours, notice, sends_numb
 }
 
 /** Writes all of it into a part of a page. */
-export function tell(root, house) {
+export function tell(root, house, isFilmed) {
   const element = (tag, textContent) => Object.assign(document.createElement(tag), { textContent });
-  root.replaceChildren(...rules(house).flatMap(([heading, lines]) => {
+  root.replaceChildren(...rules(house, isFilmed).flatMap(([heading, lines]) => {
     const all = document.createElement("ul");
     all.append(...lines.map(line => element("li", line)));
     return [element("h2", say(heading)), all];

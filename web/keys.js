@@ -16,13 +16,17 @@ export function listen(keys, buttons) {
 /** Whether a button says that what it stands for is on. */
 export const press = (id, on) => part(id).setAttribute(part(id).hasAttribute("aria-expanded") ? "aria-expanded" : "aria-pressed", String(on));
 
+const fades = () => document.body.classList.contains("kiosk") || document.body.classList.contains("plain");
+
+/** Whether the keys cannot be seen, since nobody has stirred for a while. */
+export const areKeysFaded = () => document.body.classList.contains("idle") && fades();
+
 /**
  * Tells when somebody stirs. What fades when nobody does is `inert`: what cannot be seen cannot be pressed, and neither can what the
  * same touch has brought back.
  */
 export function watch(stirred) {
   let idle = 0, fresh = 0;
-  const fades = () => document.body.classList.contains("kiosk") || document.body.classList.contains("plain");
   const rest = () => {
     // Whoever goes from key to key with the keyboard sees where they are.
     if (part("keys").querySelector(":focus-visible")) return void (idle = setTimeout(rest, IDLE_MS));
@@ -35,7 +39,7 @@ export function watch(stirred) {
     document.body.classList.remove("idle");
     if (event?.type === "keydown") part("keys").inert = false;
     else if (part("keys").inert && !fresh) {
-      fresh = setTimeout(() => { fresh = 0; part("keys").inert = document.body.classList.contains("idle") && fades(); }, FRESH_MS);
+      fresh = setTimeout(() => { fresh = 0; part("keys").inert = areKeysFaded(); }, FRESH_MS);
     }
     stirred();
   };

@@ -16,17 +16,24 @@ let mirror = null, seq = 0;
 let underWay = [];        // Frames that wait for their answer, oldest first.
 let newest = null;        // The picture that goes next; a newer one takes its place.
 let making = false, showsThumb = false, isHidden = false;
-let reader = null, lastPicture = 0, lastAnswer = 0;
+let reader = null, lastPicture = 0, lastAnswer = 0, unanswered = null;
 let mounting = { quarters: 0, mirror: true };   // Quarters clockwise, then left and right exchanged.
 let emptyMs = 0;          // From one frame without a picture to the next, while there is no camera; 0: none.
+let isOn = false;         // Whether a camera gives pictures, or should.
 let restMs = 0;           // From one picture to the next, at least: before an empty room the mirror looks less often.
 let lastTaken = 0;
 let readyAt = 0, waiting = 0;   // When the mirror wants the next frame.
 
 onmessage = ({ data }) => {
   if ("open" in data) open(data.open);
-  if ("pictures" in data) read(data.pictures);
-  if (data.picture) take(data.picture);
+  if ("pictures" in data) {
+    isOn = Boolean(data.pictures);
+    read(data.pictures);
+  }
+  if (data.picture) {
+    isOn = true;
+    take(data.picture);
+  }
   if (data.controls) mirror.tell(data.controls);
   if (data.mounting) mounting = data.mounting;
   if ("thumb" in data) showsThumb = data.thumb;
@@ -162,6 +169,8 @@ function thumbnail() {
 
 function post(frame, made) {
   frame.sent = now();
+  // Since when the mirror owes an answer: frames that take too long are forgotten one by one, and that it is silent is not.
+  unanswered ??= frame.sent;
   underWay.push(frame);
   mirror.send(frame, made);
 }
@@ -181,6 +190,7 @@ function open(module) {
     opened() {
       forget(() => true);
       lastAnswer = now();
+      unanswered = null;
       postMessage({ server: true });
     },
     closed: () => postMessage({ server: false }),
@@ -195,6 +205,7 @@ function open(module) {
 
 function answered(answer) {
   lastAnswer = now();
+  unanswered = null;
   if (answer.type === "look") return postMessage({ look: answer });
   const { type, seq: which } = answer;
   const frame = underWay.find(f => f.seq === which);
@@ -218,8 +229,8 @@ function drawn(drawn) {
 
 setInterval(() => {
   const at = now();
-  if (mirror?.isOpen && underWay.length && at - Math.max(lastAnswer, underWay[0].sent) > DEAF_MS) mirror.renew();
-  if (reader && at - lastPicture > STALL_MS) { lastPicture = at; postMessage({ stalled: true }); }
+  if (mirror?.isOpen && unanswered !== null && at - Math.max(lastAnswer, unanswered) > DEAF_MS) mirror.renew();
+  if (isOn && at - lastPicture > STALL_MS) { lastPicture = at; postMessage({ stalled: true }); }
 }, 500);
 
 let lastEmpty = 0;

@@ -3,7 +3,7 @@
 import { isAwake, keepAwake } from "./awake.js";
 import { Camera } from "./camera.js";
 import { Glass } from "./glass.js";
-import { listen, offerFullScreen, press, toggleFullScreen, watch } from "./keys.js";
+import { areKeysFaded, listen, offerFullScreen, press, toggleFullScreen, watch } from "./keys.js";
 import { hang } from "./mounting.js";
 import { keep, renew } from "./offline.js";
 import { Panel } from "./panel.js";
@@ -11,7 +11,7 @@ import { nearestOf } from "./members.js";
 import { drawSeen } from "./seen.js";
 import { Steps } from "./steps.js";
 import { Announcer, inShort, lines } from "./verdict.js";
-import { judges, measured, opening, own as noticeOf, tell as tellHouse } from "./house.js";
+import { judges, measured, onTheWall, opening, own as noticeOf, stored, tell as tellHouse } from "./house.js";
 import { number, offerLanguages, percent, preferred, replace, say, speak, spoken, whenSpoken, write } from "./words.js";
 import { Scenes } from "./scenes.js";
 
@@ -39,16 +39,12 @@ const may = what => settings.house.visitors.includes(what);
 const panel = new Panel(tell), steps = new Steps(tell), scenes = new Scenes(() => may("scene"));
 takeNumbers();
 permit();
-if (settings.house.sends_numbers) {
-  part("stored").dataset.text = "pictures_stay";
-  if (!Object.keys(settings.house.notice).length) part("promise").dataset.text = "notice_with_numbers";
-}
 whenSpoken(sayHouse);
 await speak(preferred());
 const link = new Worker("link.js", { type: "module" });
 link.postMessage({ open: settings.module });
 const troubles = { server: "", camera: "", picture: "" };
-const camera = new Camera(link, key => trouble("camera", key));
+const camera = new Camera(link, settings.camera ?? "", (key, values) => trouble("camera", key, values));
 let begun = false, latest = null, times = null;
 
 /** The numbers that the mirror knows, which another pack may change. */
@@ -85,7 +81,7 @@ function begin(event) {
   begun = true;
   showMirror(true);
   lastSomebody = performance.now();
-  if (event) part("toggle-panel").focus();
+  if (event) part(may("panel") ? "toggle-panel" : "stop").focus();
   keepAwake(true);
   if (!settings.has_camera) camera.start();
   notice();
@@ -111,7 +107,8 @@ function stop() {
 function showMirror(shown) {
   document.body.classList.toggle("begun", shown);
   part("welcome").inert = shown;
-  for (const id of ["glass", "panel", "steps", "keys"]) part(id).inert = !shown;
+  for (const id of ["glass", "panel", "steps"]) part(id).inert = !shown;
+  part("keys").inert = !shown || areKeysFaded();
 }
 
 /** Nothing that one visitor chose remains for the next. */
@@ -249,16 +246,20 @@ function see(thumb, frame, faces) {
 
 // ---- From the mirror --------------------------------------------------------------------------------------------------
 
-/** A page that is older than the server it finds again comes anew. */
-async function checkVersion() {
-  const { version } = await fetchSettings().catch(() => settings);
-  if (version !== VERSION) location.reload();
+/** All of the settings but what may change while a mirror runs. */
+const lasting = ({ look, ...rest }) => JSON.stringify(rest);
+
+/** Where the server that is found again is another, or does other things, the page comes anew. A desk may have forgotten what it asked for. */
+async function findAgain() {
+  const before = asked, found = await fetchSettings().catch(() => null);
+  if (!found) return;
+  if (found.version !== VERSION || lasting(found) !== lasting(settings)) return location.reload();
+  // What it said meanwhile is newer.
+  if (asked === before) look(found.look ?? NO_LOOK);
 }
 
 function server(isThere) {
-  if (isThere && troubles.server) checkVersion();
-  // A desk that asks for anything says so at once.
-  if (isThere && asked !== NO_LOOK) look(NO_LOOK);
+  if (isThere && troubles.server) findAgain();
   if (!isThere) {
     latest = null;
     glass.clear();
@@ -310,6 +311,7 @@ function look(wanted) {
   document.documentElement.style.setProperty("--dim", values.blackout ? 1 : values.dim ?? 0);
   document.body.classList.toggle("blackout", Boolean(values.blackout));
   part("recorded").hidden = !wanted.recording;
+  sayStored();
   for (const [part, variable] of Object.entries(COLOURS)) {
     document.documentElement.style.setProperty(variable, style.colours[part] ?? "");
   }
@@ -336,7 +338,7 @@ function close(closed) {
 
 /** An installation begins by itself, unless it is theirs to begin who close their eyes. */
 function comeUp() {
-  if (settings.gesture && !settings.has_camera) camera.start();
+  if (settings.gesture && !settings.has_camera && (kiosk || !document.hidden)) camera.start();
   if (kiosk && !settings.gesture && !begun) begin();
 }
 
@@ -353,14 +355,21 @@ function permit() {
   }
 }
 
+/** What becomes of pictures, on the start page and on the wall. */
+function sayStored() {
+  write(part("stored"), stored(settings.house, asked.recording));
+  write(part("promise"), onTheWall(settings.house, asked.recording));
+}
+
 /** What is in force here, on the start page. */
 function sayHouse() {
+  sayStored();
   write(part("measured"), measured(settings.house));
   part("guesses").hidden = !judges(settings.house);
   const [notice] = noticeOf(settings.house);
   part("house-notice").hidden = !notice;
   write(part("house-notice"), notice ?? "");
-  tellHouse(part("house"), settings.house);
+  tellHouse(part("house"), settings.house, asked.recording);
   if (asked.closed) write(part("closed"), opening(asked.closed));
 }
 
@@ -385,7 +394,7 @@ function rest(report) {
 function hide() {
   if (kiosk) return;
   link.postMessage({ hidden: document.hidden });
-  if (!begun || settings.has_camera) return;
+  if (settings.has_camera || asked.closed || !(begun || settings.gesture)) return;
   if (document.hidden) camera.stop(); else camera.start();
 }
 
@@ -459,7 +468,10 @@ hang(link, settings);
 watch(beginAgain);
 setInterval(fetchPicture, PANEL_PICTURE_MS);
 measure("keys", "promise");
-comeUp();
+// What the desk asks for is known before a camera is opened: it may be closed.
+if (settings.look) look(settings.look);
+if (!wasClosed) comeUp();
+if (document.hidden) hide();
 tell();
 
 /** For whoever looks in with the browser's console. */
@@ -468,6 +480,7 @@ globalThis.narcissus = {
   get controls() { return latest?.controls; },
   get performance() { return latest?.performance; },
   get awake() { return isAwake(); },
+  get camera() { return camera.label; },
   get times() { return { ...times, dissolve: glass.dissolve }; },
   speed,
 };

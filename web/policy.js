@@ -3,7 +3,7 @@
 import { tell } from "./house.js";
 import { offerLanguages, preferred, speak, whenSpoken } from "./words.js";
 
-const { house } = await (await fetch("settings.json")).json();
-whenSpoken(() => tell(document.getElementById("house"), house));
+const { house, look } = await (await fetch("settings.json")).json();
+whenSpoken(() => tell(document.getElementById("house"), house, look?.recording));
 await speak(preferred());
 await offerLanguages(() => {});

@@ -21,7 +21,7 @@ addEventListener("message", ({ data }) => data === "take over" && skipWaiting())
 
 addEventListener("fetch", event => {
   const { method, url } = event.request;
-  if (method === "GET" && new URL(url).origin === location.origin) event.respondWith(answer(event.request));
+  if (method === "GET" && new URL(url).origin === location.origin) event.respondWith(answer(event));
 });
 
 async function tidy() {
@@ -32,13 +32,18 @@ async function tidy() {
   await Promise.all(gone.map(request => large.delete(request)));
 }
 
-async function answer(request) {
+async function answer(event) {
+  const { request } = event;
   const kept = await (await caches.open(PAGE)).match(request, { ignoreSearch: true }) ?? await (await caches.open(LARGE)).match(request);
   if (kept) return own(kept);
   const response = await fetch(request);
-  // Module and pack are kept once somebody needs them; their addresses change with their bytes.
+  // Module and pack are kept once somebody needs them; their addresses change with their bytes. Where there is no room for them they are fetched
+  // each time.
   const isLarge = SITE.large.some(url => new URL(url, location).href === request.url);
-  if (isLarge && response.ok) await (await caches.open(LARGE)).put(request, response.clone());
+  if (isLarge && response.ok) {
+    const copy = response.clone();
+    event.waitUntil(caches.open(LARGE).then(cache => cache.put(request, copy)).catch(() => {}));
+  }
   return own(response);
 }
 

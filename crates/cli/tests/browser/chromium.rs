@@ -24,6 +24,8 @@ pub fn installed() -> Option<PathBuf> {
 /// Before what the browser's camera looks, and whether the page may use it.
 pub enum Eye<'a> {
     Film(&'a Path),
+    /// Chromium's test patterns: cameras named fake_device_0 and fake_device_1.
+    Patterns,
     Denied,
 }
 
@@ -80,6 +82,9 @@ impl Page {
             Eye::Film(film) => command
                 .arg("--use-fake-ui-for-media-stream")
                 .arg(format!("--use-file-for-fake-video-capture={}", film.display())),
+            Eye::Patterns => {
+                command.arg("--use-fake-ui-for-media-stream").arg("--use-fake-device-for-media-stream=device-count=2")
+            }
             Eye::Denied => command.arg("--deny-permission-prompts"),
         };
         command.arg(format!("--user-data-dir={}", profile.path().display())).arg("about:blank");

@@ -141,6 +141,23 @@ fn a_viewer_is_told_whose_face_it_is_and_then_no_more() {
 }
 
 #[test]
+fn of_several_cameras_the_page_uses_the_one_that_is_named() {
+    let Some(chromium) = installed() else { return };
+    let _alone = alone();
+    for (asked, used) in [("DEVICE_1", "fake_device_1"), ("device_0", "fake_device_0")] {
+        let server = Server::start(&["--camera", asked]);
+        let mut page = Page::open(&chromium, &Eye::Patterns, &server.url);
+        page.begin();
+        page.wait(&format!("narcissus.camera === '{used}' && narcissus.report?.sizes.picture_bytes > 0"));
+    }
+    let server = Server::start(&["--camera", "BRIO"]);
+    let mut page = Page::open(&chromium, &Eye::Patterns, &server.url);
+    page.begin();
+    page.wait("document.getElementById('notice').textContent === 'No camera is called “BRIO”. There is: fake_device_0, fake_device_1'");
+    assert_eq!(page.value("narcissus.camera"), "");
+}
+
+#[test]
 fn there_is_no_verdict_on_nobody() {
     let Some(chromium) = installed() else { return };
     let (_alone, dir) = (alone(), tempfile::tempdir().unwrap());

@@ -98,13 +98,42 @@ fn outside_its_hours_the_page_is_dark_the_camera_off_and_nothing_begins() {
     let house = dir.path().join("house.toml");
     std::fs::write(&house, "[hours]\nopen = []\n").unwrap();
     let server = Server::start(&["--policy", house.to_str().unwrap()]);
-    let mut page = Page::open(&chromium, &Eye::Film(&film::visitor(dir.path())), &format!("{}/#kiosk", server.url));
+    let mut page = Page::open(&chromium, &Eye::Film(&film::visitor(dir.path())), "about:blank#first");
+    let count = "const { mediaDevices } = navigator, open = mediaDevices?.getUserMedia.bind(mediaDevices); globalThis.opened = 0;
+        if (open) mediaDevices.getUserMedia = wanted => { globalThis.opened++; return open(wanted); };";
+    page.call("Page.addScriptToEvaluateOnNewDocument", json!({ "source": count }));
+    page.go(&format!("{}/#kiosk", server.url));
     page.wait("document.getElementById('closed').checkVisibility()");
     assert_eq!(page.value("document.getElementById('closed').textContent"), "The mirror is closed.");
     page.wait("narcissus.report?.sizes.picture_bytes === 0");
     page.value("document.getElementById('begin').click()");
     assert_eq!(page.value("document.body.classList.contains('begun')"), false);
+    assert_eq!(page.value("opened"), 0, "the camera's lamp does not even flash");
     // Others may read what is in force.
     page.go(&format!("{}/policy", server.url));
     page.wait("document.getElementById('house')?.textContent.includes('When it is open')");
+}
+
+#[test]
+fn who_records_what_is_drawn_says_so_wherever_it_is_said_what_becomes_of_pictures() {
+    let Some(chromium) = installed() else { return };
+    if host::ffmpeg().is_err() {
+        eprintln!("skipped: ffmpeg is not in PATH");
+        return;
+    }
+    let (_alone, dir) = (alone(), tempfile::tempdir().unwrap());
+    let film = dir.path().join("day.mp4");
+    let server = Server::start(&["--record", film.to_str().unwrap()]);
+    let mut page = Page::open(&chromium, &Eye::Film(&film::visitor(dir.path())), &server.url);
+    page.wait("document.getElementById('recorded').checkVisibility()");
+    let says = |page: &mut Page, id: &str| {
+        let text = page.value(&format!("document.getElementById('{id}').textContent")).as_str().unwrap().to_owned();
+        assert!(text.contains("kept as a film") && !text.contains("Nothing is stored"), "{id}: {text}");
+    };
+    for id in ["stored", "promise", "house"] {
+        says(&mut page, id);
+    }
+    page.go(&format!("{}/policy", server.url));
+    page.wait("document.getElementById('house')?.textContent.length > 100");
+    says(&mut page, "house");
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 #[test]
 fn a_second_screen_shows_the_same_mirror_as_it_is_asked_to() {
     let Some(chromium) = installed() else { return };
-    let (_alone, dir, server) = (alone(), tempfile::tempdir().unwrap(), Server::start(&["--faces", "2"]));
+    let (_alone, dir, mut server) = (alone(), tempfile::tempdir().unwrap(), Server::start(&["--faces", "2"]));
     let mut page = Page::open(&chromium, &Eye::Film(&film::two(dir.path())), &server.url);
     page.begin();
     page.wait(REFLECTING);
@@ -33,4 +33,16 @@ fn a_second_screen_shows_the_same_mirror_as_it_is_asked_to() {
 
     let mut wrong = open("?crop=90,0,80,100&colour=red");
     assert_eq!(wrong.value("document.getElementById('wrong').checkVisibility() && view.wrong.length"), 2);
+
+    // Darkness is the mirror's, and one that starts anew is not dark.
+    let dim = |view: &mut Page, wanted: &str| {
+        view.wait(&format!("document.documentElement.style.getPropertyValue('--dim') === '{wanted}'"))
+    };
+    let set = "fetch('/controls/dim?value=1', { method: 'POST' }).then(answer => answer.ok)";
+    assert_eq!(page.value(set), true);
+    dim(&mut plain, "1");
+    let port = server.port().to_owned();
+    server.kill();
+    let _again = Server::start(&["--faces", "2", "--port", &port]);
+    dim(&mut plain, "0");
 }
