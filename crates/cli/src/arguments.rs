@@ -33,49 +33,30 @@ Examples:
     narcissus dream --count 16 --out dreams     faces of nobody
     narcissus doctor                            what may be missing on this computer";
 
-/// What to do.
+/// What to do. The help of each says what the documentation of its arguments says.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// The live mirror: opens a page for the browser, camera in, reflection out
     Mirror(commands::mirror::MirrorArgs),
-    /// Draw the reflections of pictures and videos
     Reflect(commands::reflect::ReflectArgs),
-    /// Say what the machine sees in pictures, in numbers
     Analyse(commands::analyse::AnalyseArgs),
-    /// Draw faces of nobody
     Dream(commands::dream::DreamArgs),
-    /// Make training portraits of any photographs: aligned crops and their table
     Portraits(commands::portraits::PortraitsArgs),
-    /// Teach one of the nets
     #[command(subcommand)]
     Train(commands::train::Train),
-    /// Measure one of the nets
     #[command(subcommand)]
     Evaluate(commands::evaluate::Evaluate),
-    /// Measure whom the mirror fails: group by group, what it judges and what comes back
     Audit(commands::audit::AuditArgs),
-    /// Write the exhibit's label, A5: what the mirror is, whose faces, whom it fails, what is not stored
     Label(commands::label::LabelArgs),
-    /// Choose the few numbers of a face that say most
     Select(commands::select::SelectArgs),
-    /// Teach a generator with a generator's pictures, and the next with that one's: a feedback loop
     Feedback(commands::feedback::FeedbackArgs),
-    /// Make a pack from a generator that was trained elsewhere
     Import(commands::import::ImportArgs),
-    /// Make a mirror of a generator that was trained elsewhere: import, pairs, inverter, card
     Adopt(commands::adopt::AdoptArgs),
-    /// Write the generator for other programs: ONNX, safetensors
     Export(commands::export::ExportArgs),
-    /// Write the mirror as a web site that needs no server of ours: it runs in the visitor's browser
     Site(commands::site::SiteArgs),
-    /// List the OSC addresses by which other programs hear of a mirror and set it
     Osc(commands::osc::OscArgs),
-    /// Look into a pack
     #[command(subcommand)]
     Pack(commands::pack::PackCommand),
-    /// Time every stage
     Bench(commands::bench::BenchArgs),
-    /// Find out what is missing on this computer, and how to cure it
     Doctor(commands::doctor::DoctorArgs),
 }
 
@@ -150,6 +131,16 @@ mod tests {
             assert!(lines <= 24, "{name} -h has {lines} lines");
         }
         assert!(read(&["-h"]).unwrap_err().to_string().lines().count() <= 30);
+    }
+
+    #[test]
+    fn every_command_says_in_long_what_it_is_for_and_what_it_writes() {
+        let command = Cli::command();
+        for name in OURS {
+            let told = command.find_subcommand(name).and_then(|c| c.get_long_about()).map(ToString::to_string);
+            let told = told.unwrap_or_else(|| panic!("{name} --help has nothing to add to {name} -h"));
+            assert!(told.contains("\n\n"), "{name}: {told}");
+        }
     }
 
     #[test]

@@ -49,7 +49,7 @@ pub struct SelectionArgs {
     /// Only so many numbers of each face, those that say most [default: all]
     #[arg(long, value_name = "N")]
     features: Option<usize>,
-    /// Nothing of these: shape, pose, age, gender, skin, hair, background, expression
+    /// Nothing of these: shape, pose, age, gender, skin, hair, background, expression, likeness
     #[arg(long, value_name = "GROUP", value_delimiter = ',', value_parser = group)]
     without: Vec<Group>,
 }

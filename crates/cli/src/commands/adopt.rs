@@ -11,7 +11,7 @@ use train::evaluate::inverter::InverterEvaluation;
 use train::inverter::InverterOptions;
 use train::inverter::visitors::LEAST_PEOPLE;
 
-/// Make a mirror of a generator that was trained elsewhere.
+/// Make a mirror of a generator that was trained elsewhere: import, pairs, inverter, card.
 ///
 /// Imports it (as `narcissus import` does), draws pairs of latents and pictures, looks at the pictures, teaches an inverter on that,
 /// measures it, and writes the pack with its card; the licence is left for you to fill in. What is half done lies in OUT.adopt, and

@@ -29,7 +29,11 @@ Examples:
     narcissus audit --counterfactual --out womanhood                       what it makes of a verdict
     narcissus audit --pack my-pack --keep archive                          for the card and the label";
 
-/// Measure whom the mirror fails: group by group, what it judges and what comes back
+/// Measure whom the mirror fails: group by group, what it judges and what comes back.
+///
+/// Of each group it says how often a face is found, how far the judged age lies from the true one, how often the judged gender is the
+/// recorded one, how much of a face its reflection keeps, and how sure each figure is. Nothing is sent anywhere; the pages hold figures, no
+/// photographs.
 #[derive(Args, Debug)]
 #[command(after_long_help = HELP)]
 pub struct AuditArgs {

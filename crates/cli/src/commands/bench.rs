@@ -18,9 +18,9 @@ use serde::Serialize;
 use std::hint::black_box;
 use std::time::Instant;
 
-/// Time every stage, from a picture of 640x480 pixels to its reflection.
+/// Time every stage, from a picture to its reflection.
 ///
-/// The viewer is a face that the generator dreams. Each stage runs --rounds times after a warm-up; reported are the
+/// The viewer is a face that the generator dreams, in a picture of 640x480 pixels. Each stage runs --rounds times after a warm-up; reported are the
 /// median and the 95th percentile of the milliseconds, the peak memory of the process and the instruction set
 /// (NARCISSUS_SIMD forces a lower one); with -v also the layers of the generator.
 #[derive(clap::Args, Debug)]

@@ -7,7 +7,7 @@ use mirror::generator::{Walk, grid, samples};
 use std::path::PathBuf;
 use train::runs::bar;
 
-/// Draw faces of nobody: samples of the generator.
+/// Draw faces of nobody.
 ///
 /// Writes dream-0001.png and so on, and grid.png with the first hundred of them. The same seed gives the same faces.
 /// With --video also walk.mp4, a walk through the space of faces that ends where it began; that needs ffmpeg.

@@ -3,7 +3,7 @@
 use crate::options::{Global, Size};
 use std::path::PathBuf;
 
-/// Write the pack's generator for other programs.
+/// Write the generator for other programs: ONNX, safetensors.
 ///
 /// OUT.onnx: an ONNX model of opset 17 for TouchDesigner, the web and whatever runs ONNX; `latent` [batch, numbers] in, `picture` [batch, 3, size,
 /// size] out, red, green, blue, from -1 to 1. OUT.safetensors: weights as PyTorch has them, with the paper's names of layers.

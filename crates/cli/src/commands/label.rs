@@ -16,9 +16,9 @@ Examples:
     narcissus label --out label
     narcissus label --language de fr --answers museum@example.org --out label";
 
-/// Write the exhibit's label, A5: what the mirror is, whose faces, by which right, whom it fails, what is not stored, who answers
+/// Write the exhibit's label, A5: what the mirror is, whose faces, whom it fails, what is not stored.
 ///
-/// A page for each language, to be printed; as PDF, too, where this computer has a browser of Chromium's kind.
+/// It also says by which right the faces were used, and who answers questions. A page for each language, to be printed; as PDF, too, where this computer has a browser of Chromium's kind.
 #[derive(Args, Debug)]
 #[command(after_long_help = HELP)]
 pub struct LabelArgs {

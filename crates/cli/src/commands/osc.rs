@@ -8,7 +8,9 @@ use ::mirror::pack::Net;
 use display::server::LANGUAGES;
 use show::osc::{Address, namespace, received, sent};
 
-/// List the OSC addresses of a mirror: what it sends after every look (mirror --osc-out), and what it takes (mirror --osc-in).
+/// List the OSC addresses by which other programs hear of a mirror and set it.
+///
+/// A mirror sends what it finds in each frame that it analyses (`mirror --osc-out`), and takes what others send it (`mirror --osc-in`).
 ///
 /// N stands for the first, second, ... face or reflection. Types are OSC's letters: i a whole number, f a number, s a word, T a switch (T and F,
 /// or 1 and 0).
@@ -27,7 +29,7 @@ pub fn run(options: &OscArgs, global: &Global) -> anyhow::Result<()> {
     if options.json {
         return output::print_line(&serde_json::to_string_pretty(&namespace(&desk))?);
     }
-    output::print_line(&"sent after every look")?;
+    output::print_line(&"sent after each analysed frame")?;
     list(&sent(&desk.rules().measures))?;
     output::print_line(&"\ntaken")?;
     list(&received(&desk))

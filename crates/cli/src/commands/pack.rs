@@ -8,7 +8,7 @@ use mirror::engine::{Eyes, Mirror};
 use mirror::pack::{ARCHIVE_FILE, Manifest, Net, Pack, PackError, VISITORS_FILE, Visitors};
 use std::path::PathBuf;
 
-/// What to do with a pack.
+/// Look into a pack, check it, complete it.
 #[derive(Debug, Subcommand)]
 #[command(after_long_help = "\
 Examples:
@@ -34,23 +34,29 @@ pub enum PackCommand {
         /// The pack's folder
         folder: PathBuf,
     },
-    /// Fit the colours of the generator's smaller pictures to those of its largest, which stays as it is, and seal the pack. Growing
-    /// generators of other programs leave them as they once were
+    /// Fit the colours of the generator's smaller pictures to those of its largest
+    ///
+    /// Other programs leave the colours of smaller sizes as they were when training went on to the next size: too pale or too glaring. The largest
+    /// picture stays as it is. The pack is sealed.
     Colours {
         /// The pack's folder
         folder: PathBuf,
     },
-    /// Measure people with the pack's face nets, write their numbers into the pack, and seal it: they stand in for visitors when
-    /// an inverter is trained
+    /// Write into the pack how people look to its face nets, for the training of an inverter
+    ///
+    /// Measures the portraits in `congress`, and in `office` where it is there, and writes their numbers, no pictures. They stand in for
+    /// visitors when an inverter is trained. The pack is sealed.
     Visitors {
         /// The pack's folder
         folder: PathBuf,
-        /// Folder with `congress`, labelled portraits (docs/data.md); may also be $NARCISSUS_DATA
+        /// Folder with `congress`, and `office` if you have it: labelled portraits (docs/data.md); may also be $NARCISSUS_DATA
         #[arg(long, value_name = "DIR")]
         data: Option<PathBuf>,
     },
-    /// Measure the people of the archive with the pack's nets, write their numbers, names and years into the pack, and seal it: the
-    /// mirror then tells whom of them a viewer lies nearest to
+    /// Write into the pack whose faces it learned from, so that the mirror can tell whom a viewer lies nearest to
+    ///
+    /// Measures the people in `congress` and `office` with the pack's nets, and writes their numbers, names and years, no pictures. The pack is
+    /// sealed.
     Archive {
         /// The pack's folder
         folder: PathBuf,

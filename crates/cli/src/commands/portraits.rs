@@ -19,7 +19,7 @@ Examples:
     narcissus portraits --from portraits/ --min-pixels 100 --max-yaw 0.2 --out faces
     narcissus train gan --portraits archive/ --minutes 600 --out runs/archive";
 
-/// Make training portraits of any photographs: aligned crops and their table, for `train gan --portraits`.
+/// Make training portraits of any photographs: aligned crops and their table.
 ///
 /// Reads every picture in the folders and in those below them. Of each it takes the face, or the one that is much larger than all
 /// others, and cuts it upright, with the eyes always in the same place. OUT/aligned192, aligned320 and aligned512 hold the crops whose

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use train::select::order::{self, OrderOptions, Target};
 use train::select::paper::{self, PaperOptions, Sequences};
 
-/// SelectArgs of `narcissus select`.
+/// Choose the few numbers of a face that say most.
 #[derive(Args, Debug)]
 #[group(skip)]
 #[command(after_long_help = "Examples:

@@ -17,7 +17,7 @@ use serde::Serialize;
 use std::fmt::Display;
 use train::evaluate as measure;
 
-/// Which net to measure.
+/// Measure one of the nets.
 ///
 /// Inverter and motion are measured with what everybody has: the pack, or pictures and a video of yours. The other nets are
 /// measured on labelled photographs, which do not come with narcissus.

@@ -21,7 +21,7 @@ pub mod portraits;
 use crate::options::Global;
 use clap::Subcommand;
 
-/// Which net to teach.
+/// Teach one of the nets.
 ///
 /// The inverter learns from what a pack holds: whoever has a generator can train one. The other nets learn from labelled
 /// photographs, which do not come with narcissus; the GAN also from any pictures.
