@@ -56,15 +56,23 @@ start() {
   rm -r "$work/empty"
 }
 
+# README and what it leads to: documents FOLDER
+documents() {
+  install -d "$1/packs/office"
+  cp -r README.md ARCHITECTURE.md CONTRIBUTING.md docs "$1/"
+  cp packs/office/CARD.md "$1/packs/office/"
+}
+
 # An archive with the program, the modules of its web site, README, licences, and what starts the mirror with the desktop: archive TARGET
 archive() {
-  local name=narcissus-$version-$1 ending=tar.gz files=(README.md LICENSE-MIT LICENSE-APACHE "$work"/modules/*)
+  local name=narcissus-$version-$1 ending=tar.gz files=(LICENSE-MIT LICENSE-APACHE "$work"/modules/*)
   case $1 in
     *-linux-*) files+=(packaging/linux/narcissus.service) ;;
     *-windows-*) ending=zip files+=(packaging/windows/install-logon-task.ps1) ;;
   esac
   mkdir "$work/$name"
   cp "$program" "${files[@]}" "$work/$name/"
+  documents "$work/$name"
   python3 packaging/archive.py "$dist/$name.$ending" "$work/$name"
   rm -r "${work:?}/$name"
 
@@ -81,7 +89,8 @@ debian() {
   local folder=$work/debian deb=$dist/narcissus_${version}_$machine.deb
   local documents=$folder/usr/share/doc/narcissus
   install -D "$program" "$folder/usr/bin/narcissus"
-  install -Dm644 -t "$documents" README.md packaging/linux/copyright
+  install -Dm644 -t "$documents" packaging/linux/copyright
+  documents "$documents"
   install -d "$folder/usr/lib/systemd/user" "$folder/usr/share/man/man1" "$folder/DEBIAN"
   sed 's|^ExecStart=%h/.local/bin/|ExecStart=/usr/bin/|' packaging/linux/narcissus.service \
     >"$folder/usr/lib/systemd/user/narcissus.service"
@@ -134,7 +143,10 @@ python3 packaging/archive.py "$dist/narcissus-$version-web.zip" "$work/narcissus
 cargo cyclonedx --format json --manifest-path crates/cli/Cargo.toml --target "${targets[0]}" --override-filename bom
 sed "s|path+file://$root/||g; s|file://$root/||g" crates/cli/bom.json >"$dist/narcissus-$version.cdx.json"
 find crates bench -name bom.json -delete
-! grep -F "$root" "$dist/narcissus-$version.cdx.json"
+if grep -F "$root" "$dist/narcissus-$version.cdx.json"; then
+  echo "error: the bill of materials names a folder of this computer" >&2
+  exit 1
+fi
 
 cd "$dist"
 python3 -c '

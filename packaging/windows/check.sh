@@ -73,7 +73,10 @@ press_ctrl_c() {
   sleep 5
 }
 press_ctrl_c | timeout 60 script -qec "'$wine' narcissus.exe mirror --kiosk --port 0" /dev/null
-! profiles
+if profiles; then
+  echo "error: a kiosk left its profile behind" >&2
+  exit 1
+fi
 timeout 30 wineserver -w
 rm "$browser"
 
