@@ -9,9 +9,10 @@ use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 
 /// Puts all dreamt viewers into the folder of inputs.
-fn with_viewers() -> Setting {
+/// The first of the dreams as pictures; all of them may take minutes on a slow instruction set.
+fn with_viewers(count: usize) -> Setting {
     let setting = Setting::new();
-    for i in 0..DREAMT {
+    for i in 0..count {
         setting.put_picture(&format!("{i:02}.png"), &viewer(i));
     }
     setting
@@ -19,7 +20,7 @@ fn with_viewers() -> Setting {
 
 #[test]
 fn dreamt_viewers_get_reflections_that_are_faces_and_differ() {
-    let setting = with_viewers();
+    let setting = with_viewers(DREAMT);
     setting.reflect(&setting.input()).assert_success();
     let lines = setting.lines();
     assert_eq!(lines.len(), DREAMT);
@@ -42,7 +43,7 @@ fn dreamt_viewers_get_reflections_that_are_faces_and_differ() {
 
 #[test]
 fn a_reflection_repeats_byte_for_byte() {
-    let setting = with_viewers();
+    let setting = with_viewers(4);
     let again = tempfile::tempdir().unwrap();
     setting.reflect(&setting.input()).assert_success();
     let (input, out) = (setting.input(), again.path());
@@ -55,7 +56,7 @@ fn a_reflection_repeats_byte_for_byte() {
 
 #[test]
 fn each_line_tells_the_nearest_members_of_the_archive_and_without_names_it_names_nobody() {
-    let setting = with_viewers();
+    let setting = with_viewers(4);
     for (names, tells) in [("on", true), ("off", false)] {
         let folder = tempfile::tempdir().unwrap();
         let (input, folder) = (setting.input(), folder.path());
@@ -76,7 +77,7 @@ fn each_line_tells_the_nearest_members_of_the_archive_and_without_names_it_names
 
 #[test]
 fn the_same_picture_has_the_same_reflection_on_another_instruction_set() {
-    let setting = with_viewers();
+    let setting = with_viewers(4);
     setting.reflect(&setting.input()).assert_success();
     let portable = tempfile::tempdir().unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_narcissus"));
@@ -84,7 +85,7 @@ fn the_same_picture_has_the_same_reflection_on_another_instruction_set() {
     assert!(command.env("NARCISSUS_SIMD", "portable").output().unwrap().status.success());
     let reflections: Vec<String> =
         files(portable.path()).into_iter().filter(|f| f.ends_with("reflection.png")).collect();
-    assert!(reflections.len() * 4 >= DREAMT * 3, "{reflections:?}");
+    assert!(reflections.len() >= 3, "{reflections:?}");
     for name in reflections {
         let read = |folder: &std::path::Path| image::open(folder.join(&name)).unwrap().to_rgb8().into_raw();
         let (one, other) = (read(&setting.out()), read(portable.path()));
@@ -115,7 +116,7 @@ fn pictures_of_one_name_do_not_overwrite_each_other() {
 
 #[test]
 fn analyse_keeps_to_its_contract() {
-    let setting = with_viewers();
+    let setting = with_viewers(DREAMT);
     let outcome = narcissus(&["analyse".as_ref(), setting.input().as_os_str(), "--json".as_ref()]);
     let lines = json_lines(&outcome.assert_success().stdout);
     assert_eq!(lines.len(), DREAMT);
@@ -147,7 +148,7 @@ fn analyse_keeps_to_its_contract() {
 
 #[test]
 fn analyse_speaks_to_people_too() {
-    let setting = with_viewers();
+    let setting = with_viewers(DREAMT);
     let outcome = narcissus(&["analyse".as_ref(), setting.input().as_os_str()]);
     assert!(outcome.assert_success().stdout.contains("face"), "{}", outcome.stdout);
 }

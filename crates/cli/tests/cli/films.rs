@@ -53,9 +53,9 @@ fn a_moving_picture_gives_a_line_a_picture_and_a_film() {
     }
 }
 
-/// A film in which nobody is there for two seconds and somebody for two more, with a tone; the first at ten frames a second, the
+/// A film in which nobody is there for a second and somebody for one more, with a tone; the first at ten frames a second, the
 /// others at thirty.
-fn somebody_after_two_seconds(setting: &Setting, frames: &[&str]) -> Option<PathBuf> {
+fn somebody_after_a_second(setting: &Setting, frames: &[&str]) -> Option<PathBuf> {
     let (nobody, somebody) =
         (setting.put_picture("nobody.png", &nobody()), setting.put_picture("somebody.png", &viewer(3)));
     let path = setting.input().join("film.mp4");
@@ -63,10 +63,10 @@ fn somebody_after_two_seconds(setting: &Setting, frames: &[&str]) -> Option<Path
     let (nobody, somebody, out) = (name(&nobody), name(&somebody), name(&path));
     let filter = "[0:v]scale=640:480,setsar=1[a];[1:v]scale=640:480,setsar=1[b];[a][b]concat=n=2,format=yuv420p";
     let sources = [
-        &["-loop", "1", "-framerate", "10", "-t", "2", "-i", &nobody],
-        &["-loop", "1", "-framerate", "30", "-t", "2", "-i", &somebody],
+        &["-loop", "1", "-framerate", "10", "-t", "1", "-i", &nobody],
+        &["-loop", "1", "-framerate", "30", "-t", "1", "-i", &somebody],
     ];
-    let tone = ["-f", "lavfi", "-t", "4", "-i", "sine=frequency=440", "-filter_complex", filter, "-c:a", "aac"];
+    let tone = ["-f", "lavfi", "-t", "2", "-i", "sine=frequency=440", "-filter_complex", filter, "-c:a", "aac"];
     ffmpeg(&[sources[0], sources[1], &tone[..], frames, &[&out]].concat())?;
     Some(path)
 }
@@ -76,17 +76,17 @@ fn a_film_keeps_its_sound_and_stays_in_time_with_it() {
     // A rate that is no whole number, and frames that come when they like.
     for frames in [["-r", "30000/1001"], ["-vsync", "vfr"]] {
         let setting = Setting::new();
-        let Some(path) = somebody_after_two_seconds(&setting, &frames) else { return };
+        let Some(path) = somebody_after_a_second(&setting, &frames) else { return };
         let outcome = narcissus(&["analyse".as_ref(), path.as_os_str(), "--json".as_ref()]);
         outcome.assert_success();
         let lines = json_lines(&outcome.stdout);
         let first = lines.iter().find(|line| !line["faces"].as_array().unwrap().is_empty()).unwrap();
         let appears = first["seconds"].as_f64().unwrap();
-        assert!((appears - 2.0).abs() < 0.11, "{frames:?}: somebody appears after {appears} s");
+        assert!((appears - 1.0).abs() < 0.11, "{frames:?}: somebody appears after {appears} s");
 
         setting.reflect(&path).assert_success();
         let said = about(&setting.out().join("film.reflection.mp4"));
-        assert!(said.contains("Duration: 00:00:04") || said.contains("Duration: 00:00:03.9"), "{frames:?}: {said}");
+        assert!(said.contains("Duration: 00:00:02") || said.contains("Duration: 00:00:01.9"), "{frames:?}: {said}");
         assert!(said.contains("Audio: aac"), "{frames:?}: {said}");
     }
 }
@@ -118,7 +118,7 @@ fn a_camera_that_hung_on_its_side_is_turned_back() {
 #[test]
 fn a_film_cut_short_and_one_without_pictures_are_named() {
     let setting = Setting::new();
-    let Some(path) = somebody_after_two_seconds(&setting, &["-r", "30"]) else { return };
+    let Some(path) = somebody_after_a_second(&setting, &["-r", "30"]) else { return };
     let whole = std::fs::read(&path).unwrap();
     std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
     let outcome = setting.reflect(&path);
