@@ -44,7 +44,7 @@ impl MidiPort {
         let (go, gone) = channel();
         let name = name.to_owned();
         let (mut connection, mut silent) = (Some(connected), 0);
-        let mut watch = move || {
+        let watch = move || {
             while gone.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
                 let is_there = port_names().is_ok_and(|names| names.iter().any(|found| is_called(found, &name)));
                 match (is_there, connection.is_some()) {
