@@ -40,6 +40,9 @@ const ofArchive = ({ nearest, names }) => [
   say(nearest === "wall" ? "archive_on_wall" : "archive_in_panel"), say(names ? "archive_names" : "archive_no_names"), say("archive_fair"),
 ];
 
+const visit = minutes =>
+  (minutes === 1 ? say("visit_minute") : say("visit_minutes", { n: number(minutes, Number.isInteger(minutes) ? 0 : 1) }));
+
 /** Headings and what stands under each. */
 function rules(house, isFilmed) {
   const { measures, visitors, visit_secs: secs, hours, archive } = house;
@@ -50,7 +53,7 @@ function rules(house, isFilmed) {
     ["house_pictures", [...own(house), stored(house, isFilmed)]],
     ...(archive ? [["house_archive", ofArchive(archive)]] : []),
     ["house_may", visitors.length ? visitors.map(what => say(`may_${what}`)) : [say("may_nothing")]],
-    ["house_visit", [secs ? say("visit_minutes", { n: number(secs / 60, Number.isInteger(secs / 60) ? 0 : 1) }) : say("visit_free")]],
+    ["house_visit", [secs ? visit(secs / 60) : say("visit_free")]],
     ["house_hours", hours.length ? hours.map(when => (/^\d{4}-/.test(when) ? say("hours_closed", { when }) : when)) : [say("hours_always")]],
   ];
 }

@@ -193,7 +193,7 @@ function refresh() {
     if (silent) return { viewer: view.viewer };
     if (!isSomebody(view)) return { viewer: null, lines: [say("a_dream")] };
     const all = view.judgement ? lines(view.judgement, panel.told) : [];
-    if (report.views.length === 1) all.push(say("numbers_left", { n: number(report.sizes.features) }));
+    if (report.views.length === 1) all.push(numbersLeft(report.sizes.features));
     if (tellsNearest() && view.standing) all.push(nearestOf(view.standing));
     return { viewer: view.viewer, lines: all };
   }));
@@ -243,6 +243,8 @@ function see(thumb, frame, faces) {
   if (steps.open) steps.see(seen, labels);
   thumb.close();
 }
+
+const numbersLeft = n => (n === 1 ? say("number_left") : say("numbers_left", { n: number(n) }));
 
 // ---- From the mirror --------------------------------------------------------------------------------------------------
 

@@ -211,3 +211,19 @@ fn a_table_that_holds_no_pairs_of_faces() {
     narcissus(&["select", "--nu", "0.5"]).assert_one_error(&["nu = 0.5", "at most"]);
     narcissus(&["select", "--out", nowhere]).assert_one_error(&["nowhere", "folder"]);
 }
+
+#[test]
+fn a_mirror_that_cannot_be_as_it_is_asked_says_so_with_a_cure() {
+    let setting = Setting::new();
+    let source = setting.put_picture("somebody.png", &viewer(0));
+    let source = source.to_str().unwrap();
+    let protected = ["--certificate", "c.pem", "--key", "k.pem", "--token", "0123456789abcdef"];
+    for (arguments, words) in [
+        (vec!["--camera", "BRIO", "--source", source], ["--camera chooses among the browser's cameras", "hint: "]),
+        ([&["--listen", "0.0.0.0"], &protected[..]].concat(), ["--listen 0.0.0.0", "hint: --name NAME"]),
+        (vec!["--token", "0123456789abcdef"], ["--certificate, --key and --token", "go together"]),
+    ] {
+        let outcome = narcissus(&[&["mirror", "--port", "0"], &arguments[..]].concat());
+        outcome.assert_one_error(&words);
+    }
+}
