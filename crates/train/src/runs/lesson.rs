@@ -440,8 +440,10 @@ mod tests {
         let second = row(&log());
         assert!(second[0] > first[0] && second[1] > first[1], "{second:?} after {first:?}");
         assert_eq!(second[6], 0.0, "labels stay as the run has them");
-        // The loss is what it was, or less: not the mean with a beginning at 0.
-        assert!(second[3] > 0.0 && second[3] < 0.1, "{second:?} after {first:?}");
+        // A run whose time is over takes no step: there is no loss, and none is made up.
+        let over = train(Doubling::default(), &options(true, 0.03)).unwrap();
+        let third = row(&log());
+        assert!(third[3].is_nan() && over.steps == trained.steps, "{third:?} after {second:?}");
         let init = LessonOptions { out: None, init: Some(trained.weights.clone()), ..options(false, 0.01) };
         let other = tempfile::tempdir().unwrap();
         train(Doubling::default(), &LessonOptions { out: Some(other.path().to_owned()), ..init }).unwrap();
