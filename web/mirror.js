@@ -304,7 +304,7 @@ link.onmessage = ({ data }) => {
 
 /** What the desk asks of the page. What it leaves open is as it was before. */
 function look(wanted) {
-  const { values, style, packs } = wanted;
+  const { values, style, packs } = wanted, wasFilmed = asked.recording;
   if (!("words" in asked.values)) own.words = hasWords();
   if (!("language" in asked.values)) own.language = spoken();
   if (packs !== null && asked.packs !== null && packs !== asked.packs) takePack();
@@ -313,7 +313,7 @@ function look(wanted) {
   document.documentElement.style.setProperty("--dim", values.blackout ? 1 : values.dim ?? 0);
   document.body.classList.toggle("blackout", Boolean(values.blackout));
   part("recorded").hidden = !wanted.recording;
-  sayStored();
+  if (wanted.recording !== wasFilmed) sayHouse();
   for (const [part, variable] of Object.entries(COLOURS)) {
     document.documentElement.style.setProperty(variable, style.colours[part] ?? "");
   }
@@ -357,15 +357,10 @@ function permit() {
   }
 }
 
-/** What becomes of pictures, on the start page and on the wall. */
-function sayStored() {
+/** What is in force here, on the start page; and what becomes of pictures, also on the wall. */
+function sayHouse() {
   write(part("stored"), stored(settings.house, asked.recording));
   write(part("promise"), onTheWall(settings.house, asked.recording));
-}
-
-/** What is in force here, on the start page. */
-function sayHouse() {
-  sayStored();
   write(part("measured"), measured(settings.house));
   part("guesses").hidden = !judges(settings.house);
   const [notice] = noticeOf(settings.house);
