@@ -6,7 +6,7 @@ import { Module } from "./module.js";
 import { Socket } from "./socket.js";
 
 const WIDTH = 640, THUMB = 320;
-const PATIENCE_MS = 2000, DEAF_MS = 4000, STALL_MS = 2000;
+const PATIENCE_MS = 2000, DEAF_MS = 10000, STALL_MS = 2000;
 // No camera is looked through more than 30 times a second; its pictures come a little early or late.
 const LEAST_MS = 33, EARLY_MS = 8;
 // The mirror is let rest between two frames, but it does not lose sight of whoever moves.
