@@ -8,8 +8,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 
-/// Puts all dreamt viewers into the folder of inputs.
-/// The first of the dreams as pictures; all of them may take minutes on a slow instruction set.
+/// Puts the first dreamt viewers into the folder of inputs; all of them take minutes on a slow instruction set.
 fn with_viewers(count: usize) -> Setting {
     let setting = Setting::new();
     for i in 0..count {
